@@ -1,0 +1,25 @@
+"""Commands that reporting obeys: access."""
+
+from typing import ClassVar, Literal
+
+from shared.contracts.base import Contract
+
+
+class GrantAccess(Contract):
+    """Let a key in. The caller makes the secret and sends its hash only."""
+
+    TYPE: ClassVar[str] = "access.grant"
+
+    key_id: str
+    secret_hash: str
+    role: Literal["admin", "source", "viewer"]
+    source: str | None = None
+    label: str = ""
+
+
+class RevokeAccess(Contract):
+    """Shut a key out."""
+
+    TYPE: ClassVar[str] = "access.revoke"
+
+    key_id: str

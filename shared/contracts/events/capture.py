@@ -1,0 +1,74 @@
+"""Events that capture publishes."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from shared.contracts.base import Contract
+from shared.contracts.events.lead import Lead, Origin
+
+
+class LeadCaptured(Contract):
+    """A submission became a lead (`new`) or was added to one (`merged`)."""
+
+    TYPE: ClassVar[str] = "lead.captured"
+
+    outcome: Literal["new", "merged"]
+    matched_by: str | None = Field(None, description="Kind of identity that matched: external_id, email, phone")
+    lead: Lead
+    lead_version: int
+    origin: Origin
+
+
+class LeadRejected(Contract):
+    """A submission was understood and refused; `field` and `code` say why, never the value."""
+
+    TYPE: ClassVar[str] = "lead.rejected"
+
+    code: str
+    field: str | None = None
+    detail: str
+    origin: Origin
+    row: int | None = Field(None, description="Row of the imported file, when there is one")
+
+
+class ReceiptSettled(Contract):
+    """An outcome that has no event of its own."""
+
+    TYPE: ClassVar[str] = "receipt.settled"
+
+    outcome: Literal["merged", "quarantined", "test"]
+    reason: str
+    lead_id: str | None = None
+    origin: Origin
+
+
+class LeadMerged(Contract):
+    """Two leads are one person. Both versions are set to max(both) + 1; the loser's id resolves for ever."""
+
+    TYPE: ClassVar[str] = "lead.merged"
+
+    winner_id: str
+    loser_id: str
+    lead: Lead = Field(description="The winner after the merge")
+    lead_version: int
+    reason: str
+    merged_at: str
+    evidence: dict[str, Any] = {}
+
+
+class ErasedLead(Contract):
+    """One lead to be blanked, up to and including these versions."""
+
+    lead_id: str
+    lead_version: int
+    aliases: list[str] = []
+
+
+class LeadErased(Contract):
+    """Personal data of these leads must go. Holds none itself and is kept for ever."""
+
+    TYPE: ClassVar[str] = "lead.erased"
+
+    leads: list[ErasedLead]
+    erased_at: str

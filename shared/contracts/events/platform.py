@@ -1,0 +1,35 @@
+"""Events that any service may publish: the outcome of a command, and access."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from shared.contracts.base import Contract
+
+
+class CommandCompleted(Contract):
+    """What became of a command."""
+
+    TYPE: ClassVar[str] = "command.completed"
+
+    command_id: str
+    command: str
+    service: str
+    status: Literal["done", "refused", "dead_lettered"]
+    reason: str | None = None
+    result: dict[str, Any] = {}
+    completed_at: str
+
+
+class AccessGranted(Contract):
+    """A key, as the hash of its secret. A revoked key is the same record with `revoked`."""
+
+    TYPE: ClassVar[str] = "access.granted"
+
+    key_id: str
+    secret_hash: str = Field(description="SHA-256 of the secret, hex; the secret itself is shown once and stored nowhere")
+    role: Literal["admin", "source", "viewer"]
+    source: str | None = Field(None, description="The one source that a source key may send for")
+    label: str = ""
+    revoked: bool = False
+    granted_at: str
