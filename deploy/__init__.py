@@ -1,0 +1,1 @@
+"""How Leadstream is run: the local stack, and what containers need."""
