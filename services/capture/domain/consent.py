@@ -1,0 +1,67 @@
+"""Consent: booleans by purpose, and the evidence (text, time) that came with them."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from services.capture.domain.fact_shape import Facts
+from services.capture.domain.submission import Consent
+
+_EVIDENCE: Final = frozenset({"text", "at", "purpose", "lawful_basis", "wording_id"})
+_EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+
+
+def clean_consent(
+    consent: Consent,
+    facts: Facts,
+    keep_unknown: Callable[[Mapping[str, Any], str], None],
+    warnings: dict[str, list[str]],
+) -> None:
+    """Write purposes (`c`) and evidence (`k`) into the facts; the rest, and evidence without a purpose, is extra."""
+    purposes: dict[str, bool] = {}
+    evidence: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    given = {**consent.__dict__, **(consent.__pydantic_extra__ or {})}
+    for key, value in given.items():
+        if type(value) is bool:
+            purposes[key] = value
+        elif value is not None:
+            (evidence if key in _EVIDENCE else unknown)[key] = value
+    if "at" in evidence:
+        _read_time(evidence, unknown, warnings)
+    if purposes:
+        facts["c"] = purposes
+        facts["k"] = evidence
+    else:
+        unknown.update(evidence)
+    if unknown:
+        keep_unknown(unknown, "consent.")
+
+
+def _read_time(evidence: dict[str, Any], unknown: dict[str, Any], warnings: dict[str, list[str]]) -> None:
+    """Replace the time by its UTC form; what is no ISO 8601 date and time is moved to extra and warned of."""
+    moment = parse_moment(evidence["at"])
+    if moment is None:
+        unknown["at"] = evidence.pop("at")
+        warnings["consent"] = ["consent_at_invalid"]
+    else:
+        evidence["at"] = moment
+
+
+def parse_moment(given: object) -> str | None:
+    """ISO 8601 to UTC with `Z`; without a zone it is UTC. None for numbers, dates alone and years before 1990."""
+    if type(given) is not str or len(given) < 16:
+        return None
+    try:
+        moment = datetime.fromisoformat(given.strip())
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    if moment < _EARLIEST:
+        return None
+    return given if len(given) == len("2026-01-05T10:00:00Z") and given[10::9] == "TZ" else iso_utc(moment)
+
+
+def iso_utc(moment: datetime) -> str:
+    """A UTC time as JSON has it, with `Z`."""
+    return moment.isoformat().replace("+00:00", "Z")

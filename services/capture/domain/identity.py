@@ -1,0 +1,124 @@
+"""Who a submission is about: identity keys, the key that keeps a person's records in order, the choice of the lead."""
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from services.capture.domain.hygiene import CleanSubmission
+from services.capture.domain.normalise.text import fold
+
+IdentityKind = Literal["external_id", "email", "phone", "click_id"]
+
+# The order in which kinds are believed. A click id is kept as evidence and never joins by itself: links are passed on.
+STRENGTH: Final[Mapping[IdentityKind, int]] = {"external_id": 0, "email": 1, "phone": 2, "click_id": 3}
+
+
+class IdentityKey(NamedTuple):
+    """A kind and a normalised value; equal keys are the same claim, whoever makes it."""
+
+    kind: IdentityKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedLead:
+    """A lead that an identity key is linked to. `created_us` (microseconds since 1970) decides between several."""
+
+    lead_id: str
+    first_name: str | None
+    last_name: str | None
+    created_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AlsoMatch:
+    """Another lead that was matched; `joins` says whether that match alone would have been enough to join it."""
+
+    lead_id: str
+    matched_by: IdentityKey
+    joins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`new`, or `merged` into `lead_id`, matched by that key; `also_matches` are left for later joining."""
+
+    outcome: Literal["new", "merged"]
+    lead_id: str | None
+    matched_by: IdentityKey | None
+    also_matches: tuple[AlsoMatch, ...]
+
+
+def identity_keys(submission: CleanSubmission, *, source_name: str) -> tuple[IdentityKey, ...]:
+    """All keys, strongest first. An external id counts within its source (`source:id`), a click id in its platform."""
+    keys = [IdentityKey("email", address) for address in submission.emails]
+    keys += [IdentityKey("phone", number) for number in submission.phones]
+    keys += [IdentityKey("click_id", f"{platform}:{value}") for platform, value in submission.click_ids]
+    if submission.external_id is not None:
+        keys.insert(0, external_key(source_name, submission.external_id))
+    return tuple(keys)
+
+
+def external_key(source_name: str, external_id: str) -> IdentityKey:
+    """The key of a source's own id. The source's name is escaped, so that no two pairs share a value."""
+    escaped = source_name.replace("\\", "\\\\").replace(":", "\\:")
+    return IdentityKey("external_id", f"{escaped}:{external_id}")
+
+
+def partition_key(keys: Sequence[IdentityKey], *, secret: bytes) -> str | None:
+    """HMAC-SHA256 (hex) of the strongest of external id, e-mail, phone; None when there is none of them.
+
+    Everyone who has it can keep one person's records in order; nobody can read the person from it.
+    """
+    for key in keys:
+        if key.kind != "click_id":
+            return hmac.digest(secret, f"{key.kind}\0{key.value}".encode(), "sha256").hex()
+    return None
+
+
+def choose_lead(
+    keys: Sequence[IdentityKey],
+    links: Mapping[IdentityKey, Sequence[LinkedLead]],
+    *,
+    first_name: str | None = None,
+    last_name: str | None = None,
+) -> Verdict:
+    """The lead that a submission belongs to: by the strongest kind that matches, then the oldest lead.
+
+    A phone joins only where names do not disagree, since a switchboard is many people's; a click id never joins.
+    """
+    ranked = sorted(_matches(keys, links), key=lambda match: (_rank(match), match[1].created_us, match[1].lead_id))
+    chosen: tuple[LinkedLead, IdentityKey] | None = None
+    others: dict[str, AlsoMatch] = {}
+    for key, lead in ranked:
+        joins = _joins(key, lead, first_name, last_name)
+        if chosen is None and joins:
+            chosen = (lead, key)
+        elif lead.lead_id not in others or (joins and not others[lead.lead_id].joins):
+            others[lead.lead_id] = AlsoMatch(lead.lead_id, key, joins)
+    if chosen is None:
+        return Verdict("new", None, None, tuple(others.values()))
+    others.pop(chosen[0].lead_id, None)
+    return Verdict("merged", chosen[0].lead_id, chosen[1], tuple(others.values()))
+
+
+def _matches(
+    keys: Iterable[IdentityKey], links: Mapping[IdentityKey, Sequence[LinkedLead]]
+) -> Iterable[tuple[IdentityKey, LinkedLead]]:
+    return ((key, lead) for key in keys for lead in links.get(key, ()))
+
+
+def _rank(match: tuple[IdentityKey, LinkedLead]) -> int:
+    return STRENGTH[match[0].kind]
+
+
+def _joins(key: IdentityKey, lead: LinkedLead, first_name: str | None, last_name: str | None) -> bool:
+    if key.kind == "click_id":
+        return False
+    return key.kind != "phone" or names_agree((first_name, last_name), (lead.first_name, lead.last_name))
+
+
+def names_agree(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
+    """No part differs, case and accents aside; a blank part agrees with every other."""
+    return all(not (a and b) or fold(a) == fold(b) for a, b in zip(one, other, strict=True))

@@ -1,0 +1,67 @@
+"""Why a submission is refused: registered codes, never the offending value."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+RefusalCode = Literal[
+    "invalid_json",
+    "invalid_form",
+    "not_an_object",
+    "duplicate_keys",
+    "too_deep",
+    "too_many_fields",
+    "key_too_long",
+    "invalid_characters",
+    "invalid_type",
+    "invalid_value",
+    "invalid_money",
+    "too_long",
+    "too_many_items",
+    "invalid_email",
+    "no_identifier",
+]
+
+# Refused before the content is looked at (HTTP 400); every other code is understood and refused (HTTP 422).
+MALFORMED: Final[frozenset[RefusalCode]] = frozenset(
+    {
+        "invalid_json",
+        "invalid_form",
+        "not_an_object",
+        "duplicate_keys",
+        "too_deep",
+        "too_many_fields",
+        "key_too_long",
+    }
+)
+
+DETAILS: Final[dict[RefusalCode, str]] = {
+    "invalid_json": "the body is not valid JSON",
+    "invalid_form": "the body is not a valid form in UTF-8",
+    "not_an_object": "the body must be one JSON object",
+    "duplicate_keys": "a key occurs more than once in one object",
+    "too_deep": "objects and lists may be nested 32 deep",
+    "too_many_fields": "a submission may have 200 fields",
+    "key_too_long": "a key may have 128 characters",
+    "invalid_characters": "NUL, lone surrogates and control characters are not allowed",
+    "invalid_type": "the value has the wrong type",
+    "invalid_value": "the value is not in the allowed range",
+    "invalid_money": "money is an amount with an optional currency, such as 12000000 USD",
+    "too_long": "the value is too long",
+    "too_many_items": "the list has too many items",
+    "invalid_email": "the e-mail address is not valid and there is no other identifier",
+    "no_identifier": "one of email, phone, external_id is needed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A submission that was understood to be unusable; `field` is a dotted path, `detail` never holds input."""
+
+    code: RefusalCode
+    field: str | None
+    detail: str
+
+
+def refuse(code: RefusalCode, field: str | None = None) -> Refused:
+    """The refusal for a code with its registered text."""
+    return Refused(code, field, DETAILS[code])

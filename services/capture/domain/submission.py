@@ -1,0 +1,191 @@
+"""A submission as sources send it (`docs/interfaces`): strict types, limits, unknown fields kept in `extra`."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Final, NamedTuple
+
+from annotated_types import Ge, Le, MaxLen
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from services.capture.domain.payload import JSON_TYPE, decode_payload
+from services.capture.domain.refusal import RefusalCode, Refused, refuse
+
+CLICK_IDS: Final = (
+    "gclid", "gbraid", "wbraid", "dclid", "msclkid", "fbclid", "li_fat_id", "ttclid", "twclid", "ScCid", "rdt_cid",
+    "epik",
+)  # fmt: skip
+
+_MONEY: Final = re.compile(
+    r"(?:(?P<before>[A-Za-z]{3}) )?(?P<amount>[0-9]{1,15}(?:\.[0-9]{1,4})?)(?: ?(?P<after>[A-Za-z]{3}))?", re.ASCII
+)
+
+
+class Money(NamedTuple):
+    """An amount and its ISO 4217 code; None where the source named no currency."""
+
+    amount: Decimal
+    currency: str | None
+
+
+def parse_money(given: object) -> Money:
+    """`12000000 USD`, `USD 12000000`, `12000000` or a JSON number; never negative, below 10^15."""
+    if isinstance(given, Money):
+        return given
+    if type(given) in (int, float):
+        text = str(given)
+    elif isinstance(given, str):
+        text = given.strip()
+    else:
+        raise PydanticCustomError("money_type", "not an amount of money")
+    match = _MONEY.fullmatch(text)
+    if match is None or (match["before"] and match["after"]):
+        raise PydanticCustomError("invalid_money", "not an amount of money")
+    currency = match["before"] or match["after"]
+    return Money(Decimal(match["amount"]), currency.upper() if currency else None)
+
+
+Short = Annotated[str, MaxLen(256)]
+Long = Annotated[str, MaxLen(2048)]
+Text = Annotated[str, MaxLen(20_000)]
+Amount = Annotated[
+    Money,
+    PlainValidator(parse_money),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["12000000 USD"]}, mode="validation"),
+]
+
+
+class _Part(BaseModel):
+    """Unknown fields are allowed and end up in the lead's `extra`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+
+class Company(_Part):
+    """The company text of a lead."""
+
+    name: Short | None = None
+    website: Long | None = None
+    industry: Short | None = None
+    employees: Annotated[int, Ge(0), Le(10_000_000_000)] | None = None
+    annual_revenue: Amount | None = None
+
+
+class Address(_Part):
+    """A postal address, one value."""
+
+    street: Annotated[str, MaxLen(1024)] | None = None
+    city: Short | None = None
+    state: Short | None = None
+    postal_code: Short | None = None
+    country: Short | None = None
+
+
+class Touch(_Part):
+    """How the person came: campaign parameters, click ids (case-sensitive), pages."""
+
+    utm_source: Short | None = None
+    utm_medium: Short | None = None
+    utm_campaign: Short | None = None
+    utm_term: Short | None = None
+    utm_content: Short | None = None
+    ad_code: Short | None = None
+    referrer: Long | None = None
+    landing_page: Long | None = None
+    gclid: Short | None = None
+    gclsrc: Short | None = None
+    gbraid: Short | None = None
+    wbraid: Short | None = None
+    dclid: Short | None = None
+    msclkid: Short | None = None
+    fbclid: Annotated[str, MaxLen(512)] | None = None
+    li_fat_id: Short | None = None
+    ttclid: Annotated[str, MaxLen(512)] | None = None
+    twclid: Short | None = None
+    ScCid: Short | None = None
+    rdt_cid: Short | None = None
+    epik: Annotated[str, MaxLen(512)] | None = None
+
+
+class Consent(_Part):
+    """What the person agreed to or refused, and the evidence. Further purposes are further booleans."""
+
+    marketing_email: bool | None = None
+    marketing_phone: bool | None = None
+    text: Text | None = None
+    # Any JSON: an unreadable time is warned of, never a reason to lose the lead.
+    at: Any = None
+
+
+class Submission(_Part):
+    """The body of `POST /v1/leads` and the value on `leads.inbound.v1`."""
+
+    external_id: Short | None = None
+    email: Annotated[str, MaxLen(1024)] | None = None
+    emails: Annotated[list[Annotated[str, MaxLen(1024)]], MaxLen(50)] | None = None
+    phone: Short | None = None
+    phones: Annotated[list[Short], MaxLen(50)] | None = None
+    first_name: Short | None = None
+    last_name: Short | None = None
+    name: Short | None = None
+    title: Short | None = None
+    company: Company | None = None
+    address: Address | None = None
+    source: Short | None = None
+    campaign: Short | None = None
+    message: Text | None = None
+    budget: Amount | None = None
+    products: Annotated[list[Short], MaxLen(100)] | None = None
+    touch: Touch | None = None
+    consent: Consent | None = None
+    extra: dict[str, Any] | None = None
+
+
+_VALIDATE: Final = Submission.__pydantic_validator__.validate_python
+_CODES: Final[dict[str, RefusalCode]] = {
+    "string_too_long": "too_long",
+    "too_long": "too_many_items",
+    "invalid_money": "invalid_money",
+    "greater_than_equal": "invalid_value",
+    "less_than_equal": "invalid_value",
+    "int_parsing_size": "invalid_value",
+}
+
+
+def parse_submission(raw: bytes, content_type: str = JSON_TYPE) -> Submission | Refused:
+    """The submission that a body holds, or why it is refused. Never raises, whatever the bytes."""
+    document = decode_payload(raw, content_type)
+    if isinstance(document, Refused):
+        return document
+    return build_submission(document)
+
+
+def build_submission(document: dict[str, Any]) -> Submission | Refused:
+    """The submission of a decoded body; `company` and `address` may be one line, the lists one text."""
+    _widen(document)
+    try:
+        submission: Submission = _VALIDATE(document)
+    except ValidationError as error:
+        return _refusal_of(error)
+    return submission
+
+
+def _widen(document: dict[str, Any]) -> None:
+    """Replace the short forms by the full ones, in place."""
+    if type(document.get("company")) is str:
+        document["company"] = {"name": document["company"]}
+    if type(document.get("address")) is str:
+        document["address"] = {"street": document["address"]}
+    for key in ("emails", "phones", "products"):
+        if type(document.get(key)) is str:
+            document[key] = [document[key]]
+    for single, several in (("email", "emails"), ("phone", "phones")):
+        if type(document.get(single)) is list and several not in document:
+            document[several] = document.pop(single)
+
+
+def _refusal_of(error: ValidationError) -> Refused:
+    """The first violation, by field and registered code; the values stay where they are."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return refuse(_CODES.get(first["type"], "invalid_type"), field or None)

@@ -1,0 +1,114 @@
+"""What a record's layer still decides, seen beside all others: each unit stays in one layer only."""
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from services.capture.domain.fact_shape import Facts, Layer, LeadFacts
+
+# Records with nothing left are still named, so that a repetition is recognised, up to this many of the newest.
+EXACT_RECORDS: Final = 256
+
+
+def overlay(one: Layer, other: Layer) -> Layer:
+    """Two remainders of one record as one that has what either has. What neither should keep, thinning removes."""
+    facts = cast(dict[str, Any], dict(one.facts))
+    for part, theirs in other.facts.items():
+        ours = facts.get(part)
+        if ours is None or part in ("t", "k"):
+            facts[part] = theirs
+        elif isinstance(theirs, dict):
+            facts[part] = {**ours, **theirs}
+        elif isinstance(theirs, list):
+            facts[part] = ours + [entry for entry in theirs if entry not in ours]
+    return Layer(one.stamp, cast(Facts, facts))
+
+
+def thin(counted: int, layers: Sequence[Layer]) -> LeadFacts:
+    """The facts of layers in ascending order, without what a later (or, for first contact, an earlier) one decides."""
+    if len(layers) < 2:
+        return LeadFacts(counted, tuple(layers))
+    winners = _Winners(layers)
+    kept = [Layer(layer.stamp, winners.of(index, layer.facts)) for index, layer in enumerate(layers)]
+    surplus = len(kept) - 2 - EXACT_RECORDS
+    if surplus > 0:
+        kept, dropped = _without_oldest_empty(kept)
+        counted += dropped
+    return LeadFacts(counted, tuple(kept))
+
+
+def _without_oldest_empty(layers: list[Layer]) -> tuple[list[Layer], int]:
+    """Count instead of name the oldest records that decide nothing; the first and the last always stay."""
+    empty = [index for index, layer in enumerate(layers[1:-1], start=1) if not layer.facts]
+    dropped = set(empty[: max(0, len(empty) - EXACT_RECORDS)])
+    return [layer for index, layer in enumerate(layers) if index not in dropped], len(dropped)
+
+
+class _Winners:
+    """For every unit the index of the layer that decides it."""
+
+    __slots__ = ("addresses", "consent", "earliest", "emails", "extra", "ids", "last", "latest", "notes", "phones")
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.last = len(layers) - 1
+        self.latest: dict[str, int] = {}
+        self.addresses: tuple[bool, int] | None = None
+        self.earliest: dict[str, int] = {}
+        self.extra: dict[str, int] = {}
+        self.notes: dict[str, int] = {}
+        self.consent: dict[str, tuple[bool, int]] = {}
+        self.emails: dict[str | None, int] = {}
+        self.phones: dict[str | None, int] = {}
+        self.ids: dict[tuple[str, ...], int] = {}
+        for index, layer in enumerate(layers):
+            self._note_values(index, layer.facts)
+            self._note_sets(index, layer.facts)
+        if self.addresses is not None:
+            self.latest["address"] = self.addresses[1]
+
+    def _note_values(self, index: int, facts: Facts) -> None:
+        for unit in facts.get("f", ()):
+            self.latest[unit] = index
+        if "address" in facts.get("f", ()):
+            # A country alone is no address: it does not replace one, however new.
+            rank = len(facts["f"]["address"]) > 1 or "country" not in facts["f"]["address"]
+            self.addresses = max(self.addresses or (False, -1), (rank, index))
+        for unit in facts.get("o", ()):
+            self.earliest.setdefault(unit, index)
+        for key in facts.get("x", ()):
+            self.extra[key] = index
+        for unit in (*facts.get("r", ()), *facts.get("w", ())):
+            self.notes[unit] = index
+
+    def _note_sets(self, index: int, facts: Facts) -> None:
+        for purpose, given in facts.get("c", {}).items():
+            self.consent[purpose] = max(self.consent.get(purpose, (False, -1)), (not given, index))
+        for entry in facts.get("e", ()):
+            self.emails.setdefault(entry[0] or entry[2], index)
+        for entry in facts.get("p", ()):
+            self.phones.setdefault(entry[1] or entry[2], index)
+        for pair in facts.get("i", ()):
+            self.ids.setdefault(tuple(pair), index)
+
+    def _decides_note(self, unit: str, index: int) -> bool:
+        """An original or a warning stays with the value it belongs to; without any value the newest stays."""
+        owner = self.latest.get(unit, self.earliest.get(unit, self.notes[unit]))
+        return owner == index
+
+    def of(self, index: int, facts: Facts) -> Facts:
+        """What the layer at an index still decides; parts with nothing left are left out."""
+        kept: dict[str, Any] = {
+            "f": {unit: value for unit, value in facts.get("f", {}).items() if self.latest[unit] == index},
+            "o": {unit: value for unit, value in facts.get("o", {}).items() if self.earliest[unit] == index},
+            "x": {key: value for key, value in facts.get("x", {}).items() if self.extra[key] == index},
+            "r": {unit: value for unit, value in facts.get("r", {}).items() if self._decides_note(unit, index)},
+            "w": {unit: value for unit, value in facts.get("w", {}).items() if self._decides_note(unit, index)},
+            "e": [entry for entry in facts.get("e", ()) if self.emails[entry[0] or entry[2]] == index],
+            "p": [entry for entry in facts.get("p", ()) if self.phones[entry[1] or entry[2]] == index],
+            "i": [pair for pair in facts.get("i", ()) if self.ids[tuple(pair)] == index],
+            "c": {key: given for key, given in facts.get("c", {}).items() if self.consent[key] == (not given, index)},
+        }
+        if kept["c"]:
+            kept["k"] = facts.get("k")
+        if index in (0, self.last):
+            kept["t"] = facts.get("t")
+        return cast(Facts, {part: value for part, value in kept.items() if value})
