@@ -27,7 +27,7 @@ REPLICA_VARIABLE = "LEADSTREAM_REPLICA"
 STOP_SECONDS = 15.0
 READY_SECONDS = 60.0
 # A service that ended this often without having been ready will not get better by itself.
-HOPELESS_ENDS = 5
+HOPELESS_ENDS = 4
 _PROBE_SECONDS = 2.0
 _POLL_SECONDS = 0.2
 
