@@ -135,10 +135,7 @@ def _fast_all(leaves: tuple[_FastLeaf, ...], groups: _FastGroups) -> Callable[[F
                 value = value.get(key) if isinstance(value, dict) else None
             if test(value) is not wanted:
                 return False
-        for group in groups:  # noqa: SIM110 - a generator would double the time
-            if not group(facts):
-                return False
-        return True
+        return not groups or all(group(facts) for group in groups)
 
     return holds
 
@@ -151,10 +148,7 @@ def _fast_any(leaves: tuple[_FastLeaf, ...], groups: _FastGroups) -> Callable[[F
                 value = value.get(key) if isinstance(value, dict) else None
             if test(value) is wanted:
                 return True
-        for group in groups:  # noqa: SIM110 - a generator would double the time
-            if group(facts):
-                return True
-        return False
+        return bool(groups) and any(group(facts) for group in groups)
 
     return holds
 
