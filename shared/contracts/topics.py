@@ -13,7 +13,6 @@ SPINE_PARTITIONS: Final = 12
 DAY_MS: Final = 86_400_000
 
 
-
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic. `spine` topics share one partition count, so that a stage can keep a record's partition."""

@@ -27,7 +27,9 @@ class AccessGranted(Contract):
     TYPE: ClassVar[str] = "access.granted"
 
     key_id: str
-    secret_hash: str = Field(description="SHA-256 of the secret, hex; the secret itself is shown once and stored nowhere")
+    secret_hash: str = Field(
+        description="SHA-256 of the secret, hex; the secret itself is shown once and stored nowhere"
+    )
     role: Literal["admin", "source", "viewer"]
     source: str | None = Field(None, description="The one source that a source key may send for")
     label: str = ""

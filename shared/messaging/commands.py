@@ -1,0 +1,108 @@
+"""Commands: the use case answers with a result or a refusal; row, event and dead letter follow by themselves."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from shared.contracts.events.platform import CommandCompleted
+from shared.contracts.topics import COMMANDS_COMPLETED
+from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Rejected, Stage
+from shared.handling.records import Record
+from shared.handling.work import Work
+from shared.messaging.subscription import UseCase
+from shared.persistence.commands import read_completed, save_completed
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command was obeyed."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+    events: tuple[OutEvent, ...] = ()
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The command was understood and refused; `reason` is a registered literal, `detail` for people."""
+
+    reason: str
+    detail: str = ""
+
+
+Obey: TypeAlias = Callable[[InHand, Work], Awaitable[Done | Refused]]
+
+
+def command(stage: Stage, obey: Obey) -> UseCase:
+    """A use case that obeys commands one by one and publishes what became of each.
+
+    On a redelivery `obey` is called again with the stored decision in hand: it must change nothing then, and give the
+    events again from the newest stored state.
+    """
+
+    async def handle(items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        return [await _obey(stage, obey, item, work) for item in items]
+
+    return handle
+
+
+async def _obey(stage: Stage, obey: Obey, item: InHand, work: Work) -> Outcome:
+    record = item.record
+    command_id = record.subject or record.event_id
+    answer = await _stored_refusal(item, work, command_id) or await obey(item, work)
+    match answer:
+        case Done(result=result, events=events, subject=subject):
+            completed = _completed(stage, record, command_id, item, work, "done", None, result)
+            await save_completed(work, command_id, record.type, "done", None, result)
+            return Produced("done", (*events, completed), subject=subject)
+        case Refused(reason=reason, detail=detail):
+            result = {"detail": detail}
+            completed = _completed(stage, record, command_id, item, work, "refused", reason, result)
+            await save_completed(work, command_id, record.type, "refused", reason, result)
+            return Produced("refused", (completed,), reason=reason, detail=result)
+
+
+async def _stored_refusal(item: InHand, work: Work, command_id: str) -> Refused | None:
+    """A refusal stands: a redelivered command that was refused is not tried anew."""
+    if item.decision is None or item.decision.outcome != "refused":
+        return None
+    stored = await read_completed(work, command_id)
+    detail = stored["result"].get("detail", "") if stored else ""
+    return Refused(item.decision.reason or "refused", detail)
+
+
+def _completed(
+    stage: Stage,
+    record: Record,
+    command_id: str,
+    item: InHand,
+    work: Work,
+    status: Any,
+    reason: str | None,
+    result: dict[str, Any],
+) -> OutEvent:
+    at = item.decision.decided_at if item.decision else work.instant
+    data = CommandCompleted(
+        command_id=command_id,
+        command=record.type,
+        service=stage.name,
+        status=status,
+        reason=reason,
+        result=result,
+        completed_at=at,
+    )
+    return stage.event(
+        record,
+        CommandCompleted.TYPE,
+        topic=COMMANDS_COMPLETED,
+        key=command_id,
+        data=data.__pydantic_serializer__.to_json(data),
+        time=at,
+    )
+
+
+async def note_dead_commands(rejected: Sequence[tuple[Record, Rejected]], work: Work) -> None:
+    """A command that could not be processed is completed as `dead_lettered`, so that nobody waits for it."""
+    for record, why in rejected:
+        if record.topic.endswith(".commands.v1") and record.subject:
+            await save_completed(work, record.subject, record.type or "unknown", "dead_lettered", why.reason, {})

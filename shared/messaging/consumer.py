@@ -1,0 +1,100 @@
+"""The consumer that knows under which membership it fetched, and keeps its group alive while a batch waits."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+
+from shared.messaging.fencing import NO_GENERATION, Membership, current_membership, read_stable_offsets
+
+_IDLE_POLL_MS = 500
+_KEEP_ALIVE_S = 1.0
+
+
+class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+    """An aiokafka consumer that
+
+    - notes the membership at the moment records are handed over (`fetched_under`),
+    - returns only when there are records, and calls `on_idle` after each fetch that found none,
+    - notices when a batch that it handed over never reached the lane (`untaken`, which the lane clears),
+    - can be kept alive without fetching, so that a long retry does not lose the membership.
+    """
+
+    fetched_under: Membership = Membership(NO_GENERATION, "")
+    caught_up: bool = False
+    last_progress: float = 0.0
+    halted: bool = False
+    untaken: bool = False
+    on_idle: Callable[[], Awaitable[None]] | None = None
+    on_untaken: Callable[[], None] | None = None
+
+    async def start(self) -> None:
+        await super().start()
+        if isinstance(self._coordinator, GroupCoordinator):
+            read_stable_offsets(self)
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord[Any, Any]]]:
+        if self.untaken:
+            self._batch_was_lost()
+        while True:
+            if self.halted:
+                await self._idle_while_halted()
+                continue
+            # No await between the end of this call and the note: that is what ties records to a membership.
+            found = await super().getmany(timeout_ms=max(timeout_ms, _IDLE_POLL_MS), max_records=max_records)
+            self.fetched_under = current_membership(self)
+            if found:
+                self.caught_up = False
+                self.untaken = True
+                return found  # type: ignore[no-any-return]
+            self.caught_up = bool(self.assignment()) and self._coordinator.coordinator_id is not None
+            self.last_progress = time.monotonic()
+            if self.on_idle is not None:
+                await self.on_idle()
+
+    def _batch_was_lost(self) -> None:
+        """The shell asks for more although the lane never got the last batch: going on would commit past it."""
+        self.halted = True
+        if self.on_untaken is not None:
+            self.on_untaken()
+
+    async def _idle_while_halted(self) -> None:
+        await self.keep_alive()
+        await asyncio.sleep(_KEEP_ALIVE_S)
+
+    async def keep_alive(self) -> None:
+        """Reset aiokafka's poll clock without taking a record, so that a long retry keeps the membership.
+
+        Raises what the group coordination has to report.
+        """
+        with self._subscription.fetch_context():
+            self._coordinator.check_errors()
+
+    @property
+    def joined(self) -> bool:
+        """Whether the group has given this member its partitions (which may be none, for a spare)."""
+        return current_membership(self).valid and not self._subscription.reassignment_in_progress
+
+    def rejoin(self) -> None:
+        """Join the group anew: positions are read again from the committed offsets."""
+        coordinator = self._coordinator
+        if isinstance(coordinator, GroupCoordinator):
+            coordinator.request_rejoin()
+
+    def lag(self) -> dict[TopicPartition, int]:
+        """Records between position and end. Transaction markers take offsets, so idle partitions count as 0."""
+        if self.caught_up:
+            return dict.fromkeys(self.assignment(), 0)
+        return {tp: self._behind(tp) for tp in self.assignment()}
+
+    def _behind(self, tp: TopicPartition) -> int:
+        high = self.highwater(tp)
+        state = self._subscription.subscription.assignment.state_value(tp)
+        if high is None or state is None or not state.has_valid_position:
+            return 0
+        return max(0, int(high - state.position))

@@ -1,0 +1,284 @@
+"""The Postgres half of a batch: claim, handle, save, raise marks, in one transaction that is committed first."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from shared.handling.outcomes import (
+    DEAD_LETTERED,
+    REPEATED_EVENT,
+    SKIPPED,
+    Decision,
+    InHand,
+    Outcome,
+    Produced,
+    Rejected,
+    Skipped,
+)
+from shared.handling.records import Record
+from shared.handling.work import Work
+from shared.messaging.subscription import Handled, Subscription
+from shared.messaging.transaction import MAX_EVENT_BYTES
+from shared.observability.failpoints import failpoint
+from shared.persistence.database import Database, is_transient
+from shared.persistence.decisions import Claim, read_decisions, save_decisions
+from shared.persistence.marks import Place, raise_marks
+
+BAD_IN_A_ROW: Final = 20
+ATTEMPTS: Final = 3
+_PAUSE_S: Final = 0.02
+
+
+class EverythingBad(Exception):
+    """Unexpected errors, record after record, without a success between: a bad deploy, not bad records."""
+
+
+class OutputTooLarge(Exception):
+    """An event that no record batch can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A record and what became of it; `outcome` is None for a record that was published before."""
+
+    record: Record
+    outcome: Outcome | None
+
+
+class Settling:
+    """Settles batches of one subscription. Keeps the count of unexpected errors in a row."""
+
+    def __init__(
+        self, subscription: Subscription, group: str, database: Database, clock: Callable[[], datetime]
+    ) -> None:
+        self._subscription = subscription
+        self._group = group
+        self._database = database
+        self._clock = clock
+        self._bad_in_a_row = 0
+
+    async def settle(self, records: Sequence[Record], published: dict[Place, int]) -> list[Settled]:
+        """Decide and store every record. Raises transient errors (try again) and EverythingBad (stop)."""
+        culprits: list[tuple[Record, Rejected]] = []
+        settled = await self._bisect(records, published, culprits)
+        if culprits:
+            await self._bury(culprits)
+        return settled
+
+    async def _bisect(
+        self, records: Sequence[Record], published: dict[Place, int], culprits: list[tuple[Record, Rejected]]
+    ) -> list[Settled]:
+        """Settle as one; after an unexpected error settle each half, until the culprit is alone."""
+        try:
+            settled = await self._store(records, published)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            if len(records) == 1:
+                return await self._alone(records[0], published, culprits)
+            middle = len(records) // 2
+            first = await self._bisect(records[:middle], published, culprits)
+            return first + await self._bisect(records[middle:], published, culprits)
+        if any(isinstance(s.outcome, Produced | Skipped) for s in settled):
+            self._bad_in_a_row = 0
+        return settled
+
+    async def _alone(
+        self, record: Record, published: dict[Place, int], culprits: list[tuple[Record, Rejected]]
+    ) -> list[Settled]:
+        """A few more tries for a record that failed by itself, then it is the culprit."""
+        for attempt in range(2, ATTEMPTS + 1):
+            await asyncio.sleep(_PAUSE_S * attempt)
+            try:
+                settled = await self._store([record], published)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                failure = error
+            else:
+                self._bad_in_a_row = 0
+                return settled
+        return [self._convict(record, failure, culprits)]
+
+    def _convict(self, record: Record, error: Exception, culprits: list[tuple[Record, Rejected]]) -> Settled:
+        self._bad_in_a_row += 1
+        if self._bad_in_a_row >= BAD_IN_A_ROW:
+            raise EverythingBad(
+                f"{self._bad_in_a_row} unexpected errors in a row, last {_type_and_place(error)}"
+            ) from error
+        reason = "output_too_large" if isinstance(error, OutputTooLarge) else "processing_failed"
+        why = Rejected(reason, exception=_type_and_place(error), attempts=ATTEMPTS)
+        culprits.append((record, why))
+        return Settled(record, why)
+
+    async def _bury(self, culprits: Sequence[tuple[Record, Rejected]]) -> None:
+        async with self._database.transaction(self._clock()) as work:
+            await self._save_rejected(culprits, work)
+
+    async def _store(self, records: Sequence[Record], published: dict[Place, int]) -> list[Settled]:
+        async with self._database.transaction(self._clock()) as work:
+            floors = await raise_marks(work, self._group, _ends(records), published)
+            live = [r for r in records if r.offset >= floors.get((r.topic_id, r.partition), 0)]
+            outcomes = await self._decide(live, work)
+            _check_sizes(outcomes.values())
+        failpoint("after-store")
+        return [Settled(record, outcomes.get(id(record))) for record in records]
+
+    async def _decide(self, records: Sequence[Record], work: Work) -> dict[int, Outcome]:
+        claims = await self._claims(records, work)
+        outcomes: dict[int, Outcome] = {}
+        fresh: list[Record] = []
+        by_use_case: dict[UseCaseKey, list[InHand]] = {}
+        for record in records:
+            claim = claims.get(record.event_id)
+            if claim is None:
+                claims[record.event_id] = Claim(record.topic_id, record.partition, record.offset, _UNDECIDED)
+                fresh.append(record)
+            found = self._place(record, claim)
+            if isinstance(found, InHandFor):
+                by_use_case.setdefault(found.key, []).append(found.item)
+            else:
+                outcomes[id(record)] = found
+        for key, items in sorted(by_use_case.items(), key=lambda pair: pair[0][1]):
+            in_hand = _with_first_decisions(items, fresh, outcomes, work) if key[1] else items
+            outcomes.update(await _run(self._use_case(key), in_hand, work))
+        await self._save(fresh, outcomes, work)
+        return outcomes
+
+    async def _claims(self, records: Sequence[Record], work: Work) -> dict[str, Claim]:
+        if not self._subscription.decisions:
+            return {}
+        return await read_decisions(work, [record.event_id for record in records])
+
+    def _place(self, record: Record, claim: Claim | None) -> "InHandFor | Outcome":
+        """Which use case a record goes to, or what becomes of it without one."""
+        handled = self._subscription.handlers.get(record.type, self._subscription.others)
+        repeated = claim is not None and self._subscription.decisions and not claim.is_of(record)
+        if repeated:
+            if handled is None or handled.repeated is None:
+                return Skipped(REPEATED_EVENT)
+            return InHandFor((record.type, True), InHand(record, None, claim.decision if claim else None))
+        decision = claim.decision if claim is not None and claim.decision is not _UNDECIDED else None
+        if decision is not None and decision.outcome == DEAD_LETTERED:
+            return Rejected(decision.reason or "processing_failed", attempts=1)
+        if decision is not None and decision.outcome == SKIPPED:
+            return Skipped(decision.reason or "", decision.subject)
+        return self._validated(record, handled, decision)
+
+    def _validated(self, record: Record, handled: Handled | None, decision: Decision | None) -> "InHandFor | Outcome":
+        if handled is None:
+            return Skipped("unknown_type") if record.type else Rejected("no_type")
+        key = (record.type, False)
+        if handled.contract is None:
+            return InHandFor(key, InHand(record, None, decision))
+        if record.fault is not None:
+            return Rejected(record.fault)
+        if not record.value:
+            return Rejected("empty_value")
+        try:
+            return InHandFor(key, InHand(record, handled.contract.model_validate_json(record.value), decision))
+        except ValidationError as error:
+            return Rejected("invalid_contract", place=_place_of(error), exception=type(error).__name__)
+
+    def _use_case(self, key: "UseCaseKey") -> Callable[[Sequence[InHand], Work], Awaitable[Sequence[Outcome]]]:
+        record_type, repeated = key
+        handled = self._subscription.handlers.get(record_type, self._subscription.others)
+        assert handled is not None
+        if repeated:
+            assert handled.repeated is not None
+            return handled.repeated
+        return handled.use_case
+
+    async def _save(self, fresh: Sequence[Record], outcomes: dict[int, Outcome], work: Work) -> None:
+        rejected = [(r, o) for r in fresh if isinstance(o := outcomes[id(r)], Rejected)]
+        if self._subscription.decisions:
+            decided = [
+                (r, _decision(outcomes[id(r)], work)) for r in fresh if not isinstance(outcomes[id(r)], Rejected)
+            ]
+            await save_decisions(work, decided)
+        if rejected:
+            await self._save_rejected(rejected, work)
+
+    async def _save_rejected(self, rejected: Sequence[tuple[Record, Rejected]], work: Work) -> None:
+        if self._subscription.decisions:
+            await save_decisions(work, [(record, _decision(why, work)) for record, why in rejected])
+        if self._subscription.on_dead_letters is not None:
+            await self._subscription.on_dead_letters(rejected, work)
+
+
+UseCaseKey = tuple[str, bool]
+_UNDECIDED: Final = Decision("undecided", None, None, None, "")
+
+
+@dataclass(frozen=True, slots=True)
+class InHandFor:
+    """An item on its way to a use case."""
+
+    key: UseCaseKey
+    item: InHand
+
+
+def _with_first_decisions(
+    items: Sequence[InHand], fresh: Sequence[Record], outcomes: dict[int, Outcome], work: Work
+) -> list[InHand]:
+    """Repeated events whose first record came in this very batch learn what was decided for it."""
+    decided = {r.event_id: _decision(outcomes[id(r)], work) for r in fresh if id(r) in outcomes}
+    return [
+        replace(item, decision=decided.get(item.record.event_id)) if item.decision is _UNDECIDED else item
+        for item in items
+    ]
+
+
+async def _run(
+    use_case: Callable[[Sequence[InHand], Work], Awaitable[Sequence[Outcome]]], items: Sequence[InHand], work: Work
+) -> dict[int, Outcome]:
+    outcomes = await use_case(items, work)
+    if len(outcomes) != len(items):
+        raise RuntimeError(f"a use case answered {len(outcomes)} of {len(items)} records")
+    return {id(item.record): outcome for item, outcome in zip(items, outcomes, strict=True)}
+
+
+def _decision(outcome: Outcome, work: Work) -> Decision:
+    match outcome:
+        case Produced():
+            return Decision(
+                outcome.outcome, outcome.subject, outcome.reason, outcome.detail, work.instant, outcome.fingerprint
+            )
+        case Skipped():
+            return Decision(SKIPPED, outcome.subject, outcome.reason, outcome.detail, work.instant)
+        case Rejected():
+            return Decision(DEAD_LETTERED, None, outcome.reason, None, work.instant)
+
+
+def _check_sizes(outcomes: Any) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, Produced) and any(len(event.data) > MAX_EVENT_BYTES for event in outcome.events):
+            raise OutputTooLarge
+
+
+def _ends(records: Sequence[Record]) -> dict[Place, int]:
+    by_place = attrgetter("topic_id", "partition", "topic")
+    return {
+        Place(*place): max(record.offset for record in group) + 1
+        for place, group in groupby(sorted(records, key=by_place), key=by_place)
+    }
+
+
+def _place_of(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return ".".join(str(part) for part in first["loc"])
+
+
+def _type_and_place(error: BaseException) -> str:
+    """The error's type and where it was raised; never its message, which may hold values."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}{where}"

@@ -1,0 +1,163 @@
+"""One Kafka transaction a batch: outputs, dead letters and consumed offsets commit together or not at all."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from shared.contracts.envelope import Headers
+from shared.messaging.fencing import Membership, MembershipLost, fence_offset_commits
+from shared.observability import metrics
+from shared.observability.failpoints import failpoint
+
+TRANSACTION_TIMEOUT_MS: Final = 15_000
+# aiokafka waits this long when a partition's last transaction is still being completed; 100 ms, its default, is most
+# of the time that a transaction takes.
+RETRY_BACKOFF_MS: Final = 20
+MAX_BATCH_BYTES: Final = 1_048_576
+# An event's data is kept below this, so that with key and headers it always fits a record batch.
+MAX_EVENT_BYTES: Final = 1_000_000
+_COMMIT_DEADLINE_S: Final = 30.0
+
+
+class PublisherLost(Exception):
+    """This process may not publish any more (fenced, or its transaction cannot be ended). It has to start again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A record to produce, with its place settled."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """The offsets that a transaction commits, for which group, under which membership they were fetched."""
+
+    group: str
+    membership: Membership
+    offsets: Mapping[TopicPartition, int]
+
+
+class Publisher(Protocol):
+    """Publishes a batch atomically. The in-memory twin of the tests keeps the same promise."""
+
+    async def publish(self, outputs: Sequence[Output], consumed: Consumed) -> None:
+        """Commit all or nothing. Raises MembershipLost (drop the batch), KafkaError (try again), PublisherLost."""
+
+
+class TransactionalPublisher:
+    """The publisher on a transactional producer. One transaction at a time, whatever the number of lanes."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._membership = Membership(-1, "")
+        self._one_at_a_time = asyncio.Lock()
+
+    @classmethod
+    async def start(
+        cls, bootstrap: str, transactional_id: str, client_id: str, **security: Any
+    ) -> "TransactionalPublisher":
+        """Start the producer; this ends the open transaction of a predecessor with the same id."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            client_id=client_id,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
+            max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_BATCH_BYTES + 65_536,
+            compression_type="zstd",
+            **security,
+        )
+        await producer.start()
+        publisher = cls(producer)
+        fence_offset_commits(producer, lambda _group: publisher._membership)
+        return publisher
+
+    async def stop(self) -> None:
+        """Stop the producer; an open transaction is left to be aborted by the coordinator."""
+        await self._producer.stop()
+
+    async def publish(self, outputs: Sequence[Output], consumed: Consumed) -> None:
+        """See Publisher."""
+        async with self._one_at_a_time:
+            self._membership = consumed.membership
+            try:
+                async with asyncio.timeout(_COMMIT_DEADLINE_S):
+                    await self._publish(outputs, consumed)
+            except TimeoutError as error:
+                raise PublisherLost("the transaction did not end in time") from error
+
+    async def _publish(self, outputs: Sequence[Output], consumed: Consumed) -> None:
+        batches = _batches(self._producer, outputs)
+        await self._producer.begin_transaction()
+        try:
+            sent = [
+                await self._producer.send_batch(builder, topic, partition=partition)
+                for topic, partition, builder in batches
+            ]
+            await asyncio.gather(*sent)
+            failpoint("after-produce")
+            await self._producer.send_offsets_to_transaction(dict(consumed.offsets), consumed.group)
+            failpoint("before-end-transaction")
+        except ProducerFenced as error:
+            raise PublisherLost("fenced by a younger producer with the same id") from error
+        except KafkaError as error:
+            await self._abort(consumed.group, error)
+            raise
+        await self._commit()
+
+    async def _commit(self) -> None:
+        try:
+            await self._producer.commit_transaction()
+        except KafkaError as error:
+            # Whether it was committed is unknown; a new producer with this id settles it, and the marks tell.
+            raise PublisherLost(f"the commit was not confirmed: {type(error).__name__}") from error
+
+    async def _abort(self, group: str, cause: KafkaError) -> None:
+        metrics.ABORTS.labels(group=group).inc()
+        logging.getLogger(__name__).info("transaction_aborted", extra={"cause": type(cause).__name__, "group": group})
+        try:
+            await self._producer.abort_transaction()
+        except (KafkaError, AssertionError) as error:
+            raise PublisherLost(f"the transaction could not be aborted: {type(error).__name__}") from error
+
+
+def _batches(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> list[tuple[str, int, Any]]:
+    """Hand-built record batches by partition: no hashing, no future per message, key and partition kept."""
+    by_partition: dict[tuple[str, int], list[Output]] = {}
+    for output in outputs:
+        by_partition.setdefault((output.topic, output.partition), []).append(output)
+    return [
+        (topic, partition, builder)
+        for (topic, partition), group in by_partition.items()
+        for builder in _builders(producer, group)
+    ]
+
+
+def _builders(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> list[Any]:
+    builders = [producer.create_batch()]
+    for output in outputs:
+        if _append(builders[-1], output) is None:
+            builders.append(producer.create_batch())
+            _append(builders[-1], output)
+    for builder in builders:
+        builder.close()
+    return builders
+
+
+def _append(builder: Any, output: Output) -> Any:
+    return builder.append(key=output.key, value=output.value, timestamp=None, headers=output.headers)
+
+
+__all__ = ["Consumed", "MembershipLost", "Output", "Publisher", "PublisherLost", "TransactionalPublisher"]

@@ -1,0 +1,41 @@
+"""The register of metric names: base units, `_total` for counters, few label values, never personal data."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECORDS: Final = Counter("records_total", "Consumed records by what became of them", ["group", "topic", "outcome"])
+EVENTS_PUBLISHED: Final = Counter("events_published_total", "Events published in committed transactions", ["topic"])
+BATCH_SIZE: Final = Histogram(
+    "consumer_batch_size", "Records in a batch", ["group"], buckets=(1, 5, 20, 50, 100, 250, 500, 1000, 2000, 5000)
+)
+BATCH_SECONDS: Final = Histogram(
+    "consumer_batch_seconds",
+    "Time a batch takes, by step: store (Postgres) and publish (Kafka transaction)",
+    ["group", "step"],
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60),
+)
+LAG: Final = Gauge("kafka_consumer_lag_records", "Records behind the end", ["group", "topic", "partition"])
+LAG_SECONDS: Final = Gauge("kafka_consumer_lag_seconds", "Age of the newest processed record while behind", ["group"])
+LEAD_SECONDS: Final = Histogram(
+    "lead_end_to_end_seconds",
+    "Time from receipt to the stage's event",
+    ["stage"],
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 60, 600),
+)
+RETRIES: Final = Counter("batch_retries_total", "Batches tried again after a transient error", ["group", "error"])
+DEAD_LETTERS: Final = Counter("dead_letters_total", "Records dead-lettered", ["group", "topic", "reason"])
+DROPPED_BATCHES: Final = Counter("dropped_batches_total", "Batches of a lost membership", ["group"])
+FENCINGS: Final = Counter("fencings_total", "Offset commits that the group coordinator refused", ["group"])
+UNSTABLE_OFFSET_WAITS: Final = Counter(
+    "unstable_offset_waits_total", "Times a new owner waited for its predecessor's transaction", ["group"]
+)
+ABORTS: Final = Counter("transaction_aborts_total", "Kafka transactions aborted", ["group"])
+STOPPED: Final = Gauge("consumer_stopped", "1 while a consumer has stopped because everything turned bad", ["group"])
+HTTP_REQUESTS: Final = Counter("http_requests_total", "HTTP requests", ["route", "status"])
+HTTP_SECONDS: Final = Histogram("http_request_seconds", "Time an HTTP request takes", ["route"])
+LEADS_RECEIVED: Final = Counter("leads_received_total", "Submissions by outcome", ["outcome"])
+LEADS_SCORED: Final = Counter("leads_scored_total", "Scores by grade", ["grade"])
+LEADS_ASSIGNED: Final = Counter("leads_assigned_total", "Assignments by strategy", ["strategy"])
+LEADS_CONVERTED: Final = Counter("leads_converted_total", "Conversions by trigger", ["trigger"])
+RULES_INFO: Final = Gauge("rules_info", "Active rules", ["kind", "version"])

@@ -1,0 +1,40 @@
+"""Loser -> winner of merges, kept by every service and resolved transitively."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from shared.handling.work import Work
+
+MAX_STEPS: Final = 32
+
+_RESOLVE: Final = f"""
+    WITH RECURSIVE chain (asked, lead_id, step) AS (
+        SELECT a.loser_id, a.winner_id, 1 FROM aliases a WHERE a.loser_id = ANY($1::uuid[])
+        UNION ALL
+        SELECT c.asked, a.winner_id, c.step + 1 FROM chain c JOIN aliases a ON a.loser_id = c.lead_id
+        WHERE c.step < {MAX_STEPS}
+    )
+    SELECT DISTINCT ON (asked) asked::text, lead_id::text FROM chain ORDER BY asked, step DESC
+"""
+
+
+async def resolve(work: Work, lead_ids: Iterable[str]) -> dict[str, str]:
+    """The surviving lead of each merged one among `lead_ids`; leads that were never merged away are absent."""
+    rows = await work.fetch(_RESOLVE, list(lead_ids))
+    return {row["asked"]: row["lead_id"] for row in rows}
+
+
+async def save_alias(work: Work, loser_id: str, winner_id: str, version: int) -> None:
+    """Remember that `loser_id` is `winner_id` now; an older version never replaces a newer one."""
+    await work.execute(
+        """
+        INSERT INTO aliases (loser_id, winner_id, version, merged_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (loser_id) DO UPDATE SET winner_id = excluded.winner_id, version = excluded.version,
+            merged_at = excluded.merged_at
+        WHERE aliases.version < excluded.version
+        """,
+        loser_id,
+        winner_id,
+        version,
+        work.now,
+    )

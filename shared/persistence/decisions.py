@@ -1,0 +1,92 @@
+"""The stored decisions: what was decided for each event, so that a redelivery gets the same answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from shared.contracts.envelope import rfc3339
+from shared.handling.outcomes import Decision
+from shared.handling.records import Record
+from shared.handling.work import Work
+
+
+class ClaimLost(Exception):
+    """Another worker decided one of these events meanwhile. Roll back and look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A decision that stands, and the coordinates of the record that it was made for."""
+
+    topic_id: str
+    partition: int
+    offset: int
+    decision: Decision
+
+    def is_of(self, record: Record) -> bool:
+        """Whether the decision was made for this very record, or for another one with the same event id."""
+        return (self.topic_id, self.partition, self.offset) == (record.topic_id, record.partition, record.offset)
+
+
+_READ: Final = """
+    SELECT event_id::text, topic_id::text, partition, "offset", outcome, subject::text, reason, detail, fingerprint,
+           decided_at
+    FROM decisions WHERE event_id = ANY($1::uuid[])
+"""
+
+_SAVE: Final = """
+    INSERT INTO decisions (event_id, topic_id, partition, "offset", outcome, subject, reason, detail, fingerprint,
+                           decided_at)
+    SELECT u.*, $10 FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::text[], $6::uuid[], $7::text[],
+                                $8::json[], $9::bigint[]) AS u
+    ON CONFLICT (event_id) DO NOTHING
+"""
+
+
+async def read_decisions(work: Work, event_ids: Sequence[str]) -> dict[str, Claim]:
+    """The decisions that already stand for these events."""
+    if not event_ids:
+        return {}
+    rows = await work.fetch(_READ, event_ids)
+    return {
+        row["event_id"]: Claim(
+            row["topic_id"],
+            row["partition"],
+            row["offset"],
+            Decision(
+                row["outcome"],
+                row["subject"],
+                row["reason"],
+                orjson.loads(row["detail"]) if row["detail"] else None,
+                rfc3339(row["decided_at"]),
+                row["fingerprint"],
+            ),
+        )
+        for row in rows
+    }
+
+
+async def save_decisions(work: Work, decided: Sequence[tuple[Record, Decision]]) -> None:
+    """Store decisions, all or none. Raises ClaimLost when one of the events was decided meanwhile."""
+    if not decided:
+        return
+    ordered = sorted(decided, key=lambda pair: pair[0].event_id)
+    records = [record for record, _ in ordered]
+    decisions = [decision for _, decision in ordered]
+    status = await work.db.execute(
+        _SAVE,
+        [r.event_id for r in records],
+        [r.topic_id for r in records],
+        [r.partition for r in records],
+        [r.offset for r in records],
+        [d.outcome for d in decisions],
+        [d.subject for d in decisions],
+        [d.reason for d in decisions],
+        [None if d.detail is None else orjson.dumps(d.detail).decode() for d in decisions],
+        [d.fingerprint for d in decisions],
+        work.now,
+    )
+    if int(status.rsplit(" ", 1)[1]) != len(ordered):
+        raise ClaimLost

@@ -1,0 +1,92 @@
+"""Versions of rules: immutable rows, an active pointer, and a cache of the compiled copy by content hash."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from shared.handling.work import Work
+
+Compiled = TypeVar("Compiled")
+
+
+class NoActiveRules(RuntimeError):
+    """No version is active: `leadstream migrate` seeds the defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """A published version, as stored."""
+
+    kind: str
+    version: int
+    name: str
+    content_hash: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewRules:
+    """What is to be published; the version number is given by the database."""
+
+    kind: str
+    name: str
+    content_hash: str
+    document: str
+    author: str
+    reason: str
+
+
+_ACTIVE: Final = """
+    SELECT r.kind, r.version, r.name, r.content_hash, r.document
+    FROM active_rules a JOIN rule_versions r USING (kind, version) WHERE a.kind = $1
+"""
+_POINTER: Final = "SELECT version FROM active_rules WHERE kind = $1"
+
+
+class ActiveRules(Generic[Compiled]):
+    """The compiled copy of the active version of one kind.
+
+    Read in every batch's transaction: one primary-key look-up, and a compilation only when the version changed. So a
+    change needs no restart, and a batch has one version.
+    """
+
+    def __init__(self, kind: str, compile_version: Callable[[RuleVersion], Compiled]) -> None:
+        self._kind = kind
+        self._compile = compile_version
+        self._held: tuple[int, Compiled] | None = None
+
+    async def read(self, work: Work) -> Compiled:
+        """The compiled active version. Raises NoActiveRules when none was ever published."""
+        if self._held is not None:
+            rows = await work.fetch(_POINTER, self._kind)
+            if rows and rows[0]["version"] == self._held[0]:
+                return self._held[1]
+        rows = await work.fetch(_ACTIVE, self._kind)
+        if not rows:
+            raise NoActiveRules(self._kind)
+        version = RuleVersion(**dict(rows[0]))
+        compiled = self._compile(version)
+        self._held = (version.version, compiled)
+        return compiled
+
+
+async def publish_version(work: Work, rules: NewRules) -> int:
+    """Store a version and make it the active one; the same content as the active one keeps its number."""
+    await work.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"rules/{rules.kind}")
+    active = await work.fetch(_ACTIVE, rules.kind)
+    if active and active[0]["content_hash"] == rules.content_hash:
+        return int(active[0]["version"])
+    rows = await work.fetch(
+        "SELECT coalesce(max(version), 0) + 1 AS next FROM rule_versions WHERE kind = $1", rules.kind
+    )
+    version = int(rows[0]["next"])
+    await work.execute(
+        "INSERT INTO rule_versions VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        rules.kind, version, rules.name, rules.content_hash, rules.document, rules.author, rules.reason, work.now,
+    )  # fmt: skip
+    await work.execute(
+        "INSERT INTO active_rules VALUES ($1, $2) ON CONFLICT (kind) DO UPDATE SET version = excluded.version",
+        rules.kind,
+        version,
+    )
+    return version

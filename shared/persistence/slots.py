@@ -1,0 +1,78 @@
+"""Slots: which transactional id a process may use.
+
+Two processes with one transactional id would fence each other in turns, and a restarted process should get its
+predecessor's id, so that the open transaction of the dead one ends at once. The lease is a session-level advisory
+lock on a connection of its own: it ends with the process, however that ends, and is held by one that is merely
+stopped. The row in `slots` only tells people who holds what.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+
+from shared.persistence.database import TIMEOUTS, role_of
+
+MAX_SLOTS: Final = 256
+
+
+@dataclass(slots=True)
+class Slot:
+    """A leased slot. Lost when its connection is."""
+
+    group: str
+    number: int
+    connection: "asyncpg.Connection[asyncpg.Record]"
+
+    @property
+    def transactional_id(self) -> str:
+        """`<group>-<slot>`."""
+        return f"{self.group}-{self.number}"
+
+    @property
+    def held(self) -> bool:
+        """Whether the lease's session is still open."""
+        return not self.connection.is_closed()
+
+    async def release(self) -> None:
+        """Give the slot back."""
+        await self.connection.close(timeout=2)
+
+
+async def lease_slot(dsn: str, schema: str, group: str, preferred: int, holder: str, now: datetime) -> Slot:
+    """The preferred slot if it is free, else the lowest free one. Raises RuntimeError when all are taken."""
+    connection = await asyncpg.connect(
+        dsn,
+        timeout=5,
+        server_settings={
+            "search_path": schema,
+            "role": role_of(schema),
+            "application_name": f"leadstream-{schema}-slot",
+            "tcp_keepalives_idle": "5",
+            "tcp_keepalives_interval": "2",
+            "tcp_keepalives_count": "3",
+            **TIMEOUTS,
+        },
+    )
+    for number in [preferred, *(n for n in range(MAX_SLOTS) if n != preferred)]:
+        if await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1), $2)", f"{schema}/{group}", number):
+            await _record(connection, group, number, holder, now)
+            return Slot(group, number, connection)
+    await connection.close()
+    raise RuntimeError(f"all {MAX_SLOTS} slots of {group} are taken")
+
+
+async def _record(
+    connection: "asyncpg.Connection[asyncpg.Record]", group: str, number: int, holder: str, now: datetime
+) -> None:
+    await connection.execute(
+        """
+        INSERT INTO slots VALUES ($1, $2, $3, $4)
+        ON CONFLICT (group_id, slot) DO UPDATE SET holder = excluded.holder, leased_at = excluded.leased_at
+        """,
+        group,
+        number,
+        holder,
+        now,
+    )

@@ -1,0 +1,101 @@
+"""Commands over HTTP: a request becomes a record on the service's command topic; the answer is the row it leaves."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+
+from shared.contracts import ids
+from shared.contracts.base import Contract
+from shared.contracts.envelope import Envelope, rfc3339
+from shared.contracts.topics import COMMAND_TOPICS
+from shared.messaging.raw_producer import IntakeUnavailable, RawRecord
+from shared.persistence.commands import read_completed
+from shared.persistence.database import is_transient
+from shared.runtime.access import Requires
+from shared.runtime.problems import Problem
+from shared.runtime.service import Service
+
+WAIT_S: Final = 2.0
+_POLL_S: Final = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A command on its way."""
+
+    command_id: str
+    command: str
+
+
+def command_id(command: str, key: str, idempotency_key: str | None) -> str:
+    """The caller's Idempotency-Key makes the id; without one every request is a new command."""
+    if idempotency_key is None:
+        return ids.new_id()
+    return ids.derive(ids.COMMANDS, command, key, idempotency_key)
+
+
+async def send_command(
+    service: Service, command_type: str, key: str, data: Contract, request: Request | None = None
+) -> Sent:
+    """Put a command on the service's own topic, acknowledged. Raises a 503 problem when Kafka cannot take it."""
+    wanted = request.headers.get("idempotency-key") if request is not None else None
+    sent = Sent(command_id(command_type, key, wanted), command_type)
+    traceparent = request.headers.get("traceparent") if request is not None else None
+    envelope = Envelope(
+        ids.root_event_id(f"leadstream/{service.name}/api", sent.command_id),
+        command_type,
+        f"leadstream/{service.name}/api",
+        sent.command_id,
+        rfc3339(service.clock()),
+        traceparent.encode() if traceparent else None,
+    )
+    record = RawRecord(key.encode(), data.__pydantic_serializer__.to_json(data), envelope.headers())
+    try:
+        if service.raw is None:
+            raise IntakeUnavailable
+        await service.raw.send(COMMAND_TOPICS[service.name], [record])
+    except IntakeUnavailable as error:
+        detail = "Kafka cannot take the command now. Try again; an Idempotency-Key makes that safe."
+        raise Problem(503, "unavailable", detail, headers={"Retry-After": "2"}) from error
+    return sent
+
+
+async def answer(service: Service, sent: Sent, *, wait_s: float = WAIT_S) -> JSONResponse:
+    """200 with the result when the command completes in time, else 202 with where to look."""
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        completed = await _completed(service, sent.command_id)
+        if completed is not None:
+            return JSONResponse(completed, 200 if completed["status"] == "done" else 409)
+        await asyncio.sleep(_POLL_S)
+    pending = {"command_id": sent.command_id, "status": "pending"}
+    return JSONResponse(pending, 202, {"Location": f"/v1/commands/{sent.command_id}"})
+
+
+async def _completed(service: Service, command: str) -> dict[str, Any] | None:
+    try:
+        async with service.database.transaction(service.clock()) as work:
+            row = await read_completed(work, command)
+    except Exception as error:
+        if is_transient(error):
+            return None
+        raise
+    if row is None:
+        return None
+    return {"command_id": command, **row, "completed_at": rfc3339(row["completed_at"])}
+
+
+def commands_router(service: Service) -> APIRouter:
+    """`GET /v1/commands/{id}`."""
+    router = APIRouter(tags=["commands"])
+
+    @router.get("/v1/commands/{command_id}", dependencies=[Depends(Requires("read"))])
+    async def read(command_id: str) -> JSONResponse:
+        completed = await _completed(service, command_id)
+        return JSONResponse(completed or {"command_id": command_id, "status": "pending"})
+
+    return router

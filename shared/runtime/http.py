@@ -1,0 +1,108 @@
+"""The HTTP face that every service has: health, metrics, commands; and how a service is served."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.runtime import problems
+from shared.runtime.service import Service
+from shared.runtime.version import VERSION
+
+
+def create_http(
+    service: Service, routers: Sequence[APIRouter] = (), *, ready: Callable[[], list[str]] | None = None
+) -> FastAPI:
+    """The app of a service. `ready` replaces the service's own reasons for being unready (capture's intake)."""
+    app = FastAPI(
+        title=f"Leadstream {service.name}",
+        version=VERSION,
+        lifespan=service.lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    problems.install(app)
+    app.include_router(_operations(service, ready or service.unready_reasons))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _operations(service: Service, reasons_of: Callable[[], list[str]]) -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health/live")
+    async def live() -> dict[str, Any]:
+        return {"live": True, "service": service.name, "version": VERSION}
+
+    @router.get("/health/ready")
+    async def ready() -> JSONResponse:
+        reasons = reasons_of() or await _database_reasons(service)
+        body = {"ready": not reasons, "reasons": reasons, "lag": service.lag(), "phase": service.phase}
+        return JSONResponse(body, 200 if not reasons else 503)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        _refresh_lag(service)
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _database_reasons(service: Service) -> list[str]:
+    if service.name == "capture":
+        return []  # capture's intake needs Kafka alone
+    return [] if await service.database.reachable() else ["database unreachable"]
+
+
+def _refresh_lag(service: Service) -> None:
+    from shared.observability.metrics import LAG  # noqa: PLC0415 - a register, read where it is shown
+
+    for lane in service.lanes:
+        if lane.consumer is None:
+            continue
+        for tp, behind in lane.consumer.lag().items():
+            LAG.labels(group=lane.group, topic=tp.topic, partition=str(tp.partition)).set(behind)
+
+
+class _Server(uvicorn.Server):
+    """Ends when the service says so, with the service's exit code."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def main_loop(self) -> None:
+        ended = asyncio.create_task(self._service.ended.wait())
+        ended.add_done_callback(lambda _: setattr(self, "should_exit", True))
+        await super().main_loop()
+        ended.cancel()
+
+
+def serve(build_app: Callable[[], FastAPI]) -> None:
+    """Run a service until it is told to stop or cannot go on. Exit code 0 or 1."""
+    app = build_app()
+    service: Service = app.state.service
+    config = uvicorn.Config(
+        app,
+        host=service.settings.http_host,
+        port=service.settings.http_port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=30,
+    )
+    _Server(config, service).run()
+    sys.exit(service.exit_code)
+
+
+__all__ = ["Request", "create_http", "serve"]

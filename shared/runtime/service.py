@@ -1,0 +1,270 @@
+"""A service as a process: waits for what it needs, consumes, tells its health, and stops in order."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+import asyncpg
+import structlog
+from aiokafka.errors import KafkaError
+from fastapi import FastAPI
+
+from shared.contracts.topics import ACCESS_GRANTED, COMMAND_TOPICS, COMMANDS_COMPLETED, dead_letter_topic
+from shared.messaging import admin
+from shared.messaging.broker import create_broker, start_broker, subscribe
+from shared.messaging.lane import Lane
+from shared.messaging.outputs import Outputs
+from shared.messaging.raw_producer import RawProducer
+from shared.messaging.subscription import Subscription
+from shared.messaging.transaction import TransactionalPublisher
+from shared.observability import failpoints, logging, tracing
+from shared.persistence.database import Database, create_engine, is_transient
+from shared.persistence.slots import Slot, lease_slot
+from shared.runtime.access import AccessBook
+from shared.runtime.settings import ServiceSettings
+from shared.runtime.version import VERSION
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+_RETRY_S: Final = 0.5
+_WATCH_S: Final = 2.0
+_NO_PROGRESS_S: Final = 180.0
+
+
+def utc_now() -> datetime:
+    """The clock that edges pass in."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Service:
+    """Everything of a running service. `publishes` names the topics that its outcomes go to."""
+
+    name: str
+    settings: ServiceSettings
+    publishes: Sequence[str] = ()
+    clock: Callable[[], datetime] = utc_now
+    subscriptions: list[Subscription] = field(default_factory=list)
+    background: list[Callable[[], "contextlib.AbstractAsyncContextManager[None]"]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.dsn = self.settings.postgres_dsn.get_secret_value()
+        self.database = Database(create_engine(self.dsn, self.name, pool_size=self.settings.pool_size))
+        self.access = AccessBook.from_settings(self.settings)
+        self.lanes: list[Lane] = []
+        self.phase = "starting"
+        self.exit_code = 0
+        self.ended = asyncio.Event()
+        self.raw: RawProducer | None = None
+        self._broker = create_broker(
+            self.settings.kafka_bootstrap,
+            f"leadstream-{self.name}-{self.settings.replica}",
+            session_timeout_ms=self.settings.session_timeout_ms,
+        )
+        self._publisher: TransactionalPublisher | None = None
+        self._slot: Slot | None = None
+        self._started = False
+
+    # -- start and stop -----------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        """Start in the background, so that liveness answers while dependencies are awaited; stop in order."""
+        logging.configure(
+            self.name,
+            VERSION,
+            self.settings.replica,
+            self.settings.log_level,
+            console=self.settings.log_format == "console",
+        )
+        tracing.configure(self.name, VERSION)
+        failpoints.arm(self.settings.failpoints)
+        running = asyncio.create_task(self._run(), name="service")
+        try:
+            yield
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            await self._stop()
+
+    async def _run(self) -> None:
+        try:
+            await self._start()
+            async with contextlib.AsyncExitStack() as stack:
+                for enter in self.background:
+                    await stack.enter_async_context(enter())
+                self._started = True
+                self.phase = "running"
+                log.info("service_started", slot=self._slot.number if self._slot else None)
+                await self._watch()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("service_failed")
+            self.fail(str(error) if isinstance(error, admin.TopicMismatch) else type(error).__name__)
+
+    async def _start(self) -> None:
+        await self._wait_for("postgres", self._schema_ready)
+        found = await self._wait_for("kafka", self._topics)
+        admin.check(found, self._topics_needed(), self.settings.names)
+        partitions = {name: topic.partitions for name, topic in found.items()}
+        self._slot = await self._wait_for("slot", self._lease)
+        self._publisher = await self._wait_for("producer", self._start_publisher)
+        outputs = Outputs(self.name, VERSION, self.settings.names, partitions)
+        ids = {name: topic.topic_id for name, topic in found.items()}
+        for subscription in self.subscriptions:
+            lane = Lane(
+                subscription,
+                self.settings.names,
+                self.database,
+                self._publisher,
+                outputs,
+                self.clock,
+                self.fail,
+                topic_ids=ids,
+            )
+            self.lanes.append(lane)
+            subscribe(self._broker, lane, session_timeout_ms=self.settings.session_timeout_ms)
+        await self._wait_for("consumers", lambda: start_broker(self._broker, self.lanes))
+        producer = self._broker.config.producer._producer.producer  # type: ignore[attr-defined]
+        self.raw = RawProducer(producer, self.settings.names, partitions)
+        self.access.follow(self.settings)
+
+    async def _stop(self) -> None:
+        self.phase = "stopping"
+        self._started = False
+        await self.access.close()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(12):
+                await self._broker.stop()
+        for lane in self.lanes:
+            await lane.flush_marks()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(5):
+                if self._publisher is not None:
+                    await self._publisher.stop()
+        if self._slot is not None:
+            with contextlib.suppress(Exception):
+                await self._slot.release()
+        await self.database.dispose()
+
+    def fail(self, reason: str) -> None:
+        """End the process: the supervisor starts it again. If it does not end by itself, it is ended."""
+        log.error("service_ends", reason=reason)
+        self.phase = f"failed: {reason}"
+        self.exit_code = 1
+        self.ended.set()
+        asyncio.get_running_loop().call_later(20, os._exit, 1)
+
+    # -- what it waits for --------------------------------------------------------------------------------------
+
+    async def _wait_for(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it succeeds: dependencies may come in any order, hours later."""
+        said: str | None = None
+        while True:
+            self.phase = f"waiting for {what}"
+            try:
+                return await attempt()
+            except Exception as error:
+                if not _worth_waiting(error):
+                    raise
+                if (name := type(error).__name__) != said:
+                    log.warning("waiting", component=what, error=name)
+                    said = name
+            await asyncio.sleep(_RETRY_S)
+
+    async def _schema_ready(self) -> None:
+        async with self.database.transaction(self.clock()) as work:
+            await work.fetch("SELECT 1 FROM marks LIMIT 1")
+
+    def _topics_needed(self) -> list[str]:
+        wanted = {topic for subscription in self.subscriptions for topic in subscription.topics}
+        wanted |= {*self.publishes, ACCESS_GRANTED, COMMANDS_COMPLETED, COMMAND_TOPICS[self.name]}
+        wanted |= {dead_letter_topic(self.name)}
+        return sorted(wanted)
+
+    async def _topics(self) -> dict[str, admin.TopicFound]:
+        return await admin.describe(self.settings.kafka_bootstrap, self.settings.names, self._topics_needed())
+
+    async def _lease(self) -> Slot:
+        holder = f"pid {os.getpid()}, replica {self.settings.replica}"
+        group = self.settings.names.group(self.name)
+        return await lease_slot(self.dsn, self.name, group, self.settings.replica, holder, self.clock())
+
+    async def _start_publisher(self) -> TransactionalPublisher:
+        assert self._slot is not None
+        bootstrap, slot = self.settings.kafka_bootstrap, self._slot
+        return await TransactionalPublisher.start(
+            bootstrap, slot.transactional_id, f"leadstream-{slot.transactional_id}"
+        )
+
+    # -- health -------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """End the process when something that cannot be mended in place is gone."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            if self.raw is not None and not self.raw.usable:
+                self.fail("the plain producer has died")
+            if self._slot is not None and not self._slot.held:
+                await self._hold_slot_again()
+            for lane in self.lanes:
+                self._check_progress(lane)
+
+    async def _hold_slot_again(self) -> None:
+        assert self._slot is not None
+        number = self._slot.number
+        try:
+            self._slot = await self._lease()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return  # Postgres is away; nobody else can lease meanwhile
+        if self._slot.number != number:
+            self.fail("another process took this slot while Postgres was away")
+
+    def _check_progress(self, lane: Lane) -> None:
+        if lane.consumer is None or lane.state.stopped or lane.state.waiting_for:
+            return
+        last = max(lane.consumer.last_progress, lane.state.last_commit)
+        if last and time.monotonic() - last > _NO_PROGRESS_S:
+            self.fail(f"no progress for {_NO_PROGRESS_S:.0f} s")
+
+    def unready_reasons(self) -> list[str]:
+        """Why the service is not ready; empty when it is."""
+        if not self._started:
+            return [self.phase]
+        return [reason for lane in self.lanes if (reason := _lane_unready(lane)) is not None]
+
+    def lag(self) -> int | None:
+        """Records behind, over all lanes; None before the service consumes."""
+        consumers = [lane.consumer for lane in self.lanes if lane.consumer is not None]
+        if not self._started:
+            return None
+        return sum(sum(consumer.lag().values()) for consumer in consumers)
+
+
+def _worth_waiting(error: Exception) -> bool:
+    missing = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InvalidCatalogNameError)
+    refused = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidParameterValueError)
+    return is_transient(error) or isinstance(error, (KafkaError, asyncpg.PostgresConnectionError, *missing, *refused))
+
+
+def _lane_unready(lane: Lane) -> str | None:
+    group = lane.subscription.group
+    if lane.state.stopped is not None:
+        return f"{group} stopped: {lane.state.stopped}"
+    if lane.state.waiting_for is not None:
+        return f"{group} waits: {lane.state.waiting_for}"
+    consumer = lane.consumer
+    if consumer is None or not consumer.joined:
+        return f"{group} has no assignment yet"
+    if not consumer.caught_up and time.monotonic() - max(lane.state.last_commit, consumer.last_progress) > 15:
+        return f"{group} is behind and does not move"
+    return None

@@ -1,0 +1,105 @@
+"""The servers that tests run on: named in the environment, a Docker engine's where asked for, else the local stack."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from shared.contracts.topics import TOPICS
+from shared.messaging import admin
+from shared.messaging.names import Names
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the servers are, and what a test may call its own: a topic prefix and a database."""
+
+    kafka: str
+    postgres: str
+    redis: str
+    kind: str
+    prefix: str = ""
+    spine_partitions: int = 4
+
+    @property
+    def names(self) -> Names:
+        return Names(self.prefix, self.spine_partitions)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point a service's process here."""
+        return {
+            "LEADSTREAM_KAFKA_BOOTSTRAP": self.kafka,
+            "LEADSTREAM_POSTGRES_DSN": self.postgres,
+            "LEADSTREAM_REDIS_URL": self.redis,
+            "LEADSTREAM_TOPIC_PREFIX": self.prefix,
+            "LEADSTREAM_SPINE_PARTITIONS": str(self.spine_partitions),
+        }
+
+
+def _named() -> Servers | None:
+    kafka = os.environ.get("LEADSTREAM_KAFKA_BOOTSTRAP")
+    postgres = os.environ.get("LEADSTREAM_POSTGRES_DSN")
+    if not kafka or not postgres:
+        return None
+    return Servers(kafka, postgres, os.environ.get("LEADSTREAM_REDIS_URL", "redis://127.0.0.1:6379/0"), "environment")
+
+
+@contextmanager
+def running_servers() -> Iterator[Servers]:
+    """One stack a test run."""
+    named = _named()
+    if named is not None:
+        yield named
+    elif os.environ.get("LEADSTREAM_TESTS_STACK") == "docker":
+        from tests.support.docker_stack import docker_servers
+
+        with docker_servers() as servers:
+            yield servers
+    else:
+        from tests.support.local_stack import local_servers
+
+        with local_servers() as servers:
+            yield servers
+
+
+async def fresh(servers: Servers) -> Servers:
+    """A database and a topic prefix of one's own."""
+    tag = secrets.token_hex(4)
+    connection = await asyncpg.connect(servers.postgres)
+    try:
+        await connection.execute(f'CREATE DATABASE "t_{tag}"')
+    finally:
+        await connection.close()
+    dsn = urlunsplit(urlsplit(servers.postgres)._replace(path=f"/t_{tag}"))
+    mine = replace(servers, postgres=dsn, prefix=f"t-{tag}.")
+    await admin.apply(mine.kafka, mine.names, replication=1, min_insync=1)
+    await admin.wait_until_described(mine.kafka, mine.names, TOPICS)
+    return mine
+
+
+async def dispose(servers: Servers, root: Servers) -> None:
+    """Take the test's topics and database away again."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    client = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
+    await client.start()
+    try:
+        await client.delete_topics([servers.names.topic(name) for name in TOPICS])
+    finally:
+        await client.close()
+    connection = await asyncpg.connect(root.postgres)
+    try:
+        name = urlsplit(servers.postgres).path.lstrip("/")
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    finally:
+        await connection.close()
+
+
+def run_fresh(servers: Servers) -> Servers:
+    """`fresh` for synchronous fixtures."""
+    return asyncio.run(fresh(servers))
