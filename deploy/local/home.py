@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.local.errors import StackError
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOME_VARIABLE = "LEADSTREAM_HOME"
+_OTHER_HOME = f"set {HOME_VARIABLE} to a folder of your own"
 _SECRET_NAMES = (
     "postgres_password",
     "redis_password",
@@ -71,12 +74,20 @@ class Home:
         return self.logs / f"{name}.log"
 
     def prepare(self) -> None:
-        """Create the folders. Others may pass through them (the database's account must), but read nothing."""
-        for folder in (self.data, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(PermissionError):
-            self.data.chmod(0o711)
-            self.logs.chmod(0o700)
+        """Create the folders. Others may pass through them (the database's account must), but read nothing.
+
+        Raises StackError when the home cannot be written or is another user's: two users in turn would lock each other out.
+        """
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError("stack", f"cannot write {self.data} ({error.strerror})", advice=_OTHER_HOME) from None
+        if self.data.stat().st_uid != os.geteuid():
+            raise StackError(
+                "stack", f"{self.data} belongs to another user", advice=f"run as that user, or {_OTHER_HOME}"
+            )
+        self.data.chmod(0o711)
+        self.logs.chmod(0o700)
         ignore = self.data / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")

@@ -121,7 +121,7 @@ class Postgres:
             return self._noted_place(Path(noted))
         place = self._home.data / "postgres"
         if self._account and not everybody_may_enter(self._home.data):
-            place = Path(tempfile.mkdtemp(prefix=f"leadstream-{os.geteuid()}-{self._home.digest}-"))
+            place = Path(tempfile.mkdtemp(prefix=f"leadstream-{os.geteuid()}-{self._home.digest}-", dir=_outside()))
             place.chmod(0o711)
         write_json(self._note, {"place": str(place)})
         return folder(place)
@@ -225,6 +225,19 @@ class Postgres:
                 f"its data were written by PostgreSQL {kept}, this is {ours}",
                 advice="make clean removes the data",
             )
+
+
+def _outside() -> Path:
+    """A temporary folder that everybody may enter: the one that is asked for, else one that outlives a restart of the machine."""
+    asked = [os.environ["TMPDIR"]] if os.environ.get("TMPDIR") else []
+    for candidate in (*asked, "/var/tmp", tempfile.gettempdir()):  # noqa: S108 (mkdtemp makes a folder of ours in it)
+        if everybody_may_enter(Path(candidate)) and os.access(candidate, os.W_OK):
+            return Path(candidate)
+    raise StackError(
+        "postgres",
+        "finds no folder for its data that an unprivileged account may enter",
+        advice="set TMPDIR to one, or LEADSTREAM_HOME",
+    )
 
 
 def unprivileged_account() -> Account:

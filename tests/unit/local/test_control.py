@@ -1,7 +1,5 @@
 """The control port does what it is told by who holds the token, and by nobody else."""
 
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

@@ -53,7 +53,9 @@ def test_a_child_ends_when_its_owner_is_killed(tmp_path: Path, eventually: Event
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
-def test_a_child_ends_even_when_owner_and_watchdog_are_killed(tmp_path: Path, eventually: Eventually, runs: Runs) -> None:
+def test_a_child_ends_even_when_owner_and_watchdog_are_killed(
+    tmp_path: Path, eventually: Eventually, runs: Runs
+) -> None:
     process, child = start_owner(tmp_path, PATIENT)
     watchdog_of(process.pid).kill()
     process.kill()

@@ -28,7 +28,12 @@ class Fixture:
         self.home.prepare()
         self.owner = ProcessOwner(self.home.children_file)
         self.fleet = ServiceFleet(
-            self.home, self.owner, dict(os.environ), command=self.command, services=("capture", "scoring"), report=self.lines.append
+            self.home,
+            self.owner,
+            dict(os.environ),
+            command=self.command,
+            services=("capture", "scoring"),
+            report=self.lines.append,
         )
 
     def command(self, service: str) -> Sequence[str]:

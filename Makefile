@@ -1,0 +1,41 @@
+# Thin: the work is done by the `leadstream` command. `make help` lists what there is.
+.DEFAULT_GOAL := help
+LEADSTREAM := .venv/bin/leadstream
+PYTHON_ENV := .venv/bin/python
+
+.PHONY: help setup demo up down status clean test bench
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
+
+setup: ## .venv with the locked packages, and the local servers; seconds when warm
+	@sh deploy/local/setup.sh
+
+demo: setup ## example leads through all five services, then everything stopped
+	@$(LEADSTREAM) demo
+
+up: setup ## servers and services started; they stay until make down
+	@$(LEADSTREAM) stack up
+	@$(LEADSTREAM) migrate
+	@$(LEADSTREAM) topics apply
+	@$(LEADSTREAM) services up
+
+down: ## services and servers stopped, data kept
+	@if [ -x $(LEADSTREAM) ]; then $(LEADSTREAM) stack down; else echo "nothing is installed"; fi
+
+status: ## how servers and services are
+	@$(LEADSTREAM) stack status
+	@$(LEADSTREAM) services status
+
+clean: ## data, logs and keys removed (the installed packages stay)
+	@if [ -x $(LEADSTREAM) ]; then $(LEADSTREAM) stack clean --yes; else rm -rf .leadstream; fi
+
+test: setup ## the whole gate suite
+	$(PYTHON_ENV) -m ruff check .
+	$(PYTHON_ENV) -m ruff format --check .
+	$(PYTHON_ENV) -m mypy
+	.venv/bin/lint-imports
+	$(PYTHON_ENV) -m pytest
+
+bench: setup ## leads a second and CPU a lead, beside FastStream as documented
+	@$(PYTHON_ENV) -m tests.benchmark
