@@ -24,8 +24,6 @@ from services.capture.domain.submission import (
 )
 from services.capture.domain.vocabulary import UNMAPPED, map_source
 
-_NO_PARTS: Mapping[str, str] = {}
-
 
 class CleanSubmission(NamedTuple):
     """What a submission says, normalised: its facts, and what identity is decided by."""
@@ -98,7 +96,9 @@ class _Notes:
 
     def unknown(self, fields: Mapping[str, Any] | None, prefix: str = "") -> None:
         """Keep what the contract does not know; a taken key gets a longer name instead of replacing anything."""
-        for key, value in (fields or _NO_PARTS).items():
+        if not fields:
+            return
+        for key, value in fields.items():
             name = prefix + key
             while name in self.x:
                 name += "_"
@@ -223,9 +223,11 @@ def _assemble(
         clean_consent(submission.consent, facts, notes.unknown, notes.w)
     notes.unknown(submission.extra)
     notes.unknown(submission.__pydantic_extra__)
-    for key, part in (("o", notes.o), ("r", notes.r), ("w", notes.w), ("x", notes.x), ("e", emails), ("p", phones)):
-        if part:
-            facts[key] = part  # type: ignore[literal-required]
+    _add_given(facts, notes)
+    if emails:
+        facts["e"] = emails
+    if phones:
+        facts["p"] = phones
     return CleanSubmission(
         facts=facts,
         external_id=external_id,
@@ -235,3 +237,15 @@ def _assemble(
         first_name=notes.f.get("first_name"),
         last_name=notes.f.get("last_name"),
     )
+
+
+def _add_given(facts: Facts, notes: _Notes) -> None:
+    """The parts that are not empty."""
+    if notes.o:
+        facts["o"] = notes.o
+    if notes.r:
+        facts["r"] = notes.r
+    if notes.w:
+        facts["w"] = notes.w
+    if notes.x:
+        facts["x"] = notes.x

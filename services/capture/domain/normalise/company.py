@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 import tldextract
-from cleanco.clean import normalized as cleanco_fold  # type: ignore[import-untyped]
+from cleanco.clean import normalized as cleanco_fold
 from cleanco.clean import prepare_default_terms, strip_punct, strip_tail
 
 from services.capture.domain.normalise.result import BLANK, Normalised
@@ -35,19 +35,29 @@ def normalise_company(raw: str) -> Normalised:
 def company_key(name: str) -> str | None:
     """The key under which spellings of one company meet: `Example Corp., Inc.` and `EXAMPLE` are one."""
     key = _punctuation_free(name)
-    terms = _terms_by_last_word()
-    while key.rpartition(" ")[2] in terms or not key.isascii() or not key[-1:].isalnum():
-        shorter = _punctuation_free(without_legal_form(key))
-        if not shorter or shorter == key:
-            break
+    while (shorter := _shorter(key)) != key:
         key = shorter
     return key or None
 
 
+def _shorter(key: str) -> str:
+    """The key without one legal form or dangling `and`; with `&` in words once none is left; itself when settled."""
+    if key[-1:].isalnum() and key.isascii() and "&" not in key:
+        last_word = key.rpartition(" ")[2]
+        if last_word != "and" and last_word not in _terms_by_last_word():
+            return key
+    stripped = _punctuation_free(without_legal_form(key)) or key
+    stripped = stripped.removesuffix(" and")
+    return stripped if stripped != key else _punctuation_free(key.replace("&", " and "))
+
+
 def _punctuation_free(name: str) -> str:
-    folded = name.lower() if name.isascii() else unicodedata.normalize("NFC", cleanco_fold(name))
-    plain = folded.replace("&", " and ").translate(_DROPPED)
-    return _SEPARATORS.sub(" ", plain).strip() or " ".join(folded.split())
+    folded = (
+        name.lower()
+        if name.isascii()
+        else unicodedata.normalize("NFC", cleanco_fold(unicodedata.normalize("NFKD", name)))
+    )
+    return _SEPARATORS.sub(" ", folded.translate(_DROPPED)).strip() or " ".join(folded.split())
 
 
 def without_legal_form(name: str) -> str:

