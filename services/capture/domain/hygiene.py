@@ -7,7 +7,7 @@ from services.capture.domain.consent import clean_consent
 from services.capture.domain.fact_shape import EmailEntry, Facts, PhoneEntry
 from services.capture.domain.normalise.address import normalise_address
 from services.capture.domain.normalise.company import normalise_company, registrable_domain
-from services.capture.domain.normalise.email import domain_of, mailbox_kind, normalise_email
+from services.capture.domain.normalise.email import domain_of, mailboxes_of, normalise_email
 from services.capture.domain.normalise.name import split_name
 from services.capture.domain.normalise.phone import normalise_phone
 from services.capture.domain.normalise.text import clean_text
@@ -190,9 +190,8 @@ def _clean_emails(submission: Submission) -> list[EmailEntry]:
         if key is None:
             entries.append([None, None, original, None, None])
             continue
-        domain = domain_of(key)
-        kind = mailbox_kind(domain)
-        entries.append([key, value, original, kind, registrable_domain(domain) if kind == "company" else None])
+        kind, company_domain = mailboxes_of(domain_of(key))
+        entries.append([key, value, original, kind, company_domain])
     return entries
 
 

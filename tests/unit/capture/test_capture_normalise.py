@@ -6,7 +6,7 @@ from services.capture.domain.normalise import (
     company,
     company_key,
     email,
-    mailbox_kind,
+    mailboxes_of,
     name,
     normalise_company,
     normalise_country,
@@ -63,7 +63,7 @@ def test_what_is_no_address(raw: str) -> None:
     ],
 )  # fmt: skip
 def test_mailboxes(domain: str, kind: str) -> None:
-    assert mailbox_kind(domain) == kind
+    assert mailboxes_of(domain).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,7 @@ def test_mailboxes(domain: str, kind: str) -> None:
         ("1" * 25, "US", None),
         ("+999123456789", None, None),
         ("555 0100", "US", None),
+        ("001-415-555-0100x7", "US", "+14155550100"),
         ("+39 02 1234567", None, "+39021234567"),
     ],
 )

