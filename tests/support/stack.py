@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -20,8 +20,8 @@ class Servers:
     """Where the servers are, and what a test may call its own: a topic prefix and a database."""
 
     kafka: str
-    postgres: str
-    redis: str
+    postgres: str = field(repr=False)
+    redis: str = field(repr=False)
     kind: str
     prefix: str = ""
     spine_partitions: int = 4
