@@ -1,4 +1,4 @@
-"""A submission as sources send it (`docs/interfaces`): strict types, limits, unknown fields kept in `extra`."""
+"""A submission as sources send it over HTTP and straight to Kafka: strict types, limits, unknown fields kept in `extra`."""
 
 import re
 from decimal import Decimal
