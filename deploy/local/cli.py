@@ -220,6 +220,8 @@ def _service(name: str) -> str:
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...]) -> None:
+    if not rows and not as_json:
+        say("nothing runs")
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return

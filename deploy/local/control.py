@@ -14,6 +14,7 @@ from typing import Any
 
 from deploy.local.errors import NotRunning, StackError
 from deploy.local.home import Home, read_json, secrets_of
+from deploy.local.lock import holder
 from deploy.local.ports import LOOPBACK
 
 Answer = Any
@@ -71,7 +72,7 @@ def _handler(token: str, commands: Mapping[str, Command]) -> type[BaseHTTPReques
 
 def ask(home: Home, command: str, /, **arguments: object) -> Answer:
     """Send a command to the supervisor of `home`. Raises NotRunning without one, StackError with what it answered."""
-    port = read_json(home.state_file).get("control_port")
+    port = read_json(home.state_file).get("control_port") if holder(home) else None
     if not isinstance(port, int):
         raise NotRunning(home.root)
     request = urllib.request.Request(

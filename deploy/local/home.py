@@ -62,6 +62,10 @@ class Home:
         return self.data / "children.json"
 
     @property
+    def given_file(self) -> Path:
+        return self.data / "given.json"
+
+    @property
     def secrets_file(self) -> Path:
         return self.data / "secrets.json"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -15,9 +14,8 @@ from deploy.local.errors import MissingPart, StackError
 from deploy.local.home import Home
 from deploy.local.ports import LOOPBACK
 from deploy.local.processes import ChildPlan
-from deploy.local.server import Report, folder, plain_environ, run_async
+from deploy.local.server import Report, folder, plain_environ, run_async, run_step
 
-_FORMAT_SECONDS = 60
 _PROBE_SECONDS = 5
 # Small heap that may grow; one collector thread; nothing written outside the home (no /tmp/hsperfdata).
 _JVM = (
@@ -162,23 +160,7 @@ class Kafka:
             "--config",
             str(settings),
         )
-        log = self._home.log("kafka-format")
-        with log.open("wb") as output:
-            done = subprocess.run(
-                command,
-                stdout=output,
-                stderr=output,
-                env=plain_environ(),
-                cwd=self._root,
-                timeout=_FORMAT_SECONDS,
-                check=False,
-            )
-        if done.returncode:
-            raise StackError(
-                self.name,
-                f"formatting its data ended with code {done.returncode}",
-                log=log,
-            )
+        run_step(self.name, command, log=self._home.log("kafka-format"), cwd=self._root)
         os.rename(building, self.data)
 
     def _java(self, main: str, *arguments: str) -> list[str]:

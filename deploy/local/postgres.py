@@ -26,11 +26,10 @@ from deploy.local.errors import MissingPart, StackError
 from deploy.local.home import Home, read_json, secrets_of, write_json
 from deploy.local.ports import LOOPBACK
 from deploy.local.processes import Account, ChildPlan, become
-from deploy.local.server import Report, folder, plain_environ, run_async
+from deploy.local.server import Report, folder, plain_environ, run_async, run_step
 
 ROLE = "leadstream"
 _ACCOUNTS = ("nobody", "daemon")
-_INITDB_SECONDS = 60
 _PROBE_SECONDS = 5.0
 # No unix socket: its path would be too long in a deep checkout. Logs never show values of rows: statements and details stay out of them.
 _SETTINGS = {
@@ -194,23 +193,7 @@ class Postgres:
             "--no-instructions",
         ]
         command = [str(self._bin / "initdb"), "-D", str(building), *options, *builtin]
-        log = self._home.log("postgres-init")
-        with log.open("wb") as output:
-            done = subprocess.run(
-                [*become(self._account, os.getpid(), signal.SIGTERM), *command],
-                stdout=output,
-                stderr=output,
-                env=plain_environ(),
-                cwd=self._root,
-                timeout=_INITDB_SECONDS,
-                check=False,
-            )
-        if done.returncode:
-            raise StackError(
-                self.name,
-                f"creating its data folder ended with code {done.returncode}",
-                log=log,
-            )
+        run_step(self.name, command, log=self._home.log("postgres-init"), cwd=self._root, account=self._account)
 
     def _give(self, path: Path) -> None:
         if self._account:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+import signal
+import subprocess
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from deploy.local.processes import ChildPlan
+from deploy.local.errors import StackError
+from deploy.local.processes import Account, ChildPlan, become
 
+STEP_SECONDS = 60
 Report = Callable[[str], None]
 
 
@@ -60,6 +64,26 @@ def run_async(call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     """Run a coroutine to its end in a thread of its own, so that it works with and without a running event loop."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(lambda: asyncio.run(call())).result()
+
+
+def run_step(name: str, command: Sequence[str], *, log: Path, cwd: Path, account: Account | None = None) -> None:
+    """Run a command of the preparation to its end. Raises StackError, with the end of its log, when it fails or takes over a minute."""
+    with log.open("wb") as output:
+        try:
+            done = subprocess.run(
+                [*become(account, os.getpid(), signal.SIGTERM), *command],
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                env=plain_environ(),
+                cwd=cwd,
+                timeout=STEP_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise StackError(name, f"making its data folder took over {STEP_SECONDS} s", log=log) from None
+    if done.returncode:
+        raise StackError(name, f"making its data folder ended with code {done.returncode}", log=log)
 
 
 def plain_environ(**more: str) -> dict[str, str]:

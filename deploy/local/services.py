@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -144,8 +145,6 @@ class ServiceFleet:
             child = self._replicas[self._known(name)][number].child
             if child is None:
                 raise StackError(name, "does not run")
-            import signal
-
             child.signal_group(signal.SIGKILL)
             return child.pid
 

@@ -16,7 +16,7 @@ import psutil
 from deploy.local import envfile
 from deploy.local.backoff import failures_after, restart_delay
 from deploy.local.errors import StackError
-from deploy.local.home import Home, home_from, secrets_of
+from deploy.local.home import Home, home_from, read_json, secrets_of, write_json
 from deploy.local.kafka import Kafka
 from deploy.local.lock import HomeLock, take_lock
 from deploy.local.ports import PortBook, is_free, listens
@@ -29,6 +29,16 @@ START_SECONDS = 90.0
 STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.1
 _ATTEMPTS = 3
+
+
+def given_servers(home: Home, environ: Mapping[str, str], variables: Sequence[str]) -> dict[str, str]:
+    """The variables that name a server of the user's own.
+
+    An environment that was filled from `.leadstream/env` names our own servers too, from the last start; those are none of the user's.
+    """
+    written, known = envfile.read_env(home.env_file), read_json(home.given_file)
+    named = {name: environ[name] for name in variables if environ.get(name)}
+    return {name: value for name, value in named.items() if value != written.get(name) or value == known.get(name)}
 
 
 def every_server(home: Home) -> list[Server]:
@@ -72,7 +82,8 @@ class Stack:
         self._kind = kind
         self._report = report
         every = every_server(self.home) if servers is None else servers
-        self._given = {server.variable: environ[server.variable] for server in every if environ.get(server.variable)}
+        self._environ = environ
+        self._given = given_servers(self.home, environ, [server.variable for server in every])
         self._running = {server.name: _Running(server) for server in every if server.variable not in self._given}
         self._ports = PortBook(self.home.ports_file)
         self._guard = threading.RLock()
@@ -252,6 +263,7 @@ class Stack:
             self._write_env()
 
     def _publish(self) -> dict[str, str]:
+        write_json(self.home.given_file, self._given)
         self._write_env()
         return self.env()
 

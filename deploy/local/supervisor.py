@@ -153,7 +153,13 @@ def start_detached(home: Home, report: Report, deadline: float = START_SECONDS +
             cwd=CHECKOUT,
             start_new_session=True,
         )
-    _follow_start(home, process, report, time.monotonic() + deadline)
+    try:
+        _follow_start(home, process, report, time.monotonic() + deadline)
+    except KeyboardInterrupt:
+        # It has a session of its own, so it did not hear the Ctrl-C. It stops what it started.
+        process.terminate()
+        process.wait()
+        raise
     return process.pid
 
 

@@ -31,9 +31,9 @@ async def send(bootstrap: str, topic: str, value: bytes) -> None:
     await admin.start()
     await admin.create_topics([NewTopic(topic, 1, 1)])
     await admin.close()
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="writer") as producer:
-        async with producer.transaction():
-            await producer.send_and_wait(topic, value)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="writer")
+    async with producer, producer.transaction():
+        await producer.send_and_wait(topic, value)
 
 
 async def read(bootstrap: str, topic: str) -> bytes:
@@ -129,6 +129,15 @@ def test_a_given_server_is_used_and_not_started(home: Home) -> None:
         }
         assert {key: stack.env()[key] for key in given} == given
         assert not (home.data / "kafka").exists()
+
+
+def test_what_the_env_file_says_of_our_own_servers_does_not_make_them_given(home: Home) -> None:
+    elsewhere = {envfile.KAFKA: "elsewhere:9092", envfile.POSTGRES: "postgresql://elsewhere/d"}
+    with Stack(home, environ=elsewhere) as stack:
+        written = stack.env()
+    for environ in (elsewhere, written):
+        with Stack(home, environ=environ) as stack:
+            assert {row.name for row in stack.status()} == {"valkey", *elsewhere}
 
 
 def test_a_server_that_dies_is_started_again_on_its_port(home: Home) -> None:

@@ -9,6 +9,7 @@ import pytest
 from deploy.local.control import ControlServer, ask
 from deploy.local.errors import NotRunning, StackError
 from deploy.local.home import Home, secrets_of, write_json
+from deploy.local.lock import take_lock
 
 
 def refuse(body: Mapping[str, Any]) -> None:
@@ -21,8 +22,18 @@ def home(tmp_path: Path) -> Iterator[Home]:
     home.prepare()
     server = ControlServer(secrets_of(home)["control_token"], {"echo/it": dict, "refuse": refuse})
     write_json(home.state_file, {"control_port": server.port})
+    lock = take_lock(home, "supervisor")
     yield home
+    lock.release()
     server.close()
+
+
+def test_a_port_that_a_killed_supervisor_wrote_down_is_not_trusted(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    write_json(home.state_file, {"control_port": 1})
+    with pytest.raises(NotRunning):
+        ask(home, "status")
 
 
 def test_a_command_gets_its_arguments_and_gives_its_answer(home: Home) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,7 +40,14 @@ def start_owner(tmp_path: Path, script: str) -> tuple[subprocess.Popen[str], int
 
 
 def watchdog_of(pid: int) -> psutil.Process:
-    return next(child for child in psutil.Process(pid).children() if "watchdog.py" in " ".join(child.cmdline()))
+    """The watchdog of an owner; right after its start a process has no command line for a moment."""
+    give_up = time.monotonic() + 10.0
+    while time.monotonic() < give_up:
+        for child in psutil.Process(pid).children():
+            if child.status() != psutil.STATUS_ZOMBIE and "watchdog.py" in " ".join(child.cmdline()):
+                return child
+        time.sleep(0.02)
+    raise AssertionError("the owner has no watchdog")
 
 
 @pytest.mark.parametrize("script", [PATIENT, OBSTINATE])
