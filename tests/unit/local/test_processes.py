@@ -16,6 +16,7 @@ from deploy.local.processes import Account, Child, ChildPlan, ProcessOwner, beco
 
 Eventually = Callable[[Callable[[], object]], bool]
 Runs = Callable[[int], bool]
+StartOwner = Callable[[str], tuple[subprocess.Popen[str], int]]
 OBSTINATE = "trap '' TERM INT; echo ready; while :; do /bin/sleep 1; done"
 PATIENT = "/bin/sleep 1000"
 
@@ -31,12 +32,25 @@ def plan(tmp_path: Path, script: str) -> ChildPlan:
     return ChildPlan("child", ["/bin/sh", "-c", script], tmp_path / "child.log", dict(os.environ), tmp_path)
 
 
-def start_owner(tmp_path: Path, script: str) -> tuple[subprocess.Popen[str], int]:
-    command = [sys.executable, str(Path(__file__).with_name("owner_program.py")), str(tmp_path / "children.json")]
-    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen([*command, "/bin/sh", "-c", script], stdout=subprocess.PIPE, text=True, env=environ)
-    assert process.stdout is not None
-    return process, int(process.stdout.readline())
+@pytest.fixture
+def start_owner(tmp_path: Path) -> Iterator[StartOwner]:
+    """Starts a program that owns one child; answers it and the child's pid."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(script: str) -> tuple[subprocess.Popen[str], int]:
+        command = [sys.executable, str(Path(__file__).with_name("owner_program.py")), str(tmp_path / "children.json")]
+        environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        process = subprocess.Popen([*command, "/bin/sh", "-c", script], stdout=subprocess.PIPE, text=True, env=environ)
+        started.append(process)
+        assert process.stdout is not None
+        return process, int(process.stdout.readline())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def watchdog_of(pid: int) -> psutil.Process:
@@ -51,8 +65,10 @@ def watchdog_of(pid: int) -> psutil.Process:
 
 
 @pytest.mark.parametrize("script", [PATIENT, OBSTINATE])
-def test_a_child_ends_when_its_owner_is_killed(tmp_path: Path, eventually: Eventually, runs: Runs, script: str) -> None:
-    process, child = start_owner(tmp_path, script)
+def test_a_child_ends_when_its_owner_is_killed(
+    start_owner: StartOwner, eventually: Eventually, runs: Runs, script: str
+) -> None:
+    process, child = start_owner(script)
     watchdog = watchdog_of(process.pid)
     process.kill()
     process.wait()
@@ -62,17 +78,17 @@ def test_a_child_ends_when_its_owner_is_killed(tmp_path: Path, eventually: Event
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_a_child_ends_even_when_owner_and_watchdog_are_killed(
-    tmp_path: Path, eventually: Eventually, runs: Runs
+    start_owner: StartOwner, eventually: Eventually, runs: Runs
 ) -> None:
-    process, child = start_owner(tmp_path, PATIENT)
+    process, child = start_owner(PATIENT)
     watchdog_of(process.pid).kill()
     process.kill()
     process.wait()
     assert eventually(lambda: not runs(child))
 
 
-def test_grandchildren_end_too(tmp_path: Path, eventually: Eventually, runs: Runs) -> None:
-    process, child = start_owner(tmp_path, "/bin/sleep 1000 & echo $! > grandchild; wait")
+def test_grandchildren_end_too(start_owner: StartOwner, tmp_path: Path, eventually: Eventually, runs: Runs) -> None:
+    process, child = start_owner("/bin/sleep 1000 & echo $! > grandchild; wait")
     grandchild = tmp_path / "grandchild"
     assert eventually(lambda: grandchild.exists() and grandchild.read_text().strip())
     process.kill()
