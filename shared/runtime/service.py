@@ -112,10 +112,13 @@ class Service:
             self.fail(str(error) if isinstance(error, admin.TopicMismatch) else type(error).__name__)
 
     async def _start(self) -> None:
-        await self._wait_for("postgres", self._schema_ready)
+        """Kafka first: what enters by the plain producer needs nothing else (capture takes leads without Postgres)."""
         found = await self._wait_for("kafka", self._topics)
         admin.check(found, self._topics_needed(), self.settings.names)
         partitions = {name: topic.partitions for name, topic in found.items()}
+        self.raw = await self._wait_for("plain producer", lambda: self._start_raw(partitions))
+        self.access.follow(self.settings)
+        await self._wait_for("postgres", self._schema_ready)
         self._slot = await self._wait_for("slot", self._lease)
         self._publisher = await self._wait_for("producer", self._start_publisher)
         outputs = Outputs(self.name, VERSION, self.settings.names, partitions)
@@ -134,9 +137,12 @@ class Service:
             self.lanes.append(lane)
             subscribe(self._broker, lane, session_timeout_ms=self.settings.session_timeout_ms)
         await self._wait_for("consumers", lambda: start_broker(self._broker, self.lanes))
+
+    async def _start_raw(self, partitions: dict[str, int]) -> RawProducer:
+        """The broker's own producer, connected before the broker is started."""
+        await self._broker.connect()
         producer = self._broker.config.producer._producer.producer  # type: ignore[attr-defined]
-        self.raw = RawProducer(producer, self.settings.names, partitions)
-        self.access.follow(self.settings)
+        return RawProducer(producer, self.settings.names, partitions)
 
     async def _stop(self) -> None:
         self.phase = "stopping"
@@ -171,6 +177,7 @@ class Service:
         said: str | None = None
         while True:
             self.phase = f"waiting for {what}"
+            self._check_raw()
             try:
                 return await attempt()
             except Exception as error:
@@ -212,12 +219,15 @@ class Service:
         """End the process when something that cannot be mended in place is gone."""
         while True:
             await asyncio.sleep(_WATCH_S)
-            if self.raw is not None and not self.raw.usable:
-                self.fail("the plain producer has died")
+            self._check_raw()
             if self._slot is not None and not self._slot.held:
                 await self._hold_slot_again()
             for lane in self.lanes:
                 self._check_progress(lane)
+
+    def _check_raw(self) -> None:
+        if self.raw is not None and not self.raw.usable:
+            self.fail("the plain producer has died")
 
     async def _hold_slot_again(self) -> None:
         assert self._slot is not None
