@@ -1,0 +1,150 @@
+"""Scoring's tables: `lead_scores`, and the chassis' aliases and rule versions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.scoring.domain.model import KIND
+from services.scoring.domain.standing import Standing
+from services.scoring.ports import PublishedRules
+from shared.handling.work import Work
+from shared.persistence import aliases
+from shared.persistence.commands import read_completed
+from shared.persistence.decisions import ClaimLost
+from shared.persistence.rule_versions import NewRules, publish_version
+
+# ::text keeps the JSON as it was stored, and ids as the text that everything else holds.
+_LOCK: Final = """
+    SELECT lead_id::text, lead_version, lead::text, origin::text, score::text, score_version, event_id::text,
+           merged_into::text
+    FROM lead_scores WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_scores.lead_id FOR UPDATE
+"""
+_ROWS: Final = """
+    unnest($1::uuid[], $2::int[], $3::json[], $4::json[], $5::json[], $6::int[], $7::uuid[], $8::uuid[])
+    AS u (lead_id, lead_version, lead, origin, score, score_version, event_id, merged_into)
+"""
+# ORDER BY: in one order, against deadlocks between two workers that meet the same new leads.
+_INSERT: Final = f"""
+    WITH added AS (
+        INSERT INTO lead_scores (lead_id, lead_version, lead, origin, score, score_version, event_id, merged_into,
+                                 updated_at)
+        SELECT u.*, $9 FROM {_ROWS} ORDER BY u.lead_id ON CONFLICT (lead_id) DO NOTHING RETURNING 1
+    )
+    SELECT count(*) AS n FROM added
+"""
+_UPDATE: Final = f"""
+    UPDATE lead_scores s SET lead_version = u.lead_version, lead = u.lead, origin = u.origin, score = u.score,
+        score_version = u.score_version, event_id = u.event_id, merged_into = u.merged_into, updated_at = $9
+    FROM {_ROWS} WHERE s.lead_id = u.lead_id
+"""
+_SHOW: Final = """
+    SELECT lead_id::text, lead_version, score::text, score_version, updated_at
+    FROM lead_scores WHERE lead_id = $1 AND origin IS NOT NULL
+"""
+_HISTORY: Final = """
+    SELECT r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, a.version IS NOT NULL AS active
+    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
+    WHERE r.kind = $1 ORDER BY r.version DESC LIMIT 500
+"""
+_VERSION: Final = """
+    SELECT kind, version, name, content_hash, document, author, reason, published_at
+    FROM rule_versions WHERE kind = $1 AND version = $2
+"""
+
+
+class PostgresStandings:
+    """`Standings` in Postgres."""
+
+    async def survivors(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, str]:
+        return await aliases.resolve(work, lead_ids)
+
+    async def lock(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Standing]:
+        rows = await work.fetch(_LOCK, sorted(lead_ids))
+        return {row["lead_id"]: _standing(row) for row in rows}
+
+    async def save(self, work: Work, standings: Sequence[Standing]) -> None:
+        """Raises ClaimLost (try again) when another worker met one of the new leads first."""
+        ordered = sorted(standings, key=lambda standing: standing.lead_id)
+        known = [standing for standing in ordered if standing.stored]
+        new = [standing for standing in ordered if not standing.stored]
+        if known:
+            await work.execute(_UPDATE, *_columns(known), work.now)
+        if new:
+            added = await work.fetch(_INSERT, *_columns(new), work.now)
+            if added[0]["n"] != len(new):
+                raise ClaimLost
+
+    async def save_merges(self, work: Work, merges: Sequence[tuple[str, str, int]]) -> None:
+        for loser_id, winner_id, version in sorted(merges):
+            await aliases.save_alias(work, loser_id, winner_id, version)
+
+
+def _standing(row: Mapping[str, Any]) -> Standing:
+    origin = row["origin"]
+    return Standing(
+        lead_id=row["lead_id"],
+        lead_version=row["lead_version"],
+        lead=row["lead"].encode(),
+        origin=None if origin is None else origin.encode(),
+        score=row["score"].encode(),
+        score_version=row["score_version"],
+        event_id=row["event_id"],
+        merged_into=row["merged_into"],
+        stored=True,
+    )
+
+
+def _columns(standings: Sequence[Standing]) -> tuple[list[Any], ...]:
+    return (
+        [s.lead_id for s in standings],
+        [s.lead_version for s in standings],
+        [s.lead.decode() for s in standings],
+        [None if s.origin is None else s.origin.decode() for s in standings],
+        [s.score.decode() for s in standings],
+        [s.score_version for s in standings],
+        [s.event_id for s in standings],
+        [s.merged_into for s in standings],
+    )
+
+
+class PostgresRuleVersions:
+    """`RuleVersions` in Postgres."""
+
+    async def publish(
+        self, work: Work, *, name: str, content_hash: str, document: str, author: str, reason: str
+    ) -> PublishedRules:
+        version = await publish_version(work, NewRules(KIND, name, content_hash, document, author, reason))
+        return await self._read(work, version)
+
+    async def published_by(self, work: Work, command_id: str) -> PublishedRules:
+        completed = await read_completed(work, command_id)
+        if completed is None:
+            raise LookupError("a decided command without its outcome")
+        return await self._read(work, completed["result"]["version"])
+
+    async def _read(self, work: Work, version: int) -> PublishedRules:
+        rows = await work.fetch(_VERSION, KIND, version)
+        return PublishedRules(**dict(rows[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class ShownScore:
+    """A lead's score as people ask for it."""
+
+    lead_id: str
+    lead_version: int
+    score: str
+    score_version: int
+    updated_at: Any
+
+
+async def read_score(work: Work, lead_id: str) -> ShownScore | None:
+    """The score of a lead, or of the one that it was merged into; None when it was never scored."""
+    survivor = (await aliases.resolve(work, [lead_id])).get(lead_id, lead_id)
+    rows = await work.fetch(_SHOW, survivor)
+    return ShownScore(**dict(rows[0])) if rows else None
+
+
+async def read_history(work: Work, kind: str) -> list[dict[str, Any]]:
+    """The published versions of a kind of rules, newest first; `active` marks the one that is applied."""
+    return [dict(row) for row in await work.fetch(_HISTORY, kind)]

@@ -1,0 +1,220 @@
+"""Use cases of scoring: score captured leads, follow merges, publish rules."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from services.scoring.domain.inbound import CapturedLead, MergedLead
+from services.scoring.domain.model import KIND, load_scoring_model
+from services.scoring.domain.scoring import Score
+from services.scoring.domain.standing import Standing, score_captured, score_merged, why_not_scored
+from services.scoring.ports import Models, PublishedRules, RuleVersions, Standings
+from shared.contracts.commands.rules import PublishRules
+from shared.contracts.envelope import rfc3339
+from shared.contracts.events.scoring import LeadScored, RulesPublished
+from shared.contracts.topics import RULES_PUBLISHED, SCORED
+from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Rejected, Skipped, Stage
+from shared.handling.work import Work
+from shared.messaging.commands import Done, Refused
+from shared.observability.metrics import LEAD_SECONDS, LEADS_SCORED
+from shared.rules import RuleFileError
+
+STAGE: Final = Stage("scoring")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLeads:
+    """Score each captured lead with the model that is live for this batch; newer versions only."""
+
+    models: Models
+    standings: Standings
+
+    async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        """One event for each record that was applied; one row written for each lead."""
+        model = await self.models.read(work)
+        lead_ids = {item.event.lead_id for item in items}
+        moved = await self.standings.survivors(work, lead_ids)
+        known = await self.standings.lock(work, lead_ids | set(moved.values()) | _subjects(items))
+
+        def outcome(item: InHand) -> Outcome:
+            if item.decision is not None:
+                return _again(item, known)
+            captured: CapturedLead = item.event
+            survivor = moved.get(captured.lead_id, captured.lead_id)
+            redirected = survivor != captured.lead_id
+            standing = _standing(known, survivor)
+            reason = why_not_scored(standing, captured, redirected=redirected)
+            if reason is not None:
+                return Skipped(reason, survivor)
+            score = score_captured(standing, captured, item.record.event_id, model, redirected=redirected, now=work.now)
+            return _scored(item, standing, score, work.instant)
+
+        outcomes = [outcome(item) for item in items]
+        await self.standings.save(work, [standing for standing in known.values() if standing.changed])
+        _observe(items, outcomes, work.now)
+        return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class FollowMerges:
+    """Remember who is who now, and score the winner's new state."""
+
+    models: Models
+    standings: Standings
+
+    async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        """A merge that came late, or twice, changes nothing beyond the alias."""
+        model = await self.models.read(work)
+        merges = [item.event for item in items if item.decision is None]
+        await self.standings.save_merges(work, [(m.loser_id, m.winner_id, m.lead_version) for m in merges])
+        moved = await self.standings.survivors(work, {m.winner_id for m in merges})
+        concerned = {lead_id for m in merges for lead_id in (m.winner_id, m.loser_id)}
+        known = await self.standings.lock(work, concerned | _subjects(items))
+
+        def outcome(item: InHand) -> Outcome:
+            if item.decision is not None:
+                return _again(item, known)
+            merged: MergedLead = item.event
+            loser = _mark_merged(known.get(merged.loser_id), merged.winner_id)
+            if merged.winner_id in moved:
+                return Skipped("merged_away", moved[merged.winner_id])
+            winner = _standing(known, merged.winner_id)
+            if merged.lead_version <= winner.lead_version:
+                return Skipped("superseded", merged.winner_id)
+            score = score_merged(winner, loser, merged, item.record.event_id, model, now=work.now)
+            if score is None:
+                return Skipped("awaits_submission", merged.winner_id)
+            return _scored(item, winner, score, work.instant)
+
+        outcomes = [outcome(item) for item in items]
+        await self.standings.save(work, [standing for standing in known.values() if standing.changed])
+        _count_grades(outcomes)
+        return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class PublishModel:
+    """Obey `rules.publish`: check the document, make it the active version, and say so."""
+
+    versions: RuleVersions
+
+    async def __call__(self, item: InHand, work: Work) -> Done | Refused:
+        """Refused when the document is of another kind or has problems; the last good version keeps working then."""
+        wanted: PublishRules = item.event
+        if item.decision is not None:
+            return _publication(
+                item, await self.versions.published_by(work, item.record.subject or item.record.event_id)
+            )
+        if wanted.kind != KIND:
+            return Refused("unknown_kind", f"scoring applies rules of the kind {KIND} only")
+        try:
+            loaded = load_scoring_model(wanted.document)
+        except RuleFileError as error:
+            return Refused("invalid_rules", str(error))
+        published = await self.versions.publish(
+            work,
+            name=loaded.model.name,
+            content_hash=loaded.content_hash,
+            document=wanted.document,
+            author=wanted.author,
+            reason=wanted.reason,
+        )
+        return _publication(item, published)
+
+
+def _subjects(items: Iterable[InHand]) -> set[str]:
+    """The leads that redelivered records were decided about."""
+    return {item.decision.subject for item in items if item.decision is not None and item.decision.subject}
+
+
+def _standing(known: dict[str, Standing], lead_id: str) -> Standing:
+    standing = known.get(lead_id)
+    if standing is None:
+        standing = known[lead_id] = Standing(lead_id)
+    return standing
+
+
+def _mark_merged(loser: Standing | None, winner_id: str) -> Standing | None:
+    if loser is not None and loser.merged_into != winner_id:
+        loser.merged_into = winner_id
+        loser.changed = True
+    return loser
+
+
+def _scored(item: InHand, standing: Standing, score: Score, at: str) -> Outcome:
+    detail = {
+        "score": score["value"],
+        "grade": score["grade"],
+        "points": {each["rule"]: each["points"] for each in score["contributions"]},
+        "clamp": score["clamp"],
+        "rules": score["rules"]["version"],
+        "score_version": standing.score_version,
+    }
+    return Produced("scored", (_event(item, standing, at),), standing.lead_id, detail=detail)
+
+
+def _again(item: InHand, known: dict[str, Standing]) -> Outcome:
+    """A redelivery: the same event id and time, the newest stored state."""
+    assert item.decision is not None
+    standing = known.get(item.decision.subject or "")
+    if standing is None or standing.origin is None:
+        return Rejected("state_missing", place="lead_scores")
+    return Produced("scored", (_event(item, standing, item.decision.decided_at),), standing.lead_id)
+
+
+def _event(item: InHand, standing: Standing, at: str) -> OutEvent:
+    return STAGE.event(
+        item.record, LeadScored.TYPE, topic=SCORED, key=standing.lead_id, data=standing.published(), time=at
+    )
+
+
+def _publication(item: InHand, published: PublishedRules) -> Done:
+    at = rfc3339(published.published_at)
+    data = RulesPublished(
+        service=STAGE.name,
+        kind=published.kind,
+        name=published.name,
+        version=published.version,
+        content_hash=published.content_hash,
+        author=published.author,
+        reason=published.reason,
+        document=published.document,
+        published_at=at,
+    )
+    key = f"{STAGE.name}/{published.kind}"
+    event = STAGE.event(
+        item.record, RulesPublished.TYPE, topic=RULES_PUBLISHED, key=key, data=data.model_dump_json().encode(), time=at
+    )
+    result: dict[str, Any] = {
+        "kind": published.kind,
+        "name": published.name,
+        "version": published.version,
+        "content_hash": published.content_hash,
+    }
+    return Done(result, (event,))
+
+
+def _count_grades(outcomes: Sequence[Outcome]) -> int:
+    """Count the new scores by grade; redelivered ones, which have no detail, were counted before."""
+    grades = Counter(o.detail["grade"] for o in outcomes if isinstance(o, Produced) and o.detail is not None)
+    for grade, n in grades.items():
+        LEADS_SCORED.labels(grade=grade).inc(n)
+    return grades.total()
+
+
+def _observe(items: Sequence[InHand], outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Scores by grade, and one age a batch: that of its first record."""
+    if _count_grades(outcomes):
+        received_at = _instant(items[0].event.origin.get("received_at"))
+        if received_at is not None:
+            LEAD_SECONDS.labels(stage="scored").observe(max(0.0, (now - received_at).total_seconds()))
+
+
+def _instant(text: Any) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return instant if instant.tzinfo is not None else None

@@ -1,0 +1,27 @@
+"""Scoring as a process: `python -m services.scoring.main`."""
+
+from fastapi import FastAPI
+
+from services.scoring.adapters.models import active_models
+from services.scoring.adapters.postgres import PostgresRuleVersions, PostgresStandings
+from services.scoring.api import rules_router, scores_router
+from services.scoring.settings import ScoringSettings
+from services.scoring.subscribers import subscription
+from shared.contracts.topics import COMMANDS_COMPLETED, RULES_PUBLISHED, SCORED
+from shared.runtime.commands_api import commands_router
+from shared.runtime.http import create_http, serve
+from shared.runtime.service import Service
+
+
+def build_app(settings: ScoringSettings | None = None) -> FastAPI:
+    """The app, with nothing started yet."""
+    settings = settings or ScoringSettings()
+    service = Service("scoring", settings, publishes=[SCORED, RULES_PUBLISHED, COMMANDS_COMPLETED])
+    service.subscriptions.append(
+        subscription(active_models(), PostgresStandings(), PostgresRuleVersions(), max_records=settings.max_records)
+    )
+    return create_http(service, routers=[scores_router(service), rules_router(service), commands_router(service)])
+
+
+if __name__ == "__main__":
+    serve(build_app)

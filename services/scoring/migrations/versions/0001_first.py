@@ -1,0 +1,39 @@
+"""The chassis' tables, and the leads' scores."""
+
+from alembic import op
+
+from shared.persistence.chassis_tables import chassis_tables_v1, drop_chassis_tables_v1
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# JSON as text that is handed on unread; room in the pages for updates in place; lz4 is cheaper than the default.
+_LEAD_SCORES = (
+    """
+    CREATE TABLE lead_scores (
+        lead_id       uuid        NOT NULL PRIMARY KEY,
+        lead_version  int         NOT NULL,
+        lead          json        NOT NULL,
+        origin        json,
+        score         json        NOT NULL,
+        score_version int         NOT NULL,
+        event_id      uuid        NOT NULL,
+        merged_into   uuid,
+        updated_at    timestamptz NOT NULL
+    ) WITH (fillfactor = 85)
+    """,
+    "ALTER TABLE lead_scores ALTER COLUMN lead SET COMPRESSION lz4, ALTER COLUMN score SET COMPRESSION lz4",
+)
+
+
+def upgrade() -> None:
+    for statement in (*chassis_tables_v1(), *_LEAD_SCORES):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE lead_scores")
+    for statement in drop_chassis_tables_v1():
+        op.execute(statement)
