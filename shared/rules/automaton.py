@@ -31,13 +31,15 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
 class _State:
     """A set of places, with what the boundary tests need to know about the character before."""
 
-    __slots__ = ("after_word", "at_start", "moves", "places")
+    __slots__ = ("after_word", "at_start", "ends", "moves", "places")
 
     def __init__(self, places: frozenset[int], *, after_word: bool, at_start: bool) -> None:
         self.places = places
         self.after_word = after_word
         self.at_start = at_start
         self.moves: dict[str, _State] = {}
+        self.ends: bool | None = None
+        """Whether a text that ends here matches; None until it was asked."""
 
 
 _MATCHED: Final = _State(frozenset(), after_word=False, at_start=False)
@@ -64,7 +66,9 @@ class _Automaton:
             state = state.moves.get(char) or self._advance(state, char)
             if state is _MATCHED:
                 return True
-        return is_whole and _ACCEPT in self._reachable(state, following=None)
+        if state.ends is None:
+            state.ends = _ACCEPT in self._reachable(state, following=None)
+        return is_whole and state.ends
 
     def _build(self, node: Node, then: int) -> int:
         """The place where `node`, continued at `then`, begins. Counts calls, so that nested counts cannot explode."""
