@@ -40,7 +40,9 @@ _ACTIVE: Final = """
     SELECT r.kind, r.version, r.name, r.content_hash, r.document
     FROM active_rules a JOIN rule_versions r USING (kind, version) WHERE a.kind = $1
 """
-_POINTER: Final = "SELECT version FROM active_rules WHERE kind = $1"
+_POINTER: Final = """
+    SELECT r.version, r.content_hash FROM active_rules a JOIN rule_versions r USING (kind, version) WHERE a.kind = $1
+"""
 
 
 class ActiveRules(Generic[Compiled]):
@@ -53,20 +55,21 @@ class ActiveRules(Generic[Compiled]):
     def __init__(self, kind: str, compile_version: Callable[[RuleVersion], Compiled]) -> None:
         self._kind = kind
         self._compile = compile_version
-        self._held: tuple[int, Compiled] | None = None
+        # By number and hash: a number that was read in a transaction rolled back may be given to another document.
+        self._held: tuple[tuple[int, str], Compiled] | None = None
 
     async def read(self, work: Work) -> Compiled:
         """The compiled active version. Raises NoActiveRules when none was ever published."""
         if self._held is not None:
             rows = await work.fetch(_POINTER, self._kind)
-            if rows and rows[0]["version"] == self._held[0]:
+            if rows and (rows[0]["version"], rows[0]["content_hash"]) == self._held[0]:
                 return self._held[1]
         rows = await work.fetch(_ACTIVE, self._kind)
         if not rows:
             raise NoActiveRules(self._kind)
         version = RuleVersion(**dict(rows[0]))
         compiled = self._compile(version)
-        self._held = (version.version, compiled)
+        self._held = ((version.version, version.content_hash), compiled)
         return compiled
 
 
