@@ -24,6 +24,7 @@ _SECRET_NAMES = (
     "control_token",
     "source_key",
     "admin_key",
+    "secret",
 )
 
 

@@ -178,6 +178,7 @@ class Stack:
             | {
                 envfile.SOURCE_KEY: known["source_key"],
                 envfile.ADMIN_KEY: known["admin_key"],
+                envfile.SECRET: known["secret"],
             }
         )
 

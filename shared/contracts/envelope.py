@@ -1,9 +1,8 @@
 """CloudEvents 1.0 in Kafka's binary mode: the envelope is headers, the value is the event's JSON."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 SPEC_VERSION: Final = b"1.0"
 JSON: Final = b"application/json"
@@ -11,8 +10,7 @@ JSON: Final = b"application/json"
 Headers: TypeAlias = list[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What is known of an event without reading its value.
 
     `event_id` is the derived id (`ce_id`), `time` an RFC 3339 instant in UTC with microseconds at most, and

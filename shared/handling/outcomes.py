@@ -1,15 +1,14 @@
 """What becomes of a record: values that handlers return, and that the chassis stores and publishes."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from shared.contracts import ids
 from shared.contracts.envelope import Envelope
 from shared.handling.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class OutEvent:
+class OutEvent(NamedTuple):
     """An event to publish: where, under which key, and the JSON bytes of its data."""
 
     topic: str
@@ -32,8 +31,7 @@ class Decision:
     fingerprint: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class InHand:
+class InHand(NamedTuple):
     """A record to handle. `event` is the validated contract, or None where the subscription names no contract.
     `decision` is set on a redelivery: decide nothing anew, publish again from the newest stored state."""
 

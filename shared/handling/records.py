@@ -1,18 +1,18 @@
 """Records as the handlers see them: coordinates, envelope, raw value. Decoding never raises."""
 
-from dataclasses import dataclass, field
+import re
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from shared.contracts import ids
 from shared.contracts.envelope import from_millis, header_map
 
-UNKNOWN_TOPIC_ID: Final = "00000000-0000-0000-0000-000000000000"
+_CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_OUR_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One consumed record. `event_id` is always set; where the source gave none it comes from the coordinates."""
 
     topic: str
@@ -29,7 +29,7 @@ class Record:
     subject: str
     time: str
     traceparent: bytes | None = None
-    fault: str | None = field(default=None, compare=False)
+    fault: str | None = None
 
     @property
     def coordinates(self) -> str:
@@ -44,57 +44,56 @@ def read_record(raw: Any, topic: str, topic_id: str, *, inbound: bool) -> Record
     its own `ce_id`; the event id is then derived from both. Internal records carry our derived `ce_id`.
     """
     headers = header_map(raw.headers)
-    faults: list[str] = []
-
-    def text(name: str, default: str = "") -> str:
-        value = headers.get(name)
-        if value is None:
-            return default
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            faults.append("unreadable_header")
-            return default
-
-    source = text("ce_source", "unknown")
-    event_id = _event_id(text("ce_id"), source, raw, topic_id, faults, inbound=inbound)
-    record_type = text("ce_type", "lead.submitted" if inbound else "")
-    time = _instant(text("ce_time")) or from_millis(raw.timestamp or 0)
+    fault = None
+    try:
+        texts = [headers.get(name, b"").decode() for name in _HEADERS]
+    except UnicodeDecodeError:
+        fault = "unreadable_header"
+        texts = [headers.get(name, b"").decode(errors="replace") for name in _HEADERS]
+    ce_id, record_type, source, subject, time = texts
+    source = source or "unknown"
+    if inbound:
+        event_id = ids.root_event_id(source, ce_id or f"{topic_id}-{raw.partition}-{raw.offset}")
+        record_type = record_type or "lead.submitted"
+    elif _CANONICAL_UUID.fullmatch(ce_id):
+        event_id = ce_id
+    else:
+        event_id, fault = _other_event_id(ce_id, source, raw, topic_id, fault)
     return Record(
-        topic=topic,
-        topic_id=topic_id,
-        partition=raw.partition,
-        offset=raw.offset,
-        timestamp=raw.timestamp or 0,
-        key=raw.key,
-        value=raw.value,
-        headers=tuple(raw.headers),
-        event_id=event_id,
-        type=record_type,
-        source=source,
-        subject=text("ce_subject"),
-        time=time,
-        traceparent=headers.get("traceparent"),
-        fault=faults[0] if faults else None,
+        topic,
+        topic_id,
+        raw.partition,
+        raw.offset,
+        raw.timestamp or 0,
+        raw.key,
+        raw.value,
+        raw.headers,
+        event_id,
+        record_type,
+        source,
+        subject,
+        _instant(time, trusted=not inbound) or from_millis(raw.timestamp or 0),
+        headers.get("traceparent"),
+        fault,
     )
 
 
-def _event_id(ce_id: str, source: str, raw: Any, topic_id: str, faults: list[str], *, inbound: bool) -> str:
-    if inbound:
-        return ids.root_event_id(source, ce_id or f"{topic_id}-{raw.partition}-{raw.offset}")
+_HEADERS: Final = ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time")
+
+
+def _other_event_id(ce_id: str, source: str, raw: Any, topic_id: str, fault: str | None) -> tuple[str, str | None]:
     try:
-        return str(UUID(ce_id))
+        return str(UUID(ce_id)), fault
     except ValueError:
-        faults.append("no_event_id")
-        return ids.root_event_id(source, f"{topic_id}-{raw.partition}-{raw.offset}")
+        return ids.root_event_id(source, f"{topic_id}-{raw.partition}-{raw.offset}"), fault or "no_event_id"
 
 
-def _instant(text: str) -> str | None:
+def _instant(text: str, *, trusted: bool) -> str | None:
     """The instant if it is a readable one, else None: an unreadable `ce_time` falls back to Kafka's timestamp."""
     if not text:
         return None
-    if len(text) == 27 and text.endswith("Z") and text[4] == "-" and text[10] == "T":
-        return text  # our own form; its digits are checked where it is compared
+    if trusted and _OUR_INSTANT.fullmatch(text):
+        return text
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

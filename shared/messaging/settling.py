@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -230,7 +230,7 @@ def _with_first_decisions(
     """Repeated events whose first record came in this very batch learn what was decided for it."""
     decided = {r.event_id: _decision(outcomes[id(r)], work) for r in fresh if id(r) in outcomes}
     return [
-        replace(item, decision=decided.get(item.record.event_id)) if item.decision is _UNDECIDED else item
+        item._replace(decision=decided.get(item.record.event_id)) if item.decision is _UNDECIDED else item
         for item in items
     ]
 

@@ -1,0 +1,1 @@
+"""The `leadstream` command, composed from the services' own groups."""
