@@ -1,0 +1,94 @@
+"""The table `assignments`: one row a lead, the newest state."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from services.routing.ports import RoutedLead
+from shared.contracts.envelope import rfc3339
+from shared.handling.work import Work
+from shared.persistence.decisions import ClaimLost
+
+COLUMNS: Final = """
+    lead_id::text, lead_version, lead::text, score_version, score::text, origin::text, assignment::text,
+    assignment_version, owner, queue, assigned_at
+"""
+_LOCK: Final = f"""
+    SELECT {COLUMNS} FROM assignments WHERE lead_id = ANY($1::uuid[]) ORDER BY assignments.lead_id FOR UPDATE
+"""
+_GIVEN: Final = """
+    unnest($1::uuid[], $2::int[], $3::json[], $4::int[], $5::json[], $6::json[], $7::json[], $8::int[], $9::text[],
+           $10::text[], $11::timestamptz[])
+    AS given (lead_id, lead_version, lead, score_version, score, origin, assignment, assignment_version, owner, queue,
+              assigned_at)
+"""
+_ADD: Final = f"""
+    INSERT INTO assignments SELECT given.*, $12 FROM {_GIVEN} ON CONFLICT (lead_id) DO NOTHING
+"""
+_UPDATE: Final = f"""
+    UPDATE assignments AS stored
+    SET lead_version = given.lead_version, lead = given.lead, score_version = given.score_version, score = given.score,
+        origin = given.origin, assignment = given.assignment, assignment_version = given.assignment_version,
+        owner = given.owner, queue = given.queue, assigned_at = given.assigned_at, updated_at = $12
+    FROM {_GIVEN} WHERE stored.lead_id = given.lead_id
+"""
+# Walks the partial index from queue to queue: one step a queue, however many leads it holds.
+_QUEUES_IN_USE: Final = """
+    WITH RECURSIVE held AS (
+        SELECT min(queue) AS queue FROM assignments WHERE queue IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(a.queue) FROM assignments a WHERE a.queue > held.queue) FROM held WHERE held.queue IS NOT NULL
+    )
+    SELECT queue FROM held WHERE queue IS NOT NULL ORDER BY queue
+"""
+
+
+class PostgresLeads:
+    """Routed leads in Postgres."""
+
+    async def lock(self, work: Work, lead_ids: Iterable[str]) -> dict[str, RoutedLead]:
+        """The stored states of these leads, locked in the order of their ids until the transaction ends."""
+        wanted = sorted(set(lead_ids))
+        rows = await work.fetch(_LOCK, wanted) if wanted else ()
+        return {row["lead_id"]: routed_lead(row) for row in rows}
+
+    async def add(self, work: Work, leads: Sequence[RoutedLead]) -> None:
+        """Store leads that were not there. Raises ClaimLost (look again) when another worker was quicker."""
+        if not leads:
+            return
+        status = await work.db.execute(_ADD, *_arrays(leads), work.now)
+        if int(status.rsplit(" ", 1)[1]) != len(leads):
+            raise ClaimLost
+
+    async def update(self, work: Work, leads: Sequence[RoutedLead]) -> None:
+        """Replace the states of leads that were locked before."""
+        if leads:
+            await work.execute(_UPDATE, *_arrays(leads), work.now)
+
+    async def queues_in_use(self, work: Work) -> tuple[str, ...]:
+        """The queues that hold leads, in order."""
+        return tuple(row["queue"] for row in await work.fetch(_QUEUES_IN_USE))
+
+
+def routed_lead(row: Any) -> RoutedLead:
+    """A row as the use cases see it."""
+    columns = list(row.values())  # COLUMNS stand in the order of the fields; assigned_at is the last one
+    columns[-1] = rfc3339(columns[-1])
+    return RoutedLead(*columns)
+
+
+def _arrays(leads: Sequence[RoutedLead]) -> tuple[list[Any], ...]:
+    ordered = sorted(leads, key=lambda lead: lead.lead_id)
+    return (
+        [lead.lead_id for lead in ordered],
+        [lead.lead_version for lead in ordered],
+        [lead.lead for lead in ordered],
+        [lead.score_version for lead in ordered],
+        [lead.score for lead in ordered],
+        [lead.origin for lead in ordered],
+        [lead.assignment for lead in ordered],
+        [lead.assignment_version for lead in ordered],
+        [lead.owner for lead in ordered],
+        [lead.queue for lead in ordered],
+        [datetime.fromisoformat(lead.assigned_at) for lead in ordered],
+    )

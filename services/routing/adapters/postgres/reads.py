@@ -1,0 +1,40 @@
+"""What the API shows of assignments."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from services.routing.adapters.postgres.leads import COLUMNS, routed_lead
+from services.routing.ports import RoutedLead
+from shared.handling.work import Work
+from shared.persistence import aliases
+
+# Leads that were merged away are shown as their winners only.
+_QUEUE_PAGE: Final = f"""
+    SELECT {COLUMNS} FROM assignments
+    WHERE queue = $1 AND ($2::timestamptz IS NULL OR (assigned_at, assignments.lead_id) > ($2, $3::uuid))
+      AND NOT EXISTS (SELECT 1 FROM aliases WHERE loser_id = assignments.lead_id)
+    ORDER BY assignments.queue, assignments.assigned_at, assignments.lead_id LIMIT $4
+"""
+_LEAD: Final = f"SELECT {COLUMNS} FROM assignments WHERE lead_id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Where the next page begins: behind this lead."""
+
+    assigned_at: datetime
+    lead_id: str
+
+
+async def queue_page(work: Work, queue: str, after: After | None, limit: int) -> list[RoutedLead]:
+    """The leads of a queue, the longest waiting first."""
+    at, lead_id = (after.assigned_at, after.lead_id) if after is not None else (None, None)
+    return [routed_lead(row) for row in await work.fetch(_QUEUE_PAGE, queue, at, lead_id, limit)]
+
+
+async def find_lead(work: Work, lead_id: str) -> RoutedLead | None:
+    """The routed lead, or the one that it was merged into."""
+    survivor = (await aliases.resolve(work, [lead_id])).get(lead_id, lead_id)
+    rows = await work.fetch(_LEAD, survivor)
+    return routed_lead(rows[0]) if rows else None

@@ -1,0 +1,184 @@
+"""Who gets a lead, and why: the first rule that holds, its target, and what happens when nobody is there.
+
+Assignments serialise as the contract `shared.contracts.events.routing.Assignment`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+from services.routing.domain.roster import Roster, next_in_turn
+from services.routing.domain.rules import DEFAULT_RULE, MANUAL_RULE, AssignmentPolicy, AssignmentRule
+from shared.rules import CompiledRule, ConditionVerdict, Facts
+
+Strategy: TypeAlias = Literal["owner", "queue", "round_robin", "default", "manual"]
+
+RULE_MATCHED: Final = "rule_matched"
+NO_RULE_MATCHED: Final = "no_rule_matched"
+OWNER_UNKNOWN: Final = "owner_unknown"
+OWNER_INACTIVE: Final = "owner_inactive"
+NOBODY_AVAILABLE: Final = "nobody_available"
+
+_SHOWN_VALUES: Final = 8
+_SHOWN_TEXT: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule that was tried. `failed` names conditions as the rule states them, never the lead's values."""
+
+    rule: str
+    matched: bool
+    failed: Sequence[str] = ()
+    skipped: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Who holds the lead: an owner or a queue, never both and never neither."""
+
+    assignment_id: str
+    owner: str | None
+    queue: str | None
+    rule: str
+    strategy: Strategy
+    reason: str
+    trace: Sequence[Step]
+    rules: Mapping[str, Any]
+    assigned_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The next state of a rotation: who was assigned last."""
+
+    rotation: str
+    member_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The first rule that holds (None: none does) and every rule tried before it."""
+
+    rule: AssignmentRule | None
+    tried: tuple[Step, ...]
+
+    @property
+    def rotation(self) -> str | None:
+        """The rotation that is needed to name the owner."""
+        return self.rule.rotation if self.rule is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen, before it has an id and a time. `turn` is set where a rotation moved."""
+
+    owner: str | None
+    queue: str | None
+    rule: str
+    strategy: Strategy
+    reason: str
+    trace: tuple[Step, ...]
+    turn: Turn | None = field(default=None)
+
+
+def choose_assignment(
+    facts: Facts,
+    policy: AssignmentPolicy,
+    roster: Roster,
+    rotations: Mapping[str, str | None],
+    *,
+    now: str,
+    assignment_id: str,
+) -> tuple[Assignment, Turn | None]:
+    """The assignment of a lead and the next state of the rotation that it moved. `now` is an RFC 3339 instant."""
+    choice = choose(match_rule(facts, policy), policy, roster, rotations)
+    return assignment_of(choice, policy, now=now, assignment_id=assignment_id), choice.turn
+
+
+def match_rule(facts: Facts, policy: AssignmentPolicy) -> Match:
+    """The first rule that holds; rules behind it are not tried."""
+    tried: list[Step] = []
+    for compiled in policy.rules:
+        if compiled.holds(facts):
+            return Match(compiled.rule, tuple(tried))
+        tried.append(_refusal(compiled, facts))
+    return Match(None, tuple(tried))
+
+
+def choose(match: Match, policy: AssignmentPolicy, roster: Roster, rotations: Mapping[str, str | None]) -> Choice:
+    """The owner or queue that the matched rule names; the default queue, with the reason, where nobody is there."""
+    rule, tried = match.rule, match.tried
+    if rule is None:
+        return Choice(None, policy.default_queue, DEFAULT_RULE, "default", NO_RULE_MATCHED, tried)
+    if rule.assign.queue is not None:
+        trace = (*tried, Step(rule.id, matched=True))
+        return Choice(None, rule.assign.queue, rule.id, "queue", RULE_MATCHED, trace)
+    if rule.assign.owner is not None:
+        return _fixed_owner(rule, tried, policy, roster)
+    return _in_turn(rule, tried, policy, roster, rotations)
+
+
+def assignment_of(choice: Choice, policy: AssignmentPolicy, *, now: str, assignment_id: str) -> Assignment:
+    """The choice as events carry it."""
+    return Assignment(
+        assignment_id, choice.owner, choice.queue, choice.rule, choice.strategy, choice.reason, choice.trace,
+        policy.used, now,
+    )  # fmt: skip
+
+
+def assign_by_hand(
+    *, owner: str | None, queue: str | None, reason: str, policy: AssignmentPolicy, now: str, assignment_id: str
+) -> Assignment:
+    """An assignment that a person made. `reason` is that person's; exactly one of owner and queue is given."""
+    return Assignment(assignment_id, owner, queue, MANUAL_RULE, "manual", reason, (), policy.used, now)
+
+
+def _fixed_owner(rule: AssignmentRule, tried: tuple[Step, ...], policy: AssignmentPolicy, roster: Roster) -> Choice:
+    owner = rule.assign.owner
+    standing = roster.standing(owner)
+    if standing == "active":
+        return Choice(owner, None, rule.id, "owner", RULE_MATCHED, (*tried, Step(rule.id, matched=True)))
+    trace = (*tried, Step(rule.id, matched=True, skipped=(f"{owner}: {standing}",)))
+    reason = OWNER_UNKNOWN if standing == "unknown" else OWNER_INACTIVE
+    return Choice(None, policy.default_queue, rule.id, "default", reason, trace)
+
+
+def _in_turn(
+    rule: AssignmentRule,
+    tried: tuple[Step, ...],
+    policy: AssignmentPolicy,
+    roster: Roster,
+    rotations: Mapping[str, str | None],
+) -> Choice:
+    rotation = rule.rotation
+    assert rotation is not None
+    listed = rule.assign.turn_list
+    order = listed if listed is not None else roster.queues.get(str(rule.assign.round_robin), ())
+    owner, skipped = next_in_turn(order, rotations.get(rotation), roster)
+    trace = (*tried, Step(rule.id, matched=True, skipped=skipped))
+    if owner is None:
+        return Choice(None, policy.default_queue, rule.id, "default", NOBODY_AVAILABLE, trace)
+    return Choice(owner, None, rule.id, "round_robin", RULE_MATCHED, trace, Turn(rotation, owner))
+
+
+def _refusal(compiled: CompiledRule[AssignmentRule], facts: Facts) -> Step:
+    failed = [describe_condition(verdict) for verdict in compiled.explain(facts).failed]
+    return Step(compiled.rule.id, matched=False, failed=failed)
+
+
+def describe_condition(verdict: ConditionVerdict) -> str:
+    """The condition as the rule states it: `company.employees gte 1000`."""
+    stated = f"{verdict.field} {verdict.operator} {_shown(verdict.expected)}"
+    return f"not {stated}" if verdict.negated else stated
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        more = len(value) - _SHOWN_VALUES
+        shown = ", ".join(map(_shown, value[:_SHOWN_VALUES]))
+        return f"[{shown}, and {more} more]" if more > 0 else f"[{shown}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    return text if len(text) <= _SHOWN_TEXT else f"{text[:_SHOWN_TEXT]}…"

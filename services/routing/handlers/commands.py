@@ -1,0 +1,198 @@
+"""What people ask of routing: other rules, other members, another owner."""
+
+from services.routing.domain.assignment import assign_by_hand
+from services.routing.domain.roster import Roster
+from services.routing.domain.rules import (
+    KIND,
+    AssignmentPolicy,
+    AssignmentRules,
+    is_member_id,
+    load_assignment_rules,
+    owners_named,
+)
+from services.routing.handlers.events import STAGE, assignment_id_for, is_lead_id, json_text, routed
+from services.routing.ports import PublishedRules, RoutedLead, Tables
+from shared.contracts.commands.routing import ReassignLead, SetMember
+from shared.contracts.commands.rules import PublishRules
+from shared.contracts.events.scoring import RulesPublished
+from shared.contracts.topics import RULES_PUBLISHED
+from shared.handling.outcomes import InHand, OutEvent
+from shared.handling.records import Record
+from shared.handling.work import Work
+from shared.messaging.commands import Done, Refused
+from shared.observability.metrics import LEADS_ASSIGNED
+from shared.persistence.commands import read_completed
+from shared.persistence.rule_versions import NewRules, publish_version
+from shared.rules import LoadedRules, RuleFileError
+
+_LONGEST_TEXT = 1000
+_MOST_QUEUES = 1000
+
+
+class RoutingCommands:
+    """The use cases of `routing.commands.v1`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def set_member(self, item: InHand, work: Work) -> Done | Refused:
+        """Create or replace a member. Refused: an id that is none, unreadable texts, queues that are not declared."""
+        wanted: SetMember = item.event
+        result = {"member_id": wanted.member_id, "active": wanted.active, "queues": wanted.queues}
+        if item.decision is not None:
+            return Done(result)
+        policy = await self._tables.rules.read(work)
+        refusal = _member_fault(wanted, policy)
+        if refusal is not None:
+            return refusal
+        await self._tables.members.save(work, wanted.member_id, wanted.name, wanted.queues, active=wanted.active)
+        return Done(result)
+
+    async def reassign_lead(self, item: InHand, work: Work) -> Done | Refused:
+        """Give a lead to a member or a queue. The newest state goes out with the next assignment version."""
+        if item.decision is not None:
+            return await self._reassigned_again(item, work)
+        wanted: ReassignLead = item.event
+        policy = await self._tables.rules.read(work)
+        refusal = _reassignment_fault(wanted, policy, await self._tables.members.roster(work))
+        state = await self._lead(wanted.lead_id, work) if refusal is None else None
+        if refusal is not None or state is None:
+            return refusal or Refused("unknown_lead", "routing has no such lead")
+        moved = _by_hand(state, wanted, policy, item.record, work)
+        await self._tables.leads.update(work, [moved])
+        LEADS_ASSIGNED.labels(strategy="manual").inc()
+        event = routed(item.record, moved, time=work.instant)
+        return Done(_held(moved), (event,), subject=moved.lead_id)
+
+    async def _lead(self, lead_id: str, work: Work) -> RoutedLead | None:
+        if not is_lead_id(lead_id):
+            return None
+        found = (await self._tables.aliases.resolve(work, [lead_id])).get(lead_id, lead_id)
+        return (await self._tables.leads.lock(work, [found])).get(found)
+
+    async def _reassigned_again(self, item: InHand, work: Work) -> Done:
+        """A redelivery: the first answer, and the event with the newest state."""
+        assert item.decision is not None
+        subject = item.decision.subject or item.event.lead_id
+        state = (await self._tables.leads.lock(work, [subject]))[subject]
+        first = await read_completed(work, item.record.subject or item.record.event_id)
+        event = routed(item.record, state, time=item.decision.decided_at)
+        return Done(first["result"] if first else _held(state), (event,), subject=subject)
+
+    async def publish_rules(self, item: InHand, work: Work) -> Done | Refused:
+        """Make a checked document the active version from the next batch on. Refused with line and expectation."""
+        wanted: PublishRules = item.event
+        if wanted.kind != KIND:
+            return Refused("unknown_kind", f"routing applies rules of the kind {KIND}")
+        if not (_is_readable(wanted.author) and _is_readable(wanted.reason)):
+            return Refused("invalid_text", f"author and reason: 1 to {_LONGEST_TEXT} printable characters")
+        try:
+            loaded = load_assignment_rules(wanted.document, file=f"{KIND}.yaml")
+        except RuleFileError as error:
+            return Refused("invalid_rules", str(error))
+        if item.decision is not None:
+            return await self._published_again(item, work)
+        version = await publish_version(work, _new_rules(wanted, loaded))
+        result = {
+            "kind": KIND,
+            "version": version,
+            "content_hash": loaded.content_hash,
+            "warnings": [*map(str, loaded.warnings), *await self._gaps(loaded.model, work)],
+        }
+        stored = await self._tables.rules.version(work, version)
+        return Done(result, (_rules_published(item.record, stored, work.instant),))
+
+    async def _published_again(self, item: InHand, work: Work) -> Done:
+        assert item.decision is not None
+        first = await read_completed(work, item.record.subject or item.record.event_id)
+        assert first is not None  # stored in the transaction that stored the decision
+        stored = await self._tables.rules.version(work, first["result"]["version"])
+        return Done(first["result"], (_rules_published(item.record, stored, item.decision.decided_at),))
+
+    async def _gaps(self, document: AssignmentRules, work: Work) -> list[str]:
+        """What the document leaves open with the members and leads of today."""
+        roster = await self._tables.members.roster(work)
+        missing = [owner for owner in owners_named(document) if roster.standing(owner) == "unknown"]
+        left = [queue for queue in await self._tables.leads.queues_in_use(work) if queue not in document.queues]
+        return [
+            *(f"{owner} is no member: its leads go to the default queue" for owner in missing),
+            *(f"the queue {queue} still holds leads and is declared no more" for queue in left),
+        ]
+
+
+def _is_readable(text: str) -> bool:
+    return len(text.strip()) > 0 and len(text) <= _LONGEST_TEXT and text.isprintable()
+
+
+def _member_fault(wanted: SetMember, policy: AssignmentPolicy) -> Refused | None:
+    if not is_member_id(wanted.member_id):
+        return Refused("invalid_member_id", "1 to 64 letters, digits, dots, dashes or underscores")
+    if not _is_readable(wanted.name):
+        return Refused("invalid_name", f"1 to {_LONGEST_TEXT} printable characters")
+    if len(wanted.queues) > _MOST_QUEUES or not policy.queues.issuperset(wanted.queues):
+        return Refused("unknown_queue", _declared(policy))
+    return None
+
+
+def _reassignment_fault(wanted: ReassignLead, policy: AssignmentPolicy, roster: Roster) -> Refused | None:
+    if (wanted.owner is None) == (wanted.queue is None):
+        return Refused("owner_or_queue", "exactly one of owner and queue is needed")
+    if not _is_readable(wanted.reason):
+        return Refused("invalid_reason", f"1 to {_LONGEST_TEXT} printable characters")
+    if wanted.queue is not None:
+        return None if wanted.queue in policy.queues else Refused("unknown_queue", _declared(policy))
+    match roster.standing(wanted.owner or ""):
+        case "unknown":
+            return Refused("unknown_member", "the owner is not a member")
+        case "inactive":
+            return Refused("inactive_member", "the owner is not active")
+        case "active":
+            return None
+
+
+def _declared(policy: AssignmentPolicy) -> str:
+    return f"declared queues: {', '.join(sorted(policy.queues)[:50])}"
+
+
+def _by_hand(
+    state: RoutedLead, wanted: ReassignLead, policy: AssignmentPolicy, cause: Record, work: Work
+) -> RoutedLead:
+    assignment = assign_by_hand(
+        owner=wanted.owner,
+        queue=wanted.queue,
+        reason=wanted.reason,
+        policy=policy,
+        now=work.instant,
+        assignment_id=assignment_id_for(cause, state.lead_id),
+    )
+    return state.given_to(
+        json_text(assignment), owner=wanted.owner, queue=wanted.queue, assigned_at=assignment.assigned_at
+    )
+
+
+def _held(state: RoutedLead) -> dict[str, object]:
+    version = state.assignment_version
+    return {"lead_id": state.lead_id, "owner": state.owner, "queue": state.queue, "assignment_version": version}
+
+
+def _new_rules(wanted: PublishRules, loaded: LoadedRules[AssignmentRules]) -> NewRules:
+    return NewRules(
+        KIND, loaded.model.name, loaded.content_hash, wanted.document, wanted.author.strip(), wanted.reason.strip()
+    )
+
+
+def _rules_published(cause: Record, stored: PublishedRules, time: str) -> OutEvent:
+    data = RulesPublished(
+        service=STAGE.name,
+        kind=stored.kind,
+        name=stored.name,
+        version=stored.version,
+        content_hash=stored.content_hash,
+        author=stored.author,
+        reason=stored.reason,
+        document=stored.document,
+        published_at=time,
+    )
+    raw = data.__pydantic_serializer__.to_json(data)
+    key = f"{STAGE.name}/{stored.kind}"
+    return STAGE.event(cause, RulesPublished.TYPE, topic=RULES_PUBLISHED, key=key, data=raw, time=time)

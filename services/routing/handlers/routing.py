@@ -1,0 +1,121 @@
+"""Scored leads get an owner or a queue, once, and go on with their newest lead and score."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from services.routing.domain.assignment import Turn, assignment_of, choose, match_rule
+from services.routing.domain.catalogue import facts_of
+from services.routing.handlers.events import ScoredLead, assignment_id_for, json_text, new_state, routed
+from services.routing.ports import RoutedLead, Tables
+from shared.handling.outcomes import InHand, Outcome, Produced, Skipped
+from shared.handling.work import Work
+from shared.observability.metrics import LEADS_ASSIGNED
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The states of a batch's leads while it is worked through, and which of them are to be saved."""
+
+    states: dict[str, RoutedLead]
+    winners: Mapping[str, str]
+    added: dict[str, RoutedLead] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+
+
+class LeadRouting:
+    """The use case of `lead.scored`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def route_leads(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        """Assign what is new, keep every assignment that stands, publish each applied record's newest state."""
+        fresh = [item.event.lead_id for item in items if item.decision is None]
+        winners = await self._tables.aliases.resolve(work, fresh) if fresh else {}
+        decided = [item.decision.subject for item in items if item.decision is not None]
+        states = await self._tables.leads.lock(work, [*fresh, *(subject for subject in decided if subject)])
+        batch = _Batch(states, winners)
+        await self._assign_new(_first_of_each(items, batch), batch, work)
+        outcomes = [_outcome(item, batch, work) for item in items]
+        await self._save(batch, work)
+        return outcomes
+
+    async def _assign_new(self, new: Sequence[InHand], batch: _Batch, work: Work) -> None:
+        """Match first, lock the rotations that are needed late and in order, then give the turns."""
+        if not new:
+            return
+        policy = await self._tables.rules.read(work)
+        roster = await self._tables.members.roster(work)
+        matches = [match_rule(facts_of(item.event.lead, item.event.score), policy) for item in new]
+        needed = {match.rotation for match in matches if match.rotation is not None}
+        rotations = await self._tables.rotations.lock(work, needed)
+        turns: dict[str, Turn] = {}
+        strategies: Counter[str] = Counter()
+        for item, match in zip(new, matches, strict=True):
+            choice = choose(match, policy, roster, rotations)
+            if choice.turn is not None:
+                rotations[choice.turn.rotation] = choice.turn.member_id
+                turns[choice.turn.rotation] = choice.turn
+            lead_id = item.event.lead_id
+            chosen_id = assignment_id_for(item.record, lead_id)
+            assignment = assignment_of(choice, policy, now=work.instant, assignment_id=chosen_id)
+            batch.added[lead_id] = new_state(item.event, assignment)
+            strategies[choice.strategy] += 1
+        await self._tables.rotations.save(work, turns.values())
+        for strategy, n in strategies.items():
+            LEADS_ASSIGNED.labels(strategy=strategy).inc(n)
+
+    async def _save(self, batch: _Batch, work: Work) -> None:
+        await self._tables.leads.add(work, [batch.states[lead_id] for lead_id in batch.added])
+        await self._tables.leads.update(work, [batch.states[lead_id] for lead_id in batch.changed])
+
+
+def _first_of_each(items: Sequence[InHand], batch: _Batch) -> list[InHand]:
+    """The first record of each lead that has no assignment yet."""
+    new: dict[str, InHand] = {}
+    for item in items:
+        known = item.decision is not None or item.event.lead_id in batch.states
+        if not known and item.event.lead_id not in batch.winners:
+            new.setdefault(item.event.lead_id, item)
+    return list(new.values())
+
+
+def _outcome(item: InHand, batch: _Batch, work: Work) -> Outcome:
+    if item.decision is not None:
+        subject = item.decision.subject or item.event.lead_id
+        again = routed(item.record, batch.states[subject], time=item.decision.decided_at)
+        return Produced(item.decision.outcome, (again,), subject=subject)
+    lead_id = item.event.lead_id
+    if lead_id in batch.winners:
+        return Skipped("merged_away", subject=batch.winners[lead_id])
+    if lead_id not in batch.states:
+        batch.states[lead_id] = batch.added[lead_id]
+        return _applied("assigned", item, batch, work)
+    newest = with_newer_parts(batch.states[lead_id], item.event)
+    if newest is None:
+        return Skipped("superseded", subject=lead_id)
+    batch.states[lead_id] = newest
+    if lead_id not in batch.added:
+        batch.changed.add(lead_id)
+    return _applied("kept", item, batch, work)
+
+
+def _applied(outcome: str, item: InHand, batch: _Batch, work: Work) -> Produced:
+    lead_id = item.event.lead_id
+    event = routed(item.record, batch.states[lead_id], time=work.instant)
+    return Produced(outcome, (event,), subject=lead_id)
+
+
+def with_newer_parts(state: RoutedLead, event: ScoredLead) -> RoutedLead | None:
+    """The state with those parts of the event that are newer, each by its own version; None when none is."""
+    newer_lead = event.lead_version > state.lead_version
+    newer_score = event.score_version > state.score_version
+    if not newer_lead and not newer_score:
+        return None
+    newest = replace(state, origin=json_text(event.origin))
+    if newer_lead:
+        newest = replace(newest, lead=json_text(event.lead), lead_version=event.lead_version)
+    if newer_score:
+        newest = replace(newest, score=json_text(event.score), score_version=event.score_version)
+    return newest

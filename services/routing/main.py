@@ -1,0 +1,24 @@
+"""Routing as a process: `python -m services.routing.main`."""
+
+from fastapi import FastAPI
+
+from services.routing.adapters.postgres import postgres_tables
+from services.routing.api import routing_router
+from services.routing.settings import RoutingSettings
+from services.routing.subscribers import routing_subscription
+from shared.contracts.topics import ROUTED, RULES_PUBLISHED
+from shared.runtime.commands_api import commands_router
+from shared.runtime.http import create_http, serve
+from shared.runtime.service import Service
+
+
+def build_app(settings: RoutingSettings | None = None) -> FastAPI:
+    """The app; nothing is opened before it starts."""
+    settings = settings or RoutingSettings()
+    service = Service("routing", settings, publishes=[ROUTED, RULES_PUBLISHED])
+    service.subscriptions.append(routing_subscription(postgres_tables(), max_records=settings.max_records))
+    return create_http(service, routers=[routing_router(service), commands_router(service)])
+
+
+if __name__ == "__main__":
+    serve(build_app)

@@ -1,0 +1,31 @@
+"""What routing consumes."""
+
+from services.routing.handlers.commands import RoutingCommands
+from services.routing.handlers.events import STAGE, MergedLead, ScoredLead
+from services.routing.handlers.merging import LeadMerging
+from services.routing.handlers.routing import LeadRouting
+from services.routing.ports import Tables
+from shared.contracts.commands.routing import ReassignLead, SetMember
+from shared.contracts.commands.rules import PublishRules
+from shared.contracts.topics import MERGED, ROUTING_COMMANDS, SCORED
+from shared.messaging.commands import command, note_dead_commands
+from shared.messaging.subscription import Handled, Subscription
+
+
+def routing_subscription(tables: Tables, *, max_records: int = 2000) -> Subscription:
+    """The one lane of routing."""
+    commands = RoutingCommands(tables)
+    return Subscription(
+        "routing",
+        (SCORED, MERGED, ROUTING_COMMANDS),
+        {
+            ScoredLead.TYPE: Handled(LeadRouting(tables).route_leads, ScoredLead),
+            MergedLead.TYPE: Handled(LeadMerging(tables).merge_leads, MergedLead),
+            PublishRules.TYPE: Handled(command(STAGE, commands.publish_rules), PublishRules),
+            SetMember.TYPE: Handled(command(STAGE, commands.set_member), SetMember),
+            ReassignLead.TYPE: Handled(command(STAGE, commands.reassign_lead), ReassignLead),
+        },
+        on_dead_letters=note_dead_commands,
+        max_records=max_records,
+        title="Routing",
+    )
