@@ -1,0 +1,150 @@
+"""The hand-off gate: which leads sales takes. A score or grade, and required facts, each with a name for people."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import Field
+
+from shared.rules import (
+    Facts,
+    FieldCatalogue,
+    FieldCondition,
+    LoadedRules,
+    Rule,
+    RuleSetHeader,
+    Text,
+    compile_rule,
+    load_rule_document,
+)
+
+KIND: Final = "gate"
+
+CATALOGUE: Final = FieldCatalogue(
+    {
+        "score.value": "number",
+        "score.fit": "number",
+        "score.engagement": "number",
+        "score.grade": "text",
+        "score.temperature": "text",
+        "assignment.owner": "text",
+        "assignment.queue": "text",
+        "email": "text",
+        "emails": "list",
+        "email_free": "boolean",
+        "email_disposable": "boolean",
+        "phone": "text",
+        "phones": "list",
+        "first_name": "text",
+        "last_name": "text",
+        "name": "text",
+        "title": "text",
+        "company.name": "text",
+        "company.name_key": "text",
+        "company.website": "text",
+        "company.domain": "text",
+        "company.industry": "text",
+        "company.employees": "number",
+        "company.annual_revenue.amount": "number",
+        "company.annual_revenue.currency": "text",
+        "address.city": "text",
+        "address.state": "text",
+        "address.postal_code": "text",
+        "address.country": "text",
+        "source": "text",
+        "source_detail": "text",
+        "campaign": "text",
+        "message": "text",
+        "budget.amount": "number",
+        "budget.currency": "text",
+        "products": "list",
+        "touch_count": "number",
+    },
+    open_prefixes=("extra.", "consent.", "first_touch.", "last_touch."),
+)
+
+
+class Criterion(Rule):
+    """One required fact."""
+
+    name: Text
+    """What people read when it is missing, such as `an e-mail address or a phone number`."""
+    identity: bool = False
+    """Also required of a lead that is converted by command, whatever its score."""
+
+
+class HandOffGate(RuleSetHeader):
+    """Every criterion must be met. No score, no grades, no criteria: every lead is converted."""
+
+    kind: Literal["gate"]
+    name: Text = "default"
+    min_score: Annotated[int, Field(ge=0, le=200)] | None = None
+    """The least `score.value` (fit + engagement)."""
+    grades: tuple[Literal["A", "B", "C", "D"], ...] = ()
+    """The grades that may pass; empty: every grade."""
+    criteria: tuple[Criterion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A compiled gate and the version that it came from (`RulesUsed` as a dict)."""
+
+    criteria: tuple[tuple[Criterion, Any], ...]
+    rules: dict[str, Any]
+
+    @property
+    def every_name(self) -> tuple[str, ...]:
+        """The names of all criteria, which an open gate has met."""
+        return tuple(criterion.name for criterion, _ in self.criteria)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Every criterion is met."""
+
+    met: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The names of the criteria that are not met, in the order of the gate."""
+
+    missing: tuple[str, ...]
+
+
+Passage: TypeAlias = Open | Closed
+
+
+def load_gate(text: str | bytes, file: str) -> LoadedRules[HandOffGate]:
+    """A gate document, checked. Raises RuleFileError."""
+    return load_rule_document(text, HandOffGate, file=file, catalogue=CATALOGUE)
+
+
+def compile_gate(gate: HandOffGate, rules: dict[str, Any]) -> Gate:
+    """The gate as closures. `rules` names the version in what is published."""
+    every = (*_score_criteria(gate), *gate.criteria)
+    return Gate(tuple((criterion, compile_rule(criterion).holds) for criterion in every), rules)
+
+
+def _score_criteria(gate: HandOffGate) -> Iterator[Criterion]:
+    if gate.min_score is not None:
+        when = FieldCondition(field="score.value", gte=gate.min_score)
+        yield Criterion(id="min-score", name=f"a score of {gate.min_score} or more", when=when)
+    if gate.grades:
+        grades = FieldCondition.model_validate({"field": "score.grade", "in": gate.grades})
+        yield Criterion(id="grades", name=f"grade {' or '.join(gate.grades)}", when=grades)
+
+
+def check_gate(facts: Facts, gate: Gate, *, identity_only: bool = False) -> Passage:
+    """Whether a lead may pass. Facts are the lead's, with `score` and `assignment` beside them. `identity_only`: what
+    even a conversion by command needs."""
+    missing = [
+        criterion.name
+        for criterion, holds in gate.criteria
+        if (criterion.identity or not identity_only) and not holds(facts)
+    ]
+    if missing:
+        return Closed(tuple(missing))
+    if not identity_only:
+        return Open(gate.every_name)
+    return Open(tuple(criterion.name for criterion, _ in gate.criteria if criterion.identity))

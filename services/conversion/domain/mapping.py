@@ -1,0 +1,102 @@
+"""Which lead fields go where, as tables (Salesforce's default mapping), and how: blanks are filled, nothing is
+overwritten. What is mapped nowhere stays readable in the opportunity's `lead_snapshot`.
+"""
+
+from typing import Any, Final, TypeAlias
+
+Mapping: TypeAlias = tuple[tuple[str, str, str], ...]
+"""Path in the lead, field of the record, and both as people read them."""
+
+
+def _table(record: str, *pairs: tuple[str, str]) -> Mapping:
+    return tuple((source, target, f"lead.{source} -> {record}.{target}") for source, target in pairs)
+
+
+ACCOUNT: Final = _table(
+    "account",
+    ("company.name", "name"),
+    ("company.website", "website"),
+    ("company.domain", "domain"),
+    ("company.industry", "industry"),
+    ("company.employees", "employees"),
+    ("company.annual_revenue", "annual_revenue"),
+    ("address", "billing_address"),
+    ("phone", "phone"),
+    ("owner", "owner"),
+)
+# Somebody without a company is an account of their own.
+PERSON_ACCOUNT: Final = _table(
+    "account",
+    ("name", "name"),
+    ("address", "billing_address"),
+    ("phone", "phone"),
+    ("owner", "owner"),
+)
+CONTACT: Final = _table(
+    "contact",
+    ("first_name", "first_name"),
+    ("last_name", "last_name"),
+    ("name", "name"),
+    ("title", "title"),
+    ("email", "email"),
+    ("emails", "emails"),
+    ("phone", "phone"),
+    ("phones", "phones"),
+    ("address", "mailing_address"),
+    ("message", "description"),
+    ("source", "source"),
+    ("owner", "owner"),
+)
+# What a person agreed to is not changed by converting into a contact that exists.
+NEW_CONTACT: Final = (*CONTACT, *_table("contact", ("consent", "consent")))
+OPPORTUNITY: Final = _table(
+    "opportunity",
+    ("company.name", "name"),
+    ("budget.amount", "amount"),
+    ("budget.currency", "currency"),
+    ("products", "lines"),
+    ("source", "source"),
+    ("campaign", "campaign"),
+    ("owner", "owner"),
+    ("queue", "queue"),
+)
+
+# All parts None: an address that is none.
+_NO_PARTS: Final[tuple[Any, ...]] = (None, "", [], {})
+
+
+def is_blank(value: Any) -> bool:
+    """Whether a value says nothing: null, empty text or list, or an object of nothing but these. Zero and false do
+    say something."""
+    if isinstance(value, dict):
+        return all(part in _NO_PARTS for part in value.values())
+    return value is None or value == "" or value == []
+
+
+def fill_blanks(facts: dict[str, Any], source: dict[str, Any], table: Mapping) -> list[str]:
+    """Fill what is blank in `facts` from `source`; returns what was copied, as `lead.x -> record.y`. An address is one
+    value: it is taken whole or not at all."""
+    copied: list[str] = []
+    for path, target, said in table:
+        if target in facts and not is_blank(facts[target]):
+            continue
+        value = value_at(source, path)
+        if not is_blank(value):
+            facts[target] = value
+            copied.append(said)
+    return copied
+
+
+def value_at(source: dict[str, Any], path: str) -> Any:
+    """The value at `field` or `field.part`."""
+    first, _, second = path.partition(".")
+    value = source.get(first)
+    if not second:
+        return value
+    return value.get(second) if isinstance(value, dict) else None
+
+
+def person_name(lead: dict[str, Any]) -> str | None:
+    """The person's name, else the e-mail address or phone that stands for it."""
+    parts = " ".join(part for part in (lead.get("first_name"), lead.get("last_name")) if part)
+    return lead.get("name") or parts or lead.get("email") or lead.get("phone")

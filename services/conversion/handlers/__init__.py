@@ -1,0 +1,1 @@
+"""Conversion's use cases."""

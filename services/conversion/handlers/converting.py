@@ -1,0 +1,78 @@
+"""Converting leads, whoever asks: reserve, decide, store, in the caller's transaction; and what is said of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from services.conversion.domain.announcing import CREATED, changed_data
+from services.conversion.domain.converting import Converted, Wanted, convert_all, opportunity_id_of
+from services.conversion.ports import Leads, Parties, Sales
+from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted
+from shared.contracts.topics import CHANGED, CONVERTED
+from shared.handling.outcomes import OutEvent, Stage
+from shared.handling.records import Record
+from shared.handling.work import Work
+from shared.observability.metrics import LEAD_SECONDS, LEADS_CONVERTED
+
+STAGE: Final = Stage("conversion")
+
+
+@dataclass(frozen=True, slots=True)
+class Converting:
+    """Converts leads whose rows the caller has locked and found unconverted."""
+
+    leads: Leads
+    parties: Parties
+    sales: Sales
+
+    async def convert(self, wanted: Sequence[Wanted], work: Work) -> list[Converted]:
+        """Account, contact, opportunity and conversion of each, all or none. Answers in the order of lead ids."""
+        if not wanted:
+            return []
+        ordered = sorted(wanted, key=_by_lead)
+        book = await self.parties.reserve(work, ordered)
+        converted = convert_all(ordered, book, now=work.instant)
+        await self.parties.save(work, book)
+        await self.sales.save(work, converted)
+        ids = {one.conversion.lead_id: one.conversion.conversion_id for one in converted}
+        await self.leads.note_conversions(work, ids)
+        _measure(ordered, work.now)
+        return converted
+
+
+def _by_lead(one: Wanted) -> str:
+    return one.state.lead_id
+
+
+def _measure(wanted: Sequence[Wanted], now: datetime) -> None:
+    for one in wanted:
+        LEADS_CONVERTED.labels(trigger=one.trigger).inc()
+        if one.state.origin is not None:
+            received = datetime.fromisoformat(one.state.origin["received_at"])
+            LEAD_SECONDS.labels(stage="converted").observe((now - received).total_seconds())
+
+
+def converted_event_id(record: Record, lead_id: str) -> str:
+    """The id of the `opportunity.converted` that this record leads to."""
+    return STAGE.event_id(record, OpportunityConverted.TYPE, opportunity_id_of(lead_id))
+
+
+def events_of(converted: Converted, cause: Record, time: str) -> tuple[OutEvent, OutEvent]:
+    """What is published of a conversion: the conversion as stored, and the opportunity in its newest state."""
+    conversion, opportunity = converted.conversion, converted.opportunity
+    key = opportunity.opportunity_id
+    said = STAGE.event(
+        cause,
+        OpportunityConverted.TYPE,
+        topic=CONVERTED,
+        key=key,
+        data=conversion.event,
+        time=time,
+        event_id=conversion.event_id,
+    )
+    data = changed_data(opportunity, CREATED)
+    created = STAGE.event(
+        cause, OpportunityChanged.TYPE, topic=CHANGED, key=key, data=data, time=time, discriminator=CREATED
+    )
+    return said, created

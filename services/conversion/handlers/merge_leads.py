@@ -1,0 +1,65 @@
+"""Merges: the loser's id resolves to the winner; a conversion of either counts for the winner."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator
+
+from services.conversion.domain.lead_ids import is_lead_id
+from services.conversion.domain.parties import LeadState
+from services.conversion.ports import Leads, Review, Sales
+from shared.contracts import ids
+from shared.contracts.base import Contract
+from shared.handling.outcomes import InHand, Outcome, Produced
+from shared.handling.work import Work
+from shared.persistence.aliases import save_alias
+
+
+def _lead_id(value: str) -> str:
+    if not is_lead_id(value):
+        raise ValueError("a lead id must be a UUID")
+    return value
+
+
+class MergedLead(Contract):
+    """The thin read model of `lead.merged`."""
+
+    winner_id: Annotated[str, AfterValidator(_lead_id)]
+    loser_id: Annotated[str, AfterValidator(_lead_id)]
+    lead: dict[str, Any]
+    lead_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergeLeads:
+    """The use case of `lead.merged`. Merges are rare, so they are taken one by one, in order."""
+
+    leads: Leads
+    sales: Sales
+
+    async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        """Every merge is `merged`; nothing is published. Redelivered, it changes nothing."""
+        for item in items:
+            if item.decision is None:
+                await self._merge(item.event, work)
+        return [Produced("merged", subject=item.event.winner_id) for item in items]
+
+    async def _merge(self, merged: MergedLead, work: Work) -> None:
+        both = await self.leads.lock(work, [merged.winner_id, merged.loser_id])
+        await save_alias(work, merged.loser_id, merged.winner_id, merged.lead_version)
+        text = orjson.dumps(merged.lead).decode()
+        winner = LeadState(merged.winner_id, merged.lead_version, merged.lead, text)
+        await self.leads.save_newest(work, {merged.winner_id: winner})
+        ours = both[merged.winner_id].conversion_id if merged.winner_id in both else None
+        theirs = both[merged.loser_id].conversion_id if merged.loser_id in both else None
+        if theirs is not None and ours is None:
+            await self.leads.note_conversions(work, {merged.winner_id: theirs})
+        elif theirs is not None and ours is not None and ours != theirs:
+            await self._review(merged, ours, theirs, work)
+
+    async def _review(self, merged: MergedLead, ours: str, theirs: str, work: Work) -> None:
+        """Both were converted: both conversions stay, and a person looks at them."""
+        review_id = ids.derive(ids.CONVERSIONS, "both_converted", *sorted((ours, theirs)))
+        await self.sales.open_review(work, Review(review_id, merged.winner_id, merged.loser_id, ours, theirs))

@@ -1,0 +1,34 @@
+"""Conversion as a process: `python -m services.conversion.main`."""
+
+from fastapi import FastAPI
+
+from services.conversion.adapters.postgres.gates import PostgresGates
+from services.conversion.adapters.postgres.leads import PostgresLeads
+from services.conversion.adapters.postgres.parties import PostgresParties
+from services.conversion.adapters.postgres.sales import PostgresSales
+from services.conversion.api import conversion_router
+from services.conversion.settings import ConversionSettings
+from services.conversion.subscribers import conversion_subscription
+from shared.contracts.topics import CHANGED, CONVERTED, RULES_PUBLISHED
+from shared.messaging.subscription import Subscription
+from shared.runtime.commands_api import commands_router
+from shared.runtime.http import create_http, serve
+from shared.runtime.service import Service
+
+
+def subscription(max_records: int = 2000) -> Subscription:
+    """The lane, on Postgres."""
+    adapters = (PostgresGates(), PostgresLeads(), PostgresParties(), PostgresSales())
+    return conversion_subscription(*adapters, max_records=max_records)
+
+
+def build_app(settings: ConversionSettings | None = None) -> FastAPI:
+    """The app; nothing is opened before it starts."""
+    settings = settings or ConversionSettings()
+    service = Service("conversion", settings, publishes=[CONVERTED, CHANGED, RULES_PUBLISHED])
+    service.subscriptions.append(subscription(settings.max_records))
+    return create_http(service, routers=[conversion_router(service), commands_router(service)])
+
+
+if __name__ == "__main__":
+    serve(build_app)

@@ -1,0 +1,90 @@
+"""What the use cases need of the outside."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.conversion.domain.converting import Converted, Wanted
+from services.conversion.domain.gate import Gate
+from services.conversion.domain.matching import PartyBook
+from services.conversion.domain.parties import LeadState, Opportunity
+from shared.handling.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Two converted leads that are one person."""
+
+    review_id: str
+    lead_id: str
+    other_lead_id: str
+    conversion_id: str
+    other_conversion_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRules:
+    """A version of the gate, as stored."""
+
+    kind: str
+    name: str
+    version: int
+    content_hash: str
+    author: str
+    reason: str
+    document: str
+    published_at: str
+
+
+class Gates(Protocol):
+    """The active gate, and its versions."""
+
+    async def version(self, work: Work, version: int | None = None) -> PublishedRules:
+        """A stored version; None: the active one."""
+
+    async def read(self, work: Work) -> Gate:
+        """The compiled gate of this batch. Raises NoActiveRules."""
+
+
+class Leads(Protocol):
+    """The newest parts of each lead."""
+
+    async def save_newest(self, work: Work, states: Mapping[str, LeadState]) -> dict[str, LeadState]:
+        """Take each part that is newer, locking every lead in id order. Returns the leads that something was newer
+        of, as they are stored now."""
+
+    async def lock(self, work: Work, lead_ids: Iterable[str]) -> dict[str, LeadState]:
+        """Lock leads in id order and read them; unknown ones are absent."""
+
+    async def note_conversions(self, work: Work, conversion_of: Mapping[str, str]) -> None:
+        """Leads are converted from now on: lead id to conversion id."""
+
+
+class Parties(Protocol):
+    """Accounts and contacts by their natural keys."""
+
+    async def reserve(self, work: Work, wanted: Sequence[Wanted]) -> PartyBook:
+        """Lock the keys of these leads, in order, and whoever holds them. Free keys are reserved for this transaction:
+        another one that wants them waits."""
+
+    async def save(self, work: Work, book: PartyBook) -> None:
+        """Store the parties that were created or filled, and who holds the keys."""
+
+
+class Sales(Protocol):
+    """Conversions and opportunities."""
+
+    async def save(self, work: Work, converted: Sequence[Converted]) -> None:
+        """Store new conversions and their opportunities."""
+
+    async def conversions_of(self, work: Work, conversion_ids: Sequence[str]) -> dict[str, Converted]:
+        """Conversions with the newest state of their opportunities, by conversion id."""
+
+    async def lock_opportunity(self, work: Work, opportunity_id: str) -> Opportunity | None:
+        """Lock an opportunity and read it."""
+
+    async def save_changed(self, work: Work, opportunity: Opportunity) -> None:
+        """Store stage, probability, amount, currency, owner and version of an opportunity."""
+
+    async def open_review(self, work: Work, review: Review) -> None:
+        """Ask a person to look; the same review is opened once."""

@@ -1,0 +1,38 @@
+"""What conversion consumes."""
+
+from services.conversion.handlers.change_opportunity import ChangeOnCommand
+from services.conversion.handlers.convert_leads import ConvertLeads, RoutedLead
+from services.conversion.handlers.convert_on_command import ConvertOnCommand
+from services.conversion.handlers.converting import STAGE, Converting
+from services.conversion.handlers.merge_leads import MergedLead, MergeLeads
+from services.conversion.handlers.publish_gate import PublishGate
+from services.conversion.ports import Gates, Leads, Parties, Sales
+from shared.contracts.commands.rules import PublishRules
+from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead
+from shared.contracts.events.capture import LeadMerged
+from shared.contracts.events.routing import LeadRouted
+from shared.contracts.topics import MERGED, ROUTED, SALES_COMMANDS
+from shared.messaging.commands import command, note_dead_commands
+from shared.messaging.subscription import Handled, Subscription
+
+
+def conversion_subscription(
+    gates: Gates, leads: Leads, parties: Parties, sales: Sales, *, max_records: int = 2000
+) -> Subscription:
+    """The one lane of conversion."""
+    converting = Converting(leads, parties, sales)
+    on_command = ConvertOnCommand(gates, leads, sales, converting)
+    return Subscription(
+        "conversion",
+        (ROUTED, MERGED, SALES_COMMANDS),
+        {
+            LeadRouted.TYPE: Handled(ConvertLeads(gates, leads, sales, converting), RoutedLead),
+            LeadMerged.TYPE: Handled(MergeLeads(leads, sales), MergedLead),
+            ConvertLead.TYPE: Handled(command(STAGE, on_command), ConvertLead),
+            ChangeOpportunity.TYPE: Handled(command(STAGE, ChangeOnCommand(sales)), ChangeOpportunity),
+            PublishRules.TYPE: Handled(command(STAGE, PublishGate(gates)), PublishRules),
+        },
+        on_dead_letters=note_dead_commands,
+        max_records=max_records,
+        title="Conversion",
+    )
