@@ -1,0 +1,1 @@
+"""Reporting's tables: writes (`store`), keys, and one file for each family of reads."""

@@ -1,0 +1,85 @@
+"""Leads as their events tell: one lead with all its aliases, its timeline, and pages of the newest."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from services.reporting.domain.leads import StoredEvent
+from shared.contracts.envelope import rfc3339
+from shared.handling.work import Work
+from shared.persistence.aliases import MAX_STEPS, resolve
+
+_ALIASES: Final = f"""
+    WITH RECURSIVE chain (winner_id, lead_id, step) AS (
+        SELECT u.id, u.id, 0 FROM unnest($1::uuid[]) AS u (id)
+        UNION ALL
+        SELECT c.winner_id, a.loser_id, c.step + 1 FROM chain c JOIN aliases a ON a.winner_id = c.lead_id
+        WHERE c.step < {MAX_STEPS}
+    )
+    SELECT DISTINCT winner_id::text, lead_id::text FROM chain
+"""
+
+_EVENTS: Final = """
+    SELECT DISTINCT ON (e.event_id) e.lead_id::text, e.event_id::text, e.type, e.occurred_at, e.source, e.facts,
+           p.personal, e.topic, e.partition, e."offset"
+    FROM events e
+    LEFT JOIN personal p USING (topic_id, partition, "offset", received_at)
+    WHERE e.lead_id = ANY($1::uuid[]) ORDER BY e.event_id, e.received_at
+"""
+
+_DEAD_LETTERS: Final = """
+    SELECT lead_id::text, parked_id::text AS event_id, service, reason, place, parked_at FROM parked
+    WHERE kind = 'dead_letter' AND lead_id = ANY($1::uuid[]) ORDER BY parked_at, parked_id
+"""
+
+_PAGE: Final = """
+    SELECT s.lead_id::text, s.first_at FROM lead_stages s
+    WHERE s.stage = 'captured' AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = s.lead_id)
+      AND ($1::timestamptz IS NULL OR (s.first_at, s.lead_id) < ($1, $2::uuid))
+    ORDER BY s.first_at DESC, s.lead_id DESC LIMIT $3
+"""
+
+
+async def surviving(work: Work, lead_id: str) -> str:
+    """The id that a lead goes by now."""
+    return (await resolve(work, [lead_id])).get(lead_id, lead_id)
+
+
+async def page_of_leads(work: Work, after: tuple[datetime, str] | None, limit: int) -> list[tuple[str, datetime]]:
+    """Ids and first times of the newest leads, those merged away left out, after a place in that order."""
+    at, lead_id = after or (None, None)
+    return [(row["lead_id"], row["first_at"]) for row in await work.fetch(_PAGE, at, lead_id, limit)]
+
+
+async def events_of_leads(work: Work, lead_ids: Sequence[str]) -> dict[str, list[StoredEvent]]:
+    """The events of each lead and of those merged into it, in the order in which they happened."""
+    winner_of = {row["lead_id"]: row["winner_id"] for row in await work.fetch(_ALIASES, list(lead_ids))}
+    everyone = list(winner_of)
+    found: dict[str, list[StoredEvent]] = {lead_id: [] for lead_id in lead_ids}
+    for row in await work.fetch(_EVENTS, everyone):
+        found[winner_of[row["lead_id"]]].append(_event(row))
+    for row in await work.fetch(_DEAD_LETTERS, everyone):
+        found[winner_of[row["lead_id"]]].append(_dead_letter(row))
+    for events in found.values():
+        events.sort(key=lambda event: (event.occurred_at, event.event_id))
+    return found
+
+
+def _event(row: Any) -> StoredEvent:
+    return StoredEvent(
+        event_id=row["event_id"],
+        type=row["type"],
+        lead_id=row["lead_id"],
+        occurred_at=rfc3339(row["occurred_at"]),
+        source=row["source"],
+        facts=orjson.loads(row["facts"]),
+        personal=orjson.loads(row["personal"]) if row["personal"] else {},
+        record={"topic": row["topic"], "partition": row["partition"], "offset": row["offset"]},
+    )
+
+
+def _dead_letter(row: Any) -> StoredEvent:
+    facts = {"service": row["service"], "reason": row["reason"], "place": row["place"]}
+    return StoredEvent(row["event_id"], "dead_letter", row["lead_id"], rfc3339(row["parked_at"]), None, facts, {}, None)

@@ -1,0 +1,20 @@
+"""Reporting over HTTP: reads, and the keys."""
+
+from fastapi import APIRouter
+
+from services.reporting.api import dead_letters, keys, leads, ledger, reports
+from services.reporting.ports import KeyStore
+from shared.runtime.commands_api import commands_router
+from shared.runtime.service import Service
+
+
+def routers(service: Service, key_store: KeyStore) -> list[APIRouter]:
+    """Every router of the service."""
+    return [
+        ledger.router(service),
+        reports.router(service),
+        leads.router(service),
+        dead_letters.router(service),
+        keys.router(service, key_store),
+        commands_router(service),
+    ]

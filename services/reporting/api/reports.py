@@ -1,0 +1,47 @@
+"""`GET /v1/reports/{name}`: tables with stable column names."""
+
+from datetime import date
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query
+
+from services.reporting.adapters.postgres.funnel import read_counts, recount
+from services.reporting.api.reading import Reader, reading
+from services.reporting.domain.funnel import By, funnel_table
+from shared.runtime.problems import Problem
+from shared.runtime.service import Service
+
+NAMES: Final = ("funnel",)
+Mode = Literal["activity", "cohort"]
+
+
+def router(service: Service) -> APIRouter:
+    """The reports' routes."""
+    routes = APIRouter(tags=["reports"])
+
+    @routes.get("/v1/reports/funnel")
+    async def funnel(
+        _: Reader,
+        by: By = "stage",
+        mode: Annotated[Mode, Query(description="activity: when it happened; cohort: by the lead's first day")] = (
+            "activity"
+        ),
+        first: Annotated[date | None, Query(alias="from", description="First day, UTC")] = None,
+        last: Annotated[date | None, Query(alias="to", description="Last day, UTC, included")] = None,
+    ) -> dict[str, Any]:
+        async with reading(service) as work:
+            counts = await read_counts(work, cohort=mode == "cohort", first=first, last=last)
+        table = funnel_table(counts, by)
+        return {"report": "funnel", "mode": mode, "by": by, "columns": table.columns, "rows": table.rows}
+
+    @routes.get("/v1/reports/funnel/recount")
+    async def recounted(_: Reader) -> dict[str, Any]:
+        async with reading(service) as work:
+            differences = await recount(work)
+        return {"report": "funnel", "reconciles": not differences, "differences": differences}
+
+    @routes.get("/v1/reports/{name}")
+    async def unknown(name: str, _: Reader) -> None:
+        raise Problem(404, "unknown_report", f"There is no such report. There are: {', '.join(NAMES)}.", field="name")
+
+    return routes

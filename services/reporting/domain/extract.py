@@ -1,0 +1,242 @@
+"""What reporting keeps of each event: facts without personal data, the personal part, and what it counts for.
+
+Nothing is validated against a contract here: a reader of every topic must take what a later version adds. What cannot
+be read raises one of UNREADABLE, and the record is stored as it came.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from uuid_utils import UUID
+
+from services.reporting.domain.ledger import Place, Settlement
+from services.reporting.domain.personal import facts_of_touch, split_lead
+
+UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+MARKETING_GRADES: Final = ("A", "B")
+_INT4: Final = 2**31
+_INT8: Final = 2**63
+_TEXT: Final = 200
+
+
+@dataclass(slots=True)
+class Extract:
+    """One event's parts. `stages` are those that the lead reached with it; `source` is the submission's source."""
+
+    facts: dict[str, Any]
+    lead_id: str | None = None
+    source: str | None = None
+    personal: dict[str, Any] | None = None
+    stages: tuple[str, ...] = ()
+    settlement: Settlement | None = None
+    alias: tuple[str, str, int] | None = None
+    refused: tuple[str, str | None] | None = None
+
+
+Reader = Callable[[Mapping[str, Any]], Extract]
+
+
+def read_event(event_type: str, data: Any) -> Extract:
+    """What is kept of an event. Raises one of UNREADABLE where the data is not what its type says."""
+    if not isinstance(data, dict):
+        raise TypeError("an event is a JSON object")
+    return _READERS.get(event_type, _other)(data)
+
+
+def plain_text(value: object) -> str:
+    """A short text that Postgres can hold."""
+    return str(value).replace("\x00", "")[:_TEXT]
+
+
+def lead_id_of(value: object) -> str:
+    """A lead id, checked to be a UUID in its usual form."""
+    if not isinstance(value, str) or len(value) != 36:
+        raise ValueError("not a lead id")
+    UUID(value)
+    return value
+
+
+def version_of(value: Any) -> int:
+    """A version, checked to be a number that a column can hold."""
+    version = int(value)
+    if not 0 <= version < _INT4:
+        raise ValueError("not a version")
+    return version
+
+
+def place_of(inbound: Mapping[str, Any]) -> Place:
+    """Coordinates, checked to be ones that can exist."""
+    partition, offset = int(inbound["partition"]), int(inbound["offset"])
+    if not (0 <= partition < _INT4 and 0 <= offset < _INT8):
+        raise ValueError("not coordinates")
+    return Place(lead_id_of(inbound["topic_id"]), partition, offset)
+
+
+def _captured(data: Mapping[str, Any]) -> Extract:
+    lead, origin = data["lead"], data["origin"]
+    lead_id = lead_id_of(lead["lead_id"])
+    facts, personal = split_lead(lead)
+    kept = {
+        "outcome": data["outcome"],
+        "matched_by": data.get("matched_by"),
+        "lead_version": version_of(data["lead_version"]),
+        "lead": facts,
+        **_receipt(origin),
+    }
+    return Extract(
+        kept,
+        lead_id,
+        plain_text(origin["source"]),
+        personal,
+        ("captured",),
+        _settlement(origin, data["outcome"], None, lead_id),
+    )
+
+
+def _rejected(data: Mapping[str, Any]) -> Extract:
+    origin, code = data["origin"], plain_text(data["code"])
+    named = data.get("field")
+    facts = {"code": code, "field": named, "detail": data.get("detail"), "row": data.get("row"), **_receipt(origin)}
+    return Extract(
+        facts,
+        source=plain_text(origin["source"]),
+        settlement=_settlement(origin, "rejected", code, None),
+        refused=(code, None if named is None else plain_text(named)),
+    )
+
+
+def _settled(data: Mapping[str, Any]) -> Extract:
+    origin = data["origin"]
+    lead_id = None if data.get("lead_id") is None else lead_id_of(data["lead_id"])
+    settlement = _settlement(origin, data["outcome"], plain_text(data["reason"]), lead_id)
+    facts = {"outcome": data["outcome"], "reason": data["reason"], **_receipt(origin)}
+    return Extract(facts, lead_id, plain_text(origin["source"]), settlement=settlement)
+
+
+def _scored(data: Mapping[str, Any]) -> Extract:
+    score = data["score"]
+    facts = {
+        "score": score,
+        "score_version": version_of(data["score_version"]),
+        "lead_version": data.get("lead_version"),
+    }
+    qualified = score["grade"] in MARKETING_GRADES
+    stages = ("scored", "marketing_qualified") if qualified else ("scored",)
+    return Extract(facts, lead_id_of(data["lead"]["lead_id"]), plain_text(data["origin"]["source"]), stages=stages)
+
+
+def _routed(data: Mapping[str, Any]) -> Extract:
+    facts = {
+        "assignment": dict(data["assignment"]),
+        "assignment_version": version_of(data["assignment_version"]),
+        "score_version": data.get("score_version"),
+        "lead_version": data.get("lead_version"),
+    }
+    return Extract(facts, lead_id_of(data["lead"]["lead_id"]), plain_text(data["origin"]["source"]), stages=("routed",))
+
+
+_CONVERTED: Final = (
+    "opportunity_id", "account_id", "contact_id", "conversion_id", "converted_at", "owner", "queue", "source",
+    "campaign", "stage", "probability", "amount", "currency", "lines", "account_created", "contact_created",
+    "fields_mapped", "reason",
+)  # fmt: skip
+
+
+def _converted(data: Mapping[str, Any]) -> Extract:
+    score, origin = data.get("score"), data.get("origin")
+    facts = {name: data[name] for name in _CONVERTED if data.get(name) is not None}
+    facts["first_touch"] = facts_of_touch(data.get("first_touch"))
+    facts["score"] = None if score is None else {"value": score["value"], "grade": score["grade"]}
+    source = origin["source"] if origin else data.get("source") or "unknown"
+    return Extract(facts, lead_id_of(data["lead_id"]), plain_text(source), stages=("converted",))
+
+
+def _redacted(data: Mapping[str, Any]) -> Extract:
+    extract = _converted(data)
+    extract.stages = ()
+    return extract
+
+
+_CHANGED: Final = (
+    "opportunity_id", "opportunity_version", "account_id", "change", "stage", "probability", "amount", "currency",
+    "owner", "changed_at",
+)  # fmt: skip
+
+
+def _changed(data: Mapping[str, Any]) -> Extract:
+    return Extract({name: data.get(name) for name in _CHANGED}, lead_id_of(data["lead_id"]))
+
+
+def _merged(data: Mapping[str, Any]) -> Extract:
+    winner, loser, version = (
+        lead_id_of(data["winner_id"]),
+        lead_id_of(data["loser_id"]),
+        version_of(data["lead_version"]),
+    )
+    facts, personal = split_lead(data["lead"])
+    if data.get("evidence"):
+        personal["evidence"] = data["evidence"]
+    kept = {"winner_id": winner, "loser_id": loser, "lead_version": version, "lead": facts}
+    kept |= {"reason": data.get("reason"), "merged_at": data.get("merged_at")}
+    return Extract(kept, winner, personal=personal, alias=(loser, winner, version))
+
+
+def _access(data: Mapping[str, Any]) -> Extract:
+    return Extract({name: value for name, value in data.items() if name != "secret_hash"})
+
+
+def _everything(data: Mapping[str, Any]) -> Extract:
+    return Extract(dict(data))
+
+
+_PLAIN: Final = frozenset(
+    {"command", "service", "status", "kind", "stage", "owner", "queue", "amount", "currency", "role", "version",
+     "active", "queues", "event", "step", "journey", "outcome", "at"}
+)  # fmt: skip
+
+
+def _other(data: Mapping[str, Any]) -> Extract:
+    """Commands and types of later versions: ids, versions and a few plain words, nothing that may be personal."""
+    facts = {
+        name: value
+        for name, value in data.items()
+        if name in _PLAIN or name.endswith(("_id", "_version", "_at")) or (name == "reason" and "status" in data)
+    }
+    if isinstance(result := data.get("result"), dict):
+        facts["result"] = {name: value for name, value in result.items() if name.endswith(("_id", "version"))}
+    return Extract(facts, _lead_named(data))
+
+
+def _lead_named(data: Mapping[str, Any]) -> str | None:
+    """The lead that a command or behaviour is about; None where it names none or nonsense."""
+    try:
+        return lead_id_of(data.get("lead_id") or data.get("winner_id"))
+    except ValueError:
+        return None
+
+
+def _receipt(origin: Mapping[str, Any]) -> dict[str, Any]:
+    return {"receipt_id": origin["receipt_id"], "received_at": origin["received_at"]}
+
+
+def _settlement(origin: Mapping[str, Any], outcome: object, reason: str | None, lead_id: str | None) -> Settlement:
+    return Settlement(
+        place_of(origin["inbound"]), plain_text(outcome), reason, lead_id, plain_text(origin["receipt_id"])
+    )
+
+
+_READERS: Final[dict[str, Reader]] = {
+    "lead.captured": _captured,
+    "lead.rejected": _rejected,
+    "receipt.settled": _settled,
+    "lead.scored": _scored,
+    "lead.routed": _routed,
+    "opportunity.converted": _converted,
+    "opportunity.redacted": _redacted,
+    "opportunity.changed": _changed,
+    "lead.merged": _merged,
+    "access.granted": _access,
+    "rules.published": _everything,
+    "lead.erased": _everything,
+}

@@ -1,0 +1,1 @@
+"""Reporting's use cases: store every event; grant and revoke access."""
