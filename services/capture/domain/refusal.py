@@ -19,6 +19,11 @@ RefusalCode = Literal[
     "too_many_items",
     "invalid_email",
     "no_identifier",
+    "too_large",
+    "unsupported_content_type",
+    "wrong_field_count",
+    "damaged_row",
+    "id_conflict",
 ]
 
 # Refused before the content is looked at (HTTP 400); every other code is understood and refused (HTTP 422).
@@ -50,6 +55,11 @@ DETAILS: Final[dict[RefusalCode, str]] = {
     "too_many_items": "the list has too many items",
     "invalid_email": "the e-mail address is not valid and there is no other identifier",
     "no_identifier": "one of email, phone, external_id is needed",
+    "too_large": "a submission may have 256 KiB",
+    "unsupported_content_type": "a submission is JSON or a form, in UTF-8",
+    "wrong_field_count": "the row has not as many fields as the header",
+    "damaged_row": "the row's quoting is broken",
+    "id_conflict": "another body was received under the same event id or Idempotency-Key; the first one stands",
 }
 
 

@@ -1,0 +1,64 @@
+"""Receipts in Postgres."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from services.capture.ports import Receipt
+from shared.handling.work import Work
+
+_SAVE: Final = """
+    INSERT INTO receipts (receipt_id, repeat_of, topic_id, partition, "offset", row_number, lead_id, received_at,
+                          settled_at, topic, source, outcome, reason, field)
+    SELECT u.receipt_id, u.repeat_of, u.topic_id, u.partition, u.off, u.row_number, u.lead_id, u.received_at, $14,
+           u.topic, u.source, u.outcome, u.reason, u.field
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bigint[], $6::int[], $7::uuid[], $8::timestamptz[],
+                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+         AS u (receipt_id, repeat_of, topic_id, partition, off, row_number, lead_id, received_at, topic, source,
+               outcome, reason, field)
+    ON CONFLICT (receipt_id) DO NOTHING
+"""
+_READ: Final = """
+    SELECT r.receipt_id::text, r.outcome, r.reason, r.field, r.lead_id::text, r.row_number, r.source, r.received_at,
+           r.settled_at, r.repeat_of IS NOT NULL AS repeats
+    FROM receipts r WHERE r.receipt_id = $1 OR r.repeat_of = $1
+    ORDER BY r.repeat_of IS NOT NULL, r.settled_at, r.receipt_id LIMIT 101
+"""
+
+
+class PostgresReceiptBook:
+    """See ports.ReceiptBook."""
+
+    async def save(self, work: Work, receipts: Sequence[Receipt]) -> None:
+        """See ports.ReceiptBook."""
+        if not receipts:
+            return
+        ordered = sorted(receipts, key=lambda receipt: receipt.receipt_id)
+        await work.execute(
+            _SAVE,
+            [r.receipt_id for r in ordered],
+            [r.repeat_of for r in ordered],
+            [r.record.topic_id for r in ordered],
+            [r.record.partition for r in ordered],
+            [r.record.offset for r in ordered],
+            [r.row for r in ordered],
+            [r.lead_id for r in ordered],
+            [datetime.fromtimestamp(max(r.record.timestamp, 0) / 1000, tz=UTC) for r in ordered],
+            [r.record.topic for r in ordered],
+            [r.source for r in ordered],
+            [r.outcome for r in ordered],
+            [r.reason for r in ordered],
+            [r.field for r in ordered],
+            work.now,
+        )
+
+    async def settled_at(self, work: Work, receipt_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """See ports.ReceiptBook."""
+        rows = await work.fetch(
+            "SELECT receipt_id::text, settled_at FROM receipts WHERE receipt_id = ANY($1::uuid[])", receipt_ids
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def read(self, work: Work, receipt_id: str) -> Sequence[dict[str, Any]]:
+        """A receipt, and after it those of later records with the same event id, 100 at most."""
+        return [dict(row) for row in await work.fetch(_READ, receipt_id)]

@@ -1,0 +1,133 @@
+"""Raw first: what an authenticated source sends within the limits is in Kafka before anyone is told what it holds."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from fastapi import Request
+
+from services.capture.adapters.redis import IdempotencyMemory
+from services.capture.domain.identity import identity_keys, partition_key
+from services.capture.domain.reading import Reading, fingerprint_of, named_source, read_value
+from services.capture.domain.receipt import receipt_of
+from services.capture.domain.refusal import Refused
+from services.capture.handlers.arrivals import RECEIPT_HEADER, TEST_HEADER, clean_source
+from services.capture.settings import CaptureSettings
+from shared.contracts import ids
+from shared.contracts.commands.capture import LEAD_SUBMITTED
+from shared.contracts.envelope import Envelope, rfc3339
+from shared.contracts.topics import INBOUND
+from shared.messaging.raw_producer import IntakeUnavailable, RawRecord
+from shared.runtime.access import Principal
+from shared.runtime.problems import Problem
+from shared.runtime.service import Service
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_SOURCE: Final = "api"
+SOURCE_HEADER: Final = "x-lead-source"
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A submission, ready to be stored. `refusal` is what the consumer will say of it too."""
+
+    event_id: str
+    receipt_id: str
+    record: RawRecord
+    fingerprint: int
+    refusal: Refused | None
+
+
+class Intake:
+    """Prepares and stores submissions."""
+
+    def __init__(self, service: Service, settings: CaptureSettings, memory: IdempotencyMemory) -> None:
+        self.settings = settings
+        self._service = service
+        self._memory = memory
+        self._secret = settings.secret_bytes
+
+    def prepare(
+        self, raw: bytes, content_type: str, source: str, event: str | None, *, is_test: bool, traceparent: str | None
+    ) -> Incoming:
+        """A submission as the record that it will be. `event` is the source's own id of it (an Idempotency-Key)."""
+        ce_id = event or ids.new_id()
+        event_id = ids.root_event_id(source, ce_id)
+        receipt_id = receipt_of(event_id, secret=self._secret)
+        refusal, key = self._judge(raw, content_type, source)
+        headers = _headers(ce_id, source, receipt_id, rfc3339(self._service.clock()), content_type, traceparent)
+        if is_test:
+            headers.append((TEST_HEADER, b"1"))
+        record = RawRecord((key or event_id).encode(), raw, headers)
+        return Incoming(event_id, receipt_id, record, fingerprint_of(raw), refusal)
+
+    def _judge(self, raw: bytes, content_type: str, source: str) -> tuple[Refused | None, str | None]:
+        """Why it will be refused, if so, and the key that keeps one person's submissions in order."""
+        try:
+            reading = read_value(raw, content_type, default_region=self.settings.default_region)
+        except Exception as error:  # the body is stored all the same; the consumer decides what becomes of it
+            log.error("submission_unreadable", error=type(error).__name__)
+            return None, None
+        if isinstance(reading, Refused):
+            return reading, None
+        return None, self._key_of(reading, source)
+
+    def _key_of(self, reading: Reading, source: str) -> str | None:
+        return partition_key(identity_keys(reading.clean, source_name=source), secret=self._secret)
+
+    async def store(self, incoming: Sequence[Incoming]) -> None:
+        """Return when all are in Kafka with `acks=all`. Raises a 503 problem, within about 3 s."""
+        try:
+            if self._service.raw is None:
+                raise IntakeUnavailable
+            await self._service.raw.send(INBOUND, [one.record for one in incoming])
+        except IntakeUnavailable as error:
+            detail = "Leads cannot be stored now. Try again; an Idempotency-Key makes that safe."
+            raise Problem(503, "unavailable", detail, headers={"Retry-After": "2"}) from error
+
+    async def conflicts(self, incoming: Incoming) -> bool:
+        """Whether another body is remembered under the same Idempotency-Key."""
+        return await self._memory.first_digest(incoming.event_id, incoming.fingerprint) != incoming.fingerprint
+
+
+def _headers(
+    ce_id: str, source: str, receipt_id: str, at: str, content_type: str, traceparent: str | None
+) -> list[tuple[str, bytes]]:
+    trace = traceparent.encode() if traceparent else None
+    envelope = Envelope(ce_id, LEAD_SUBMITTED, source, receipt_id, at, trace)
+    headers = [pair for pair in envelope.headers() if pair[0] != "content-type"]
+    return [*headers, ("content-type", content_type.encode()), (RECEIPT_HEADER, receipt_id.encode())]
+
+
+def flagged_test(request: Request) -> bool:
+    """Whether the sender says that this is a test (header `ls-test: 1`)."""
+    return "1" in (request.headers.get("ls-test"), request.headers.get(TEST_HEADER))
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The request's Idempotency-Key. Raises a 400 problem for one that is blank, too long, or not plain ASCII."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        detail = "An Idempotency-Key has 1 to 200 visible ASCII characters."
+        raise Problem(400, "invalid_idempotency_key", detail, field="idempotency-key")
+    return key
+
+
+def named_by_request(request: Request, principal: Principal) -> str | None:
+    """The source that the key is bound to, or that the query or header names. Raises problems for others."""
+    asked = request.query_params.get("source") or request.headers.get(SOURCE_HEADER)
+    source = clean_source(asked) if asked is not None else None
+    if asked is not None and source is None:
+        raise Problem(400, "invalid_source", "A source's name has 1 to 128 characters.", field="source")
+    if principal.source is not None and source not in (None, principal.source):
+        raise Problem(403, "source_not_allowed", "This key sends for another source.", field="source")
+    return principal.source or source
+
+
+def named_by_body(raw: bytes, content_type: str) -> str:
+    """The source that a submission names itself, else the default."""
+    return clean_source(named_source(raw, content_type) or "") or DEFAULT_SOURCE

@@ -1,0 +1,66 @@
+"""`POST /v1/leads`: one submission, JSON or form."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+
+from services.capture.api.bodies import content_type, read_body
+from services.capture.api.intake import Intake, flagged_test, idempotency_key, named_by_body, named_by_request
+from services.capture.domain.payload import FORM_TYPE, JSON_TYPE
+from services.capture.domain.refusal import MALFORMED, Refused, refuse
+from shared.runtime.access import Principal, Requires
+from shared.runtime.problems import Problem
+
+_ALLOWED: Final = frozenset({JSON_TYPE, FORM_TYPE})
+_EXAMPLE: Final[dict[str, Any]] = {
+    "email": "ann@example.com",
+    "first_name": "Ann",
+    "last_name": "Lee",
+    "company": {"name": "Example Corp", "website": "example.com"},
+    "source": "website",
+}
+_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON_TYPE: {"schema": {"type": "object"}, "example": _EXAMPLE},
+            FORM_TYPE: {"schema": {"type": "object"}},
+        },
+    }
+}
+_SENDER: Final = Depends(Requires("send"))
+
+
+def leads_router(intake: Intake) -> APIRouter:
+    """The route. Nothing about the content is answered before the submission is stored."""
+    router = APIRouter(tags=["leads"])
+    settings = intake.settings
+
+    @router.post("/v1/leads", status_code=202, openapi_extra=_BODY)
+    async def submit_lead(request: Request, principal: Principal = _SENDER) -> JSONResponse:
+        media = content_type(request, _ALLOWED)
+        key, source = idempotency_key(request), named_by_request(request, principal)
+        raw = await read_body(request, limit=settings.body_limit_bytes, timeout_s=settings.body_timeout_s)
+        incoming = intake.prepare(
+            raw,
+            media,
+            source or named_by_body(raw, media),
+            key,
+            is_test=flagged_test(request),
+            traceparent=request.headers.get("traceparent"),
+        )
+        await intake.store([incoming])
+        if key is not None and await intake.conflicts(incoming):
+            raise refused(refuse("id_conflict"), incoming.receipt_id)
+        if incoming.refusal is not None:
+            raise refused(incoming.refusal, incoming.receipt_id)
+        return JSONResponse({"receipt_id": incoming.receipt_id}, 202)
+
+    return router
+
+
+def refused(why: Refused, receipt_id: str) -> Problem:
+    """The problem of a submission that is stored and cannot be used; its receipt says the same."""
+    status = 409 if why.code == "id_conflict" else 400 if why.code in MALFORMED else 422
+    return Problem(status, why.code, f"{why.detail}.", field=why.field, receipt_id=receipt_id)

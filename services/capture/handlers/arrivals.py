@@ -1,0 +1,82 @@
+"""Inbound records as the use cases see them: who sent it, what its receipt is, what its headers say."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from services.capture.domain.consent import parse_moment
+from services.capture.domain.receipt import receipt_of
+from shared.contracts.envelope import from_millis, header_map
+from shared.contracts.topics import INBOUND, INBOUND_BULK
+from shared.handling.records import Record
+
+INBOUND_TOPICS: Final = frozenset({INBOUND, INBOUND_BULK})
+MAX_SOURCE: Final = 128
+
+# Headers of our own on inbound records; a source that writes straight to Kafka may set them too.
+RECEIPT_HEADER: Final = "ls_receipt_id"
+TEST_HEADER: Final = "ls_test"
+ROW_HEADER: Final = "ls_row"
+DAMAGE_HEADER: Final = "ls_damage"
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_received_at = lru_cache(maxsize=4096)(from_millis)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is known of an inbound record without reading its value. `fault` makes it a dead letter."""
+
+    record: Record
+    receipt_id: str
+    source: str
+    content_type: str
+    damage: str
+    is_test: bool
+    row: int | None
+    touched_at: str
+    fault: str | None
+
+    def origin(self) -> dict[str, Any]:
+        """The submission's origin, as events carry it."""
+        record = self.record
+        return {
+            "receipt_id": self.receipt_id,
+            "source": self.source,
+            "received_at": _received_at(record.timestamp),
+            "inbound": {
+                "topic": record.topic,
+                "topic_id": record.topic_id,
+                "partition": record.partition,
+                "offset": record.offset,
+            },
+        }
+
+
+def arrival_of(record: Record, *, secret: bytes, receipt_for: str | None = None) -> Arrival:
+    """Never raises. `receipt_for` is the receipt's id where it is not the event's: of a repeated event."""
+    headers = header_map(record.headers)
+    source = clean_source(record.source)
+    ours = RECEIPT_HEADER in headers
+    return Arrival(
+        record,
+        receipt_of(receipt_for or record.event_id, secret=secret),
+        source or "unknown",
+        headers.get("content-type", b"").decode("latin-1"),
+        headers.get(DAMAGE_HEADER, b"").decode("latin-1"),
+        headers.get(TEST_HEADER) == b"1",
+        _row(headers.get(ROW_HEADER)),
+        "" if ours or "ce_time" not in headers else parse_moment(record.time) or "",
+        record.fault or (None if source else "invalid_source"),
+    )
+
+
+def clean_source(given: str) -> str | None:
+    """A source's name, or None for one that is blank, too long, or holds control characters."""
+    name = given.strip()
+    return name if 0 < len(name) <= MAX_SOURCE and not _CONTROL.search(name) else None
+
+
+def _row(header: bytes | None) -> int | None:
+    return int(header) if header is not None and header.isdigit() and len(header) < 10 else None

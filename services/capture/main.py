@@ -1,0 +1,59 @@
+"""The capture service: constructs everything, starts nothing."""
+
+from fastapi import FastAPI
+
+from services.capture.adapters.postgres.leads import PostgresLeadBook
+from services.capture.adapters.postgres.merges import PostgresMergeBook
+from services.capture.adapters.postgres.receipts import PostgresReceiptBook
+from services.capture.adapters.redis import IdempotencyMemory
+from services.capture.api.batch import batch_router
+from services.capture.api.intake import Intake
+from services.capture.api.leads import leads_router
+from services.capture.api.merging import merging_router
+from services.capture.api.receipts import receipts_router
+from services.capture.settings import CaptureSettings
+from services.capture.subscribers import Books, subscriptions
+from shared.contracts.topics import CAPTURED, INBOUND, MERGED, RECEIPTS_SETTLED, REJECTED
+from shared.runtime.commands_api import commands_router
+from shared.runtime.http import create_http, serve
+from shared.runtime.service import Service
+
+
+def build_app(settings: CaptureSettings | None = None) -> FastAPI:
+    """The app. Its intake is ready as soon as Kafka takes records, whatever the lanes and Postgres do."""
+    settings = settings or CaptureSettings()
+    service = Service("capture", settings, publishes=[CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, INBOUND])
+    receipts = PostgresReceiptBook()
+    books = Books(PostgresLeadBook(), receipts, PostgresMergeBook())
+    service.subscriptions.extend(
+        subscriptions(
+            books,
+            secret=settings.secret_bytes,
+            default_region=settings.default_region,
+            max_records=settings.max_records,
+        )
+    )
+    memory = IdempotencyMemory(
+        settings.redis_url.get_secret_value(), settings.redis_timeout_s, settings.idempotency_memory_s
+    )
+    service.background.append(memory.running)
+    intake = Intake(service, settings, memory)
+    routers = [
+        leads_router(intake),
+        batch_router(intake),
+        receipts_router(service, receipts, settings.secret_bytes),
+        merging_router(service),
+        commands_router(service),
+    ]
+    return create_http(service, routers, ready=lambda: _intake_reasons(service))
+
+
+def _intake_reasons(service: Service) -> list[str]:
+    """Why no receipts can be given out now; empty when they can."""
+    if service.raw is None:
+        return [service.phase]
+    return [] if service.raw.available else ["Kafka does not take records"]
+
+
+if __name__ == "__main__":
+    serve(build_app)

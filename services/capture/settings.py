@@ -1,0 +1,25 @@
+"""Settings of the capture service."""
+
+from pydantic import Field, SecretStr
+
+from shared.runtime.settings import ServiceSettings
+
+
+class CaptureSettings(ServiceSettings):
+    """What every service has, and the limits of the intake."""
+
+    # Keys the MACs of receipts and the partition keys: without it, neither can be told from a guess.
+    secret: SecretStr = Field(min_length=16)
+    body_limit_bytes: int = Field(262_144, ge=1024)
+    batch_limit_bytes: int = Field(8_388_608, ge=1024)
+    batch_limit_lines: int = Field(10_000, ge=1)
+    body_timeout_s: float = Field(10.0, gt=0)
+    # Reads phone numbers that name no country, ISO 3166-1 alpha-2.
+    default_region: str | None = None
+    redis_timeout_s: float = Field(0.2, gt=0)
+    idempotency_memory_s: int = Field(86_400, ge=1)
+
+    @property
+    def secret_bytes(self) -> bytes:
+        """The secret, to key a digest with."""
+        return self.secret.get_secret_value().encode()

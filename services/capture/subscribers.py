@@ -1,0 +1,57 @@
+"""What capture consumes: one live lane with its commands, one bulk lane."""
+
+from dataclasses import dataclass
+
+from services.capture.handlers.arrivals import INBOUND_TOPICS
+from services.capture.handlers.capture_leads import CaptureLeads
+from services.capture.handlers.dead_letters import NoteDeadLetters, bury_unknown
+from services.capture.handlers.merge_leads import MergeLeadsObeyed, on_command_topic, refuse_erasure
+from services.capture.handlers.repeats import SettleRepeats
+from services.capture.ports import LeadBook, MergeBook, ReceiptBook
+from shared.contracts.commands.capture import LEAD_SUBMITTED, EraseLead, MergeLeads
+from shared.contracts.topics import CAPTURE_COMMANDS, INBOUND, INBOUND_BULK
+from shared.messaging.subscription import Handled, Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where leads, receipts and merges are kept."""
+
+    leads: LeadBook
+    receipts: ReceiptBook
+    merges: MergeBook
+
+
+def subscriptions(
+    books: Books, *, secret: bytes, default_region: str | None = None, max_records: int = 2000
+) -> list[Subscription]:
+    """Both lanes. What each record type leads to is the same in both; only the bulk lane takes no commands."""
+    submitted = Handled(
+        CaptureLeads(books.leads, books.receipts, secret, default_region),
+        repeated=SettleRepeats(books.receipts, secret),
+    )
+    merge = Handled(on_command_topic(MergeLeadsObeyed(books.leads, books.merges)), MergeLeads)
+    erase = Handled(on_command_topic(refuse_erasure), EraseLead)
+    dead_letters = NoteDeadLetters(books.receipts, secret)
+    return [
+        Subscription(
+            "capture",
+            (INBOUND, CAPTURE_COMMANDS),
+            {LEAD_SUBMITTED: submitted, MergeLeads.TYPE: merge, EraseLead.TYPE: erase},
+            others=Handled(bury_unknown),
+            on_dead_letters=dead_letters,
+            inbound=INBOUND_TOPICS,
+            max_records=max_records,
+            title="Live submissions and commands",
+        ),
+        Subscription(
+            "capture-bulk",
+            (INBOUND_BULK,),
+            {LEAD_SUBMITTED: submitted},
+            others=Handled(bury_unknown),
+            on_dead_letters=dead_letters,
+            inbound=INBOUND_TOPICS,
+            max_records=max_records,
+            title="Submissions of imports and backfills",
+        ),
+    ]
