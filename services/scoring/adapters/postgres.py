@@ -79,7 +79,7 @@ class PostgresStandings:
             await aliases.save_alias(work, loser_id, winner_id, version)
 
 
-def _standing(row: Mapping[str, Any]) -> Standing:
+def _standing(row: Any) -> Standing:
     origin = row["origin"]
     return Standing(
         lead_id=row["lead_id"],

@@ -34,9 +34,15 @@ def _require_points(value: Any) -> Any:
     return value
 
 
-def _require_limit(value: Any) -> Any:
-    if type(value) is not int or abs(value) > 100 * MAX_POINTS:
-        raise expected("a whole number")
+def _require_least(value: Any) -> Any:
+    if type(value) is not int or not -100 * MAX_POINTS <= value <= 0:
+        raise expected("a whole number of 0 or less")
+    return value
+
+
+def _require_most(value: Any) -> Any:
+    if type(value) is not int or not 0 <= value <= 100 * MAX_POINTS:
+        raise expected("a whole number of 0 or more")
     return value
 
 
@@ -53,7 +59,8 @@ def _require_bound(value: Any) -> Any:
 
 
 Points = Annotated[int, BeforeValidator(_require_points), Field(ge=-MAX_POINTS, le=MAX_POINTS)]
-Limit = Annotated[int, BeforeValidator(_require_limit)]
+Least = Annotated[int, BeforeValidator(_require_least), Field(le=0)]
+Most = Annotated[int, BeforeValidator(_require_most), Field(ge=0)]
 Threshold = Annotated[int, BeforeValidator(_require_threshold), Field(ge=0, le=200)]
 Bound = Annotated[int, BeforeValidator(_require_bound), Field(ge=0, le=100)]
 GroupName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
@@ -73,17 +80,16 @@ class ScoringRule(Rule):
 
 
 class GroupLimits(RuleModel):
-    """The least and the most that the rules of a group give together."""
+    """The least and the most that the rules of a group give together. A group of which no rule holds gives 0, so 0 lies
+    between them."""
 
-    min: Limit | None = None
-    max: Limit | None = None
+    min: Least | None = None
+    max: Most | None = None
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _limits_something(self) -> Self:
         if self.min is None and self.max is None:
             raise expected("min or max")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise expected("min below max")
         return self
 
 

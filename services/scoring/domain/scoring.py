@@ -72,15 +72,14 @@ class _Range:
 def compile_model(loaded: LoadedRules[ScoringModel], *, version: int) -> CompiledModel:
     """The model with its conditions compiled, under the number it was published with. Does not raise."""
     model = loaded.model
-    slots = {name: len(_AXES) + index for index, name in enumerate(model.groups)}
     axis_of = {rule.group: rule.axis for rule in model.rules if rule.group is not None}
+    slots = {name: len(_AXES) + index for index, name in enumerate(axis_of)}
     return CompiledModel(
         used={"kind": KIND, "name": model.name, "version": version, "content_hash": loaded.content_hash},
         entries=tuple(_entry(rule, slots) for rule in model.rules),
         groups=tuple(
             _Range(slot, _AXES.index(axis_of[name]), *_bounds(model.groups[name].min, model.groups[name].max))
             for name, slot in slots.items()
-            if name in axis_of
         ),
         axes=(
             _Range(0, 0, model.limits.fit.min, model.limits.fit.max),

@@ -1,0 +1,141 @@
+"""Scoring for tests: leads as capture publishes them, the service's schema, and its lane without Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import services.scoring
+from services.scoring.adapters.models import active_models
+from services.scoring.adapters.postgres import PostgresRuleVersions, PostgresStandings
+from services.scoring.seed import seed
+from services.scoring.subscribers import subscription
+from shared.contracts import ids
+from shared.contracts.commands.rules import PublishRules
+from shared.contracts.topics import CAPTURED, MERGED, SCORING_COMMANDS
+from shared.handling.records import Record
+from shared.messaging.settling import Settled, Settling
+from shared.persistence import migrations
+from shared.persistence.database import Database, create_engine
+
+MIGRATIONS = Path(services.scoring.__file__).parent / "migrations"
+NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+TOPIC_ID = "00000000-0000-0000-0000-0000000000aa"
+
+
+def lead_id(n: int) -> str:
+    return ids.derive(ids.LEADS, str(n))
+
+
+def lead(n: int, **facts: Any) -> dict[str, Any]:
+    """A lead with a company, as capture publishes it."""
+    return {
+        "lead_id": lead_id(n),
+        "email": f"person{n}@example.com",
+        "emails": [f"person{n}@example.com"],
+        "email_free": False,
+        "email_disposable": False,
+        "title": "Marketing Manager",
+        "company": {"name": "Example Corp", "employees": 250},
+        "address": {"country": "US"},
+        "source": "website",
+        "touch_count": 1,
+        **facts,
+    }
+
+
+def origin(n: int) -> dict[str, Any]:
+    return {
+        "receipt_id": f"receipt-{n}",
+        "source": "website",
+        "received_at": "2026-01-05T09:59:59Z",
+        "inbound": {"topic": "leads.inbound.v1", "topic_id": TOPIC_ID, "partition": 0, "offset": n},
+    }
+
+
+def captured(n: int, version: int = 1, **facts: Any) -> bytes:
+    """The value of a `lead.captured`."""
+    data = {"outcome": "new", "lead": lead(n, **facts), "lead_version": version, "origin": origin(n)}
+    return orjson.dumps(data)
+
+
+def merged(winner: int, loser: int, version: int, **facts: Any) -> bytes:
+    """The value of a `lead.merged`."""
+    data = {
+        "winner_id": lead_id(winner),
+        "loser_id": lead_id(loser),
+        "lead": lead(winner, **facts),
+        "lead_version": version,
+        "reason": "test",
+        "merged_at": "2026-01-05T10:00:00Z",
+    }
+    return orjson.dumps(data)
+
+
+@dataclass
+class Log:
+    """Records with rising offsets, as if each type had a topic of one partition."""
+
+    offset: int = 0
+
+    def record(self, topic: str, event_type: str, value: bytes, *, key: str = "", subject: str = "") -> Record:
+        self.offset += 1
+        event_id = ids.root_event_id("test", f"{event_type}/{self.offset}")
+        return Record(
+            topic, TOPIC_ID, 0, self.offset, 0, key.encode(), value, (), event_id, event_type, "test", subject, "",
+        )  # fmt: skip
+
+    def captured(self, n: int, version: int = 1, **facts: Any) -> Record:
+        return self.record(CAPTURED, "lead.captured", captured(n, version, **facts), key=lead_id(n))
+
+    def merged(self, winner: int, loser: int, version: int, **facts: Any) -> Record:
+        return self.record(MERGED, "lead.merged", merged(winner, loser, version, **facts), key=lead_id(winner))
+
+    def publish(self, document: str, *, kind: str = "scoring", command: int = 1) -> Record:
+        wanted = PublishRules(kind=kind, document=document, author="Ann", reason="a test")
+        value = wanted.model_dump_json().encode()
+        return self.record(SCORING_COMMANDS, "rules.publish", value, subject=ids.derive(ids.COMMANDS, str(command)))
+
+
+@dataclass
+class ScoringLane:
+    """The Postgres half of scoring's lane."""
+
+    database: Database
+    settling: Settling
+
+    async def settle(self, *records: Record) -> list[Any]:
+        """The outcomes of a batch, committed."""
+        settled: Sequence[Settled] = await self.settling.settle(records, {})
+        return [each.outcome for each in settled]
+
+    async def row(self, n: int) -> dict[str, Any]:
+        async with self.database.transaction(NOW) as work:
+            rows = await work.fetch("SELECT * FROM lead_scores WHERE lead_id = $1", lead_id(n))
+        return dict(rows[0]) if rows else {}
+
+    async def fetch(self, sql: str) -> list[dict[str, Any]]:
+        async with self.database.transaction(NOW) as work:
+            return [dict(row) for row in await work.fetch(sql)]
+
+
+async def create_schema(dsn: str) -> None:
+    """Migrated and seeded, as `leadstream migrate` does it."""
+    await asyncio.to_thread(migrations.upgrade, "scoring", MIGRATIONS, dsn)
+    await migrations.seed("scoring", dsn, seed)
+
+
+@asynccontextmanager
+async def scoring_lane(dsn: str) -> AsyncIterator[ScoringLane]:
+    """A lane on a migrated database."""
+    database = Database(create_engine(dsn, "scoring"))
+    lane = subscription(active_models(), PostgresStandings(), PostgresRuleVersions(), max_records=2000)
+    try:
+        yield ScoringLane(database, Settling(lane, "scoring", database, lambda: NOW))
+    finally:
+        await database.dispose()
