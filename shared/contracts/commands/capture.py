@@ -1,10 +1,95 @@
 """Commands that capture obeys, and the submission that sources send."""
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, MaxLen
+from pydantic import ConfigDict, Field
 
 from shared.contracts.base import Contract
 
 LEAD_SUBMITTED = "lead.submitted"
+
+_Short = Annotated[str, MaxLen(256)]
+_Long = Annotated[str, MaxLen(2048)]
+_Amount = str | float
+
+
+class _Part(Contract):
+    """A part of a submission. Unknown fields are welcome: they end up in the lead's `extra`."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class SubmittedCompany(_Part):
+    """The company text of a submission."""
+
+    name: _Short | None = None
+    website: _Long | None = None
+    industry: _Short | None = None
+    employees: Annotated[int, Ge(0)] | None = None
+    annual_revenue: _Amount | None = Field(None, description="`12000000 USD`, `12000000` or a number")
+
+
+class SubmittedAddress(_Part):
+    """A postal address, taken as one value."""
+
+    street: Annotated[str, MaxLen(1024)] | None = None
+    city: _Short | None = None
+    state: _Short | None = None
+    postal_code: _Short | None = None
+    country: _Short | None = Field(None, description="Name or ISO 3166-1 code")
+
+
+class SubmittedTouch(_Part):
+    """How the person came. Click ids (`gclid`, `fbclid`, `msclkid`, ...) are fields beside these; case matters."""
+
+    utm_source: _Short | None = None
+    utm_medium: _Short | None = None
+    utm_campaign: _Short | None = None
+    utm_term: _Short | None = None
+    utm_content: _Short | None = None
+    referrer: _Long | None = None
+    landing_page: _Long | None = None
+    gclid: _Short | None = None
+
+
+class SubmittedConsent(_Part):
+    """What the person agreed to or refused; further purposes are further booleans."""
+
+    marketing_email: bool | None = None
+    marketing_phone: bool | None = None
+    text: Annotated[str, MaxLen(20_000)] | None = None
+    at: Any = Field(None, description="When, RFC 3339")
+
+
+class LeadSubmitted(_Part):
+    """A lead as sources send it: the body of `POST /v1/leads` and the value on the inbound topics.
+
+    One of e-mail, phone, `external_id` is needed. This describes what is understood; capture's own reading decides,
+    and what it refuses is kept and named on `leads.rejected.v1`.
+    """
+
+    TYPE: ClassVar[str] = LEAD_SUBMITTED
+
+    external_id: _Short | None = Field(None, description="The source's own id of the lead")
+    email: Annotated[str, MaxLen(1024)] | None = None
+    emails: Annotated[list[str], MaxLen(50)] | None = None
+    phone: _Short | None = None
+    phones: Annotated[list[_Short], MaxLen(50)] | None = None
+    first_name: _Short | None = None
+    last_name: _Short | None = None
+    name: _Short | None = None
+    title: _Short | None = None
+    company: SubmittedCompany | None = None
+    address: SubmittedAddress | None = None
+    source: _Short | None = None
+    campaign: _Short | None = None
+    message: Annotated[str, MaxLen(20_000)] | None = None
+    budget: _Amount | None = Field(None, description="`50000 USD`, `50000` or a number")
+    products: Annotated[list[_Short], MaxLen(100)] | None = None
+    touch: SubmittedTouch | None = None
+    consent: SubmittedConsent | None = None
+    extra: dict[str, Any] | None = None
 
 
 class MergeLeads(Contract):

@@ -57,6 +57,18 @@ class LeadMerged(Contract):
     evidence: dict[str, Any] = {}
 
 
+class LeadUnmerged(Contract):
+    """Two leads were not one person after all. Both versions are set to max(both) + 1; the loser stands by itself."""
+
+    TYPE: ClassVar[str] = "lead.unmerged"
+
+    winner_id: str
+    loser_id: str
+    lead_version: int
+    reason: str
+    unmerged_at: str
+
+
 class ErasedLead(Contract):
     """One lead to be blanked, up to and including these versions."""
 

@@ -57,6 +57,13 @@ class OpportunityConverted(Contract):
     origin: Origin | None = None
 
 
+class OpportunityRedacted(OpportunityConverted):
+    """The record of a conversion without its personal fields, after an erasure. Same key, new event id; compaction
+    then removes the record that held them."""
+
+    TYPE: ClassVar[str] = "opportunity.redacted"
+
+
 class OpportunityChanged(Contract):
     """An opportunity was created or changed; `opportunity_version` counts its changes from 1."""
 

@@ -30,8 +30,16 @@ class AccessGranted(Contract):
     secret_hash: str = Field(
         description="SHA-256 of the secret, hex; the secret itself is shown once and stored nowhere"
     )
-    role: Literal["admin", "source", "viewer"]
+    role: str = Field(description="admin, source or viewer; more may come, and one that is not known allows nothing")
     source: str | None = Field(None, description="The one source that a source key may send for")
     label: str = ""
     revoked: bool = False
     granted_at: str
+
+
+class AccessRevoked(AccessGranted):
+    """A key shut out: its record with `revoked` set, so that compaction leaves this one."""
+
+    TYPE: ClassVar[str] = "access.revoked"
+
+    revoked: bool = True

@@ -1,6 +1,6 @@
 """Events that routing publishes."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -25,7 +25,7 @@ class Assignment(Contract):
     owner: str | None = None
     queue: str | None = None
     rule: str
-    strategy: Literal["owner", "queue", "round_robin", "default", "manual"]
+    strategy: str = Field(description="owner, queue, round_robin, default or manual; more may come")
     reason: str
     trace: list[TraceStep] = []
     rules: RulesUsed

@@ -1,0 +1,83 @@
+"""Every event and command type with its one model; generators, goldens and compatibility tests start here."""
+
+from types import MappingProxyType
+from typing import Final
+
+from shared.contracts.base import Contract
+from shared.contracts.commands.capture import EraseLead, LeadSubmitted, MergeLeads
+from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
+from shared.contracts.commands.routing import ReassignLead, SetMember
+from shared.contracts.commands.rules import PublishRules
+from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead
+from shared.contracts.events.behaviour import BehaviourSubmitted, JourneyAdvanced, LeadBehaved
+from shared.contracts.events.capture import (
+    LeadCaptured,
+    LeadErased,
+    LeadMerged,
+    LeadRejected,
+    LeadUnmerged,
+    ReceiptSettled,
+)
+from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted, OpportunityRedacted
+from shared.contracts.events.platform import AccessGranted, AccessRevoked, CommandCompleted
+from shared.contracts.events.routing import LeadRouted
+from shared.contracts.events.scoring import LeadScored, RulesPublished
+from shared.contracts.topics import COMMAND_TOPICS
+
+# A topic with this type takes records of every type (dead letters).
+ANY_TYPE: Final = "*"
+
+SUBMISSIONS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
+    {"lead.submitted": LeadSubmitted, "behaviour.submitted": BehaviourSubmitted}
+)
+
+COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
+    {
+        "lead.merge": MergeLeads,
+        "lead.erase": EraseLead,
+        "rules.publish": PublishRules,
+        "member.set": SetMember,
+        "lead.reassign": ReassignLead,
+        "lead.convert": ConvertLead,
+        "opportunity.change": ChangeOpportunity,
+        "access.grant": GrantAccess,
+        "access.revoke": RevokeAccess,
+    }
+)
+
+EVENTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
+    {
+        "lead.captured": LeadCaptured,
+        "lead.rejected": LeadRejected,
+        "receipt.settled": ReceiptSettled,
+        "lead.merged": LeadMerged,
+        "lead.unmerged": LeadUnmerged,
+        "lead.erased": LeadErased,
+        "lead.behaved": LeadBehaved,
+        "lead.scored": LeadScored,
+        "journey.advanced": JourneyAdvanced,
+        "lead.routed": LeadRouted,
+        "opportunity.converted": OpportunityConverted,
+        "opportunity.redacted": OpportunityRedacted,
+        "opportunity.changed": OpportunityChanged,
+        "rules.published": RulesPublished,
+        "access.granted": AccessGranted,
+        "access.revoked": AccessRevoked,
+        "command.completed": CommandCompleted,
+    }
+)
+
+CONTRACTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType({**SUBMISSIONS, **EVENTS, **COMMANDS})
+
+# Their topics stand, nobody publishes them yet. They are frozen with the first release that does.
+RESERVED: Final = frozenset({"behaviour.submitted", "lead.behaved", "journey.advanced"})
+
+
+def is_command_topic(name: str) -> bool:
+    """Whether a topic carries commands."""
+    return name in COMMAND_TOPICS.values()
+
+
+def schema_name(event_type: str) -> str:
+    """How a type's schema is called in files and documents: `lead.captured.v1`."""
+    return f"{event_type}.v1"
