@@ -174,7 +174,7 @@ class Settling:
     def _validated(self, record: Record, handled: Handled | None, decision: Decision | None) -> "InHandFor | Outcome":
         if handled is None:
             return Skipped("unknown_type") if record.type else Rejected("no_type")
-        key = (record.type, False)
+        key = (record.type if record.type in self._subscription.handlers else _OTHERS, False)
         if handled.contract is None:
             return InHandFor(key, InHand(record, None, decision))
         if record.fault is not None:
@@ -213,6 +213,7 @@ class Settling:
 
 
 UseCaseKey = tuple[str, bool]
+_OTHERS: Final = ""  # all types without a handler of their own are one call, however many they are
 _UNDECIDED: Final = Decision("undecided", None, None, None, "")
 
 
