@@ -1,0 +1,146 @@
+"""`leadstream leads show | timeline | explain`."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from services.reporting.cli.client import USAGE, JsonOption, fail, get, show_json
+from services.reporting.cli.tables import print_table
+
+leads_app = typer.Typer(help="One lead: what it is, what happened to it, and why.", no_args_is_help=True)
+
+LeadId = Annotated[str, typer.Argument(help="The lead's id; ids of merged leads lead to the one they became.")]
+
+
+@leads_app.command(epilog="Example: leadstream leads show 018f…")
+def show(lead_id: LeadId, as_json: JsonOption = False) -> None:
+    """The newest state of a lead."""
+    lead = get(f"/v1/leads/{_checked(lead_id)}")
+    if as_json:
+        return show_json(lead)
+    for name, value in _fields(lead):
+        typer.echo(f"{name:<22}{value}")
+
+
+@leads_app.command(epilog="Example: leadstream leads timeline 018f…")
+def timeline(lead_id: LeadId, as_json: JsonOption = False) -> None:
+    """What happened to a lead, in order."""
+    found = get(f"/v1/leads/{_checked(lead_id)}/timeline")
+    if as_json:
+        return show_json(found)
+    rows = [{"at": e["at"], "event": e["type"], "what": _said(e["type"], e["facts"])} for e in found["events"]]
+    print_table(("at", "event", "what"), rows)
+
+
+@leads_app.command(epilog="Example: leadstream leads explain 018f…")
+def explain(lead_id: LeadId, as_json: JsonOption = False) -> None:
+    """Why a lead has its score, its owner and its opportunity."""
+    lead = get(f"/v1/leads/{_checked(lead_id)}")
+    if as_json:
+        parts = ("lead_id", "stage", "score", "score_version", "assignment", "assignment_version", "opportunities")
+        return show_json({name: lead[name] for name in parts})
+    for line in explained(lead):
+        typer.echo(line)
+
+
+def explained(lead: dict[str, Any]) -> Iterator[str]:
+    """The reasons, line by line."""
+    yield f"Lead {lead['lead_id']}, {lead['stage'] or 'not captured yet'}, from {lead['source'] or 'unknown'}"
+    yield from _score(lead["score"])
+    yield from _owner(lead["assignment"])
+    if not lead["opportunities"]:
+        yield "No opportunity yet."
+    for opportunity in lead["opportunities"]:
+        yield from _opportunity(opportunity)
+
+
+def _score(score: dict[str, Any] | None) -> Iterator[str]:
+    if score is None:
+        yield "Not scored yet."
+        return
+    yield (
+        f"Score {score['value']} (fit {score['fit']}, engagement {score['engagement']}), grade {score['grade']}, "
+        f"{score['temperature']}, by {_rules(score['rules'])}"
+    )
+    for part in score["contributions"]:
+        yield f"  {part['points']:+4d}  {part['reason']}  [{part['rule']}]"
+    if score.get("clamp"):
+        yield f"  {-abs(score['clamp']):+4d}  taken away by the bounds"
+
+
+def _owner(assignment: dict[str, Any] | None) -> Iterator[str]:
+    if assignment is None:
+        yield "Not assigned yet."
+        return
+    holder = f"Owner {assignment['owner']}" if assignment.get("owner") else f"In queue {assignment.get('queue')}"
+    yield f"{holder}: {assignment['reason']}, by {_rules(assignment['rules'])}"
+    for step in assignment.get("trace", []):
+        verdict = "matched" if step["matched"] else f"not met: {', '.join(step.get('failed', [])) or 'no condition'}"
+        passed = f"; passed over: {', '.join(step['skipped'])}" if step.get("skipped") else ""
+        yield f"  {step['rule']}: {verdict}{passed}"
+
+
+def _opportunity(opportunity: dict[str, Any]) -> Iterator[str]:
+    amount = (
+        f", {opportunity['amount']} {opportunity.get('currency') or ''}".rstrip() if "amount" in opportunity else ""
+    )
+    yield f"Opportunity {opportunity.get('opportunity_id')}, {opportunity.get('stage')}{amount}"
+    reason = opportunity.get("reason")
+    if isinstance(reason, dict):
+        yield f"  by {reason.get('trigger')}: {', '.join(reason.get('met', [])) or 'asked for'}"
+
+
+def _rules(rules: dict[str, Any]) -> str:
+    return f"{rules['name']} version {rules['version']}"
+
+
+def _fields(lead: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    facts, score, assignment = lead["lead"], lead["score"] or {}, lead["assignment"] or {}
+    company = facts.get("company") or {}
+    shown = {
+        "lead_id": lead["lead_id"],
+        "stage": lead["stage"],
+        "source": lead["source"],
+        "name": facts.get("name") or " ".join(filter(None, (facts.get("first_name"), facts.get("last_name")))),
+        "email": facts.get("email"),
+        "phone": facts.get("phone"),
+        "title": facts.get("title"),
+        "company": company.get("name"),
+        "industry": company.get("industry"),
+        "employees": company.get("employees"),
+        "country": (facts.get("address") or {}).get("country"),
+        "first_at": lead["first_at"],
+        "score": score.get("value"),
+        "grade": score.get("grade"),
+        "owner": assignment.get("owner"),
+        "queue": assignment.get("queue"),
+        "opportunities": ", ".join(str(o.get("opportunity_id")) for o in lead["opportunities"]),
+        "merged_ids": ", ".join(lead["merged_ids"]),
+    }
+    return ((name, str(value)) for name, value in shown.items() if value not in (None, ""))
+
+
+def _said(event_type: str, facts: dict[str, Any]) -> str:
+    """One line about an event."""
+    match event_type:
+        case "lead.captured":
+            return f"{facts['outcome']}, version {facts['lead_version']}"
+        case "lead.scored":
+            return f"{facts['score']['value']} {facts['score']['grade']} {facts['score']['temperature']}"
+        case "lead.routed":
+            assignment = facts["assignment"]
+            return f"{assignment.get('owner') or assignment.get('queue')}: {assignment['reason']}"
+        case "lead.merged":
+            return f"{facts['loser_id']} became {facts['winner_id']}"
+        case "dead_letter":
+            return f"{facts['service']}: {facts['reason']}"
+        case _:
+            known = ("outcome", "reason", "opportunity_id", "change", "stage", "status")
+            return ", ".join(f"{name} {facts[name]}" for name in known if isinstance(facts.get(name), str | int))
+
+
+def _checked(lead_id: str) -> str:
+    if not lead_id.replace("-", "").isalnum():
+        fail(USAGE, "A lead's id is a UUID.")
+    return lead_id

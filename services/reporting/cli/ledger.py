@@ -1,0 +1,65 @@
+"""`leadstream ledger check | show`."""
+
+import time
+from typing import Annotated, Any, Final
+
+import typer
+
+from services.reporting.cli.client import WRONG, JsonOption, get, show_json
+from services.reporting.cli.tables import print_table
+
+ledger_app = typer.Typer(help="Where every received record is.", no_args_is_help=True)
+
+_COLUMNS: Final = (
+    "source", "received", "new", "merged", "rejected", "dead_lettered", "quarantined", "test", "in_flight",
+)  # fmt: skip
+_STAGE_COLUMNS: Final = ("stage", "entered", "done", "dead_lettered", "waiting")
+_POLL_S: Final = 0.5
+
+
+@ledger_app.command(epilog="Example: leadstream ledger show")
+def show(as_json: JsonOption = False) -> None:
+    """The ledger as it stands: every source's records by outcome."""
+    ledger = get("/v1/ledger")
+    if as_json:
+        return show_json(ledger)
+    print_ledger(ledger)
+
+
+@ledger_app.command(epilog="Example: leadstream ledger check --wait 30")
+def check(
+    wait: Annotated[float, typer.Option(help="Seconds to wait until everything is caught up.", min=0)] = 0,
+    recount: Annotated[bool, typer.Option("--recount", help="Recount the funnel from the stored events too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Exit 0 when nothing is missing and nothing is counted twice; else 1, with what is wrong and where."""
+    deadline = time.monotonic() + wait
+    ledger = get("/v1/ledger", recount=recount)
+    while not ledger["balanced"] and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        ledger = get("/v1/ledger", recount=recount)
+    if as_json:
+        show_json(ledger)
+    else:
+        print_ledger(ledger)
+        _print_problems(ledger)
+    if not ledger["balanced"]:
+        raise typer.Exit(WRONG)
+
+
+def print_ledger(ledger: dict[str, Any]) -> None:
+    """Sources, then stages."""
+    print_table(_COLUMNS, ledger["sources"])
+    typer.echo()
+    print_table(_STAGE_COLUMNS, ledger["stages"])
+
+
+def _print_problems(ledger: dict[str, Any]) -> None:
+    typer.echo()
+    if ledger["balanced"]:
+        typer.secho("The ledger is balanced: nothing is missing, nothing is counted twice.", fg=typer.colors.GREEN)
+    for problem in ledger["problems"]:
+        typer.secho(problem, fg=typer.colors.RED)
+    for kind, offenders in ledger["offenders"].items():
+        for offender in offenders:
+            typer.echo(f"  {kind}: {', '.join(f'{name} {value}' for name, value in offender.items())}")
