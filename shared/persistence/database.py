@@ -64,6 +64,7 @@ def create_engine(dsn: str, schema: str, *, pool_size: int = 4) -> AsyncEngine:
         max_overflow=4,
         pool_timeout=5,
         pool_pre_ping=True,
+        json_deserializer=str,  # JSON columns come as text, which most of them are handed on as
         connect_args={
             "timeout": 5,
             "command_timeout": 20,
