@@ -160,8 +160,6 @@ def test_the_default_model_has_no_doubts_and_tells_good_from_bad() -> None:
     assert fit(phone="+14155550100") > fit()
     assert fit(budget={"amount": "60000", "currency": "EUR"}) > fit(budget={"amount": "6000"}) > fit()
     assert fit(source="referral") > fit() > fit(source="list")
-    best = compute_score(
-        lead(1, title="CEO", phone="+1", budget={"amount": "60000"}, products=["crm"]), model, now=NOW
-    )
+    best = compute_score(lead(1, title="CEO", phone="+1", budget={"amount": "60000"}, products=["crm"]), model, now=NOW)
     worst = compute_score({"lead_id": "x", "email_free": True, "title": "Student", "source": "list"}, model, now=NOW)
     assert (best["grade"], worst["grade"], worst["value"]) == ("A", "D", 0)

@@ -9,9 +9,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# JSON as text that is handed on unread; room in the pages for updates in place; lz4 is cheaper than the default.
-_LEAD_SCORES = (
-    """
+# JSON as text that is handed on unread. Rows of up to a page are stored as they are: compressing them by default from
+# 2 kB on would cost more than everything else that is done for a lead.
+_LEAD_SCORES = """
     CREATE TABLE lead_scores (
         lead_id       uuid        NOT NULL PRIMARY KEY,
         lead_version  int         NOT NULL,
@@ -22,14 +22,12 @@ _LEAD_SCORES = (
         event_id      uuid        NOT NULL,
         merged_into   uuid,
         updated_at    timestamptz NOT NULL
-    ) WITH (fillfactor = 85)
-    """,
-    "ALTER TABLE lead_scores ALTER COLUMN lead SET COMPRESSION lz4, ALTER COLUMN score SET COMPRESSION lz4",
-)
+    ) WITH (toast_tuple_target = 8128)
+"""
 
 
 def upgrade() -> None:
-    for statement in (*chassis_tables_v1(), *_LEAD_SCORES):
+    for statement in (*chassis_tables_v1(), _LEAD_SCORES):
         op.execute(statement)
 
 
