@@ -66,11 +66,11 @@ _NO_PARTS: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a value says nothing: null, empty text or list, or an object of nothing but these. Zero and false do
+    """Whether a value says nothing: null, blank text, an empty list, or an object of nothing but these. Zero and false do
     say something."""
     if isinstance(value, dict):
         return all(part in _NO_PARTS for part in value.values())
-    return value is None or value == "" or value == []
+    return value.isspace() or not value if isinstance(value, str) else value is None or value == []
 
 
 def fill_blanks(facts: dict[str, Any], source: dict[str, Any], table: Mapping) -> list[str]:
