@@ -1,0 +1,235 @@
+"""Commands and merges on real Postgres: conversion by hand, changes, gates, two leads that are one."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from services.conversion.domain.converting import conversion_id_of, opportunity_id_of
+from shared.contracts import ids
+from shared.contracts.commands.sales import ConvertLead
+from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted
+from shared.contracts.events.scoring import RulesPublished
+from shared.contracts.topics import CHANGED, COMMANDS_COMPLETED, CONVERTED, RULES_PUBLISHED
+from shared.handling.outcomes import Produced, Skipped
+from tests.support.conversion import NOW, ConversionLane, Log, events, lanes, lead, lead_id
+
+pytestmark = pytest.mark.stack
+EASY_GATE = "kind: gate\nname: easy\nmin_score: 5\n"
+
+
+async def test_a_command_converts_whatever_the_score(lane: ConversionLane) -> None:
+    log = Log()
+    await lane.settle(log.routed(1, value=3, company={"name": "Low", "name_key": "low"}, budget=None))
+    (done,) = await lane.settle(log.convert(1, amount="99.90", currency="EUR"))
+    (data,) = events([done], CONVERTED)
+    OpportunityConverted.model_validate(data)
+    assert (data["amount"], data["currency"], data["reason"]["trigger"]) == ("99.90", "EUR", "command")
+    assert data["reason"]["met"] == ["a name", "an e-mail address or a phone number"]
+    assert "lead.budget.amount -> opportunity.amount" not in data["fields_mapped"]
+    (completed,) = events([done], COMMANDS_COMPLETED)
+    assert completed["status"] == "done" and completed["result"]["already_converted"] is False
+    assert completed["result"]["opportunity_id"] == data["opportunity_id"]
+
+
+@pytest.mark.parametrize("first", ["gate", "command"])
+async def test_a_second_request_gets_the_first_answer(lane: ConversionLane, first: str) -> None:
+    log = Log()
+    await lane.settle(log.routed(1, value=80 if first == "gate" else 5))
+    if first == "command":
+        await lane.settle(log.convert(1))
+    (again,) = await lane.settle(log.convert(1))
+    (completed,) = events([again], COMMANDS_COMPLETED)
+    assert completed["status"] == "done" and events([again], CONVERTED) == []
+    assert completed["result"]["already_converted"] is True
+    assert completed["result"]["opportunity_id"] == opportunity_id_of(lead_id(1))
+    assert completed["result"]["conversion_id"] == conversion_id_of(lead_id(1))
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"n": 9}, "unknown_lead"),
+        ({"n": 1}, "identity_missing"),
+        ({"n": 2, "amount": "-1"}, "invalid_amount"),
+        ({"n": 2, "amount": "NaN"}, "invalid_amount"),
+        ({"n": 2, "amount": "1", "currency": "usd"}, "invalid_currency"),
+    ],
+)
+async def test_refused(lane: ConversionLane, given: dict[str, object], reason: str) -> None:
+    log = Log()
+    nameless = {"first_name": None, "last_name": None, "name": None}
+    await lane.settle(log.routed(1, value=5, **nameless), log.routed(2, value=5))
+    (refused,) = await lane.settle(log.convert(**given))  # type: ignore[arg-type]
+    assert (refused.outcome, refused.reason) == ("refused", reason)
+    assert (await lane.counts())["conversions"] == 0
+
+
+async def test_a_lead_id_that_is_none_is_unknown(lane: ConversionLane) -> None:
+    (refused,) = await lane.settle(Log().command(ConvertLead(lead_id="'; DROP", requested_by="ann")))
+    assert refused.reason == "unknown_lead"
+
+
+async def test_a_hundred_pairs_of_event_and_click(dsn: str) -> None:
+    """F33: one replica has the routed event that opens the gate, another the click, at the same time."""
+    count = 100
+    async with lanes(dsn, 2) as (events_lane, clicks_lane):
+        setup = Log("setup")
+        await events_lane.settle(*(setup.routed(n, 1, value=5) for n in range(count)))
+        routed = Log("routed", 1000)
+        clicks = Log("clicks", topic_id="00000000-0000-0000-0000-0000000000dd")
+
+        async def click() -> list[object]:
+            return [o for n in reversed(range(count)) for o in await clicks_lane.settle(clicks.convert(n))]
+
+        async def route() -> list[object]:
+            return [o for n in range(count) for o in await events_lane.settle(routed.routed(n, 2, value=90))]
+
+        clicked, gated = await asyncio.gather(click(), route())
+        counts = await events_lane.counts()
+    assert counts["opportunities"] == counts["conversions"] == count
+    said = events([*clicked, *gated], CONVERTED)
+    assert len({data["opportunity_id"] for data in said}) == len(said) == count
+    answers = events(clicked, COMMANDS_COMPLETED)
+    assert {answer["status"] for answer in answers} == {"done"}
+    by_gate = sum(isinstance(o, Produced) for o in gated)
+    assert by_gate == sum(answer["result"]["already_converted"] for answer in answers)
+    assert sum(isinstance(o, Skipped) and o.reason == "already_converted" for o in gated) == count - by_gate
+
+
+async def test_changes_count_versions_and_are_announced(lane: ConversionLane) -> None:
+    log = Log()
+    await lane.settle(log.routed(1))
+    key = opportunity_id_of(lead_id(1))
+    outcomes = await lane.settle(
+        log.change(key, stage="negotiation/review"), log.change(key, amount="75000", owner="ben"), log.change(key)
+    )
+    said = [OpportunityChanged.model_validate(data) for data in events(outcomes, CHANGED)]
+    assert [(s.opportunity_version, s.change, s.stage, s.probability) for s in said] == [
+        (2, "stage", "Negotiation/Review", 80),
+        (3, "amount,owner", "Negotiation/Review", 80),
+    ]
+    assert (said[1].amount, said[1].currency, said[1].owner) == ("75000", "USD", "ben")
+    assert events(outcomes, COMMANDS_COMPLETED)[2]["result"]["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"stage": "Dreaming"}, "unknown_stage"),
+        ({"stage": "Closed Lost"}, "stage_not_allowed"),
+        ({"amount": "12 dollars"}, "invalid_amount"),
+        ({"currency": "dollar"}, "invalid_currency"),
+    ],
+)
+async def test_changes_are_checked(lane: ConversionLane, given: dict[str, str], reason: str) -> None:
+    log = Log()
+    await lane.settle(log.routed(1))
+    key = opportunity_id_of(lead_id(1))
+    await lane.settle(log.change(key, stage="Closed Won"))
+    (refused,) = await lane.settle(log.change(key, **given))
+    assert (refused.outcome, refused.reason) == ("refused", reason)
+    (row,) = await lane.rows("SELECT opportunity_version FROM opportunities")
+    assert row["opportunity_version"] == 2
+
+
+async def test_an_opportunity_that_is_none_cannot_be_changed(lane: ConversionLane) -> None:
+    log = Log()
+    for key in (ids.derive(ids.LEADS, "nobody"), "x"):
+        (refused,) = await lane.settle(log.change(key, owner="ben"))
+        assert refused.reason == "unknown_opportunity"
+
+
+async def test_redelivered_commands_change_nothing_and_say_the_same(dsn: str) -> None:
+    log = Log()
+    key = opportunity_id_of(lead_id(1))
+    setup = [log.routed(1, value=5), log.routed(2)]
+    commands = [log.convert(1), log.convert(2), log.change(key, owner="ben"), log.publish(EASY_GATE), log.convert(7)]
+    async with lanes(dsn) as (lane,):
+        await lane.settle(*setup)
+        first = await lane.settle(*commands)
+        before = (
+            await lane.contents(),
+            await lane.rows("SELECT * FROM rule_versions"),
+            await lane.rows("SELECT * FROM commands ORDER BY 1"),
+        )
+    async with lanes(dsn, clock=lambda: NOW + timedelta(hours=1)) as (lane,):
+        second = await lane.settle(*commands)
+        after = (
+            await lane.contents(),
+            await lane.rows("SELECT * FROM rule_versions"),
+            await lane.rows("SELECT * FROM commands ORDER BY 1"),
+        )
+    assert after == before
+
+    def ids_of(outcomes: list[Produced]) -> list[list[str]]:
+        return [[event.envelope.event_id for event in outcome.events] for outcome in outcomes]
+
+    assert ids_of(second) == ids_of(first)
+    assert events(second, COMMANDS_COMPLETED) == events(first, COMMANDS_COMPLETED)
+    assert events(second, CONVERTED) == events(first, CONVERTED)
+    assert {data["owner"] for data in events(second, CHANGED)} == {"ben"}  # the newest state goes out
+
+
+async def test_a_published_gate_is_asked_from_the_next_batch_on(lane: ConversionLane) -> None:
+    log = Log()
+    assert (await lane.settle(log.routed(1, value=10)))[0].outcome == "gate_closed"
+    (done,) = await lane.settle(log.publish(EASY_GATE))
+    said = RulesPublished.model_validate(events([done], RULES_PUBLISHED)[0])
+    assert (said.service, said.kind, said.name, said.version) == ("conversion", "gate", "easy", 2)
+    (converted,) = await lane.settle(log.routed(2, value=10))
+    assert events([converted], CONVERTED)[0]["reason"]["rules"]["version"] == 2
+    broken = EASY_GATE.replace("5", "ninety")
+    (refused, other) = await lane.settle(log.publish(broken), log.publish(EASY_GATE, kind="scoring"))
+    assert refused.reason == "invalid_rules" and "gate.yaml:3:12" in refused.detail["detail"]
+    assert "ninety" not in refused.detail["detail"]
+    assert other.reason == "unknown_kind"
+
+
+async def test_after_a_merge_the_losers_conversion_counts_for_the_winner(lane: ConversionLane) -> None:
+    log = Log()
+    await lane.settle(log.routed(1), log.routed(2, value=5))
+    (merge,) = await lane.settle(log.merged(2, 1))
+    assert merge.outcome == "merged" and merge.events == ()
+    outcomes = await lane.settle(log.routed(2, 6), log.routed(1, 7))
+    assert outcomes == [
+        Skipped("already_converted", subject=lead_id(2)),
+        Skipped("merged_away", subject=lead_id(2)),
+    ]
+    for n in (1, 2):
+        (answer,) = events(await lane.settle(log.convert(n)), COMMANDS_COMPLETED)
+        assert answer["result"]["conversion_id"] == conversion_id_of(lead_id(1))
+    assert (await lane.counts())["conversions"] == 1
+
+
+async def test_a_merged_lead_is_converted_as_its_winner(lane: ConversionLane) -> None:
+    log = Log()
+    await lane.settle(log.routed(1, value=5), log.merged(2, 1))
+    (done,) = await lane.settle(log.convert(1))
+    (data,) = events([done], CONVERTED)
+    assert data["lead_id"] == lead_id(2) and data["score"] is None
+    OpportunityConverted.model_validate(data)
+
+
+async def test_two_conversions_of_one_person_both_stay_and_are_reviewed(lane: ConversionLane) -> None:
+    log = Log()
+    await lane.settle(log.routed(1), log.routed(2))
+    merge = log.merged(1, 2)
+    await lane.settle(merge)
+    await lane.settle(merge)
+    (review,) = await lane.rows("SELECT kind, lead_id::text, other_lead_id::text FROM reviews")
+    assert review == {"kind": "both_converted", "lead_id": lead_id(1), "other_lead_id": lead_id(2)}
+    assert (await lane.counts())["conversions"] == 2
+
+
+async def test_a_shared_phone_does_not_make_two_people_one(lane: ConversionLane) -> None:
+    log = Log()
+    switchboard = lead(1)["phones"]
+    outcomes = await lane.settle(
+        log.routed(1),
+        log.routed(2, phone=switchboard[0], phones=switchboard),
+        log.routed(3, phone=switchboard[0], phones=switchboard, email=None, emails=[], last_name="Other"),
+        log.routed(4, phone=switchboard[0], phones=switchboard, email=None, emails=[], last_name="Lee1"),
+    )
+    contacts = [data["contact_id"] for data in events(outcomes, CONVERTED)]
+    assert len(set(contacts)) == 3 and contacts[3] == contacts[0]
