@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any, Final, NoReturn
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -95,9 +96,9 @@ def _leads(router: APIRouter, service: Service) -> None:
     @router.get("/leads/{lead_id}/assignment", dependencies=_READ, tags=["leads"])
     async def assignment_of_lead(lead_id: str) -> Response:
         """Who holds a lead, and why: every rule that was tried."""
-        _require_lead(lead_id)
+        asked = _lead(lead_id)
         async with _reading(service) as work:
-            found = await find_lead(work, lead_id)
+            found = await find_lead(work, asked)
         if found is None:
             _not_found("lead")
         return _json(
@@ -113,9 +114,9 @@ def _leads(router: APIRouter, service: Service) -> None:
     @router.post("/leads/{lead_id}/reassign", dependencies=_CHANGE, tags=["leads"])
     async def reassign(lead_id: str, body: ReassignBody, request: Request) -> JSONResponse:
         """Give a lead to a member or a queue."""
-        _require_lead(lead_id)
-        wanted = ReassignLead(lead_id=lead_id, owner=body.owner, queue=body.queue, reason=body.reason)
-        return await answer(service, await send_command(service, ReassignLead.TYPE, lead_id, wanted, request))
+        asked = _lead(lead_id)
+        wanted = ReassignLead(lead_id=asked, owner=body.owner, queue=body.queue, reason=body.reason)
+        return await answer(service, await send_command(service, ReassignLead.TYPE, asked, wanted, request))
 
 
 def _members(router: APIRouter, service: Service) -> None:
@@ -149,18 +150,19 @@ def _rules(router: APIRouter, service: Service) -> None:
     rules = PostgresRules()
 
     @router.get("/rules/{kind}", dependencies=_READ, tags=["rules"])
-    async def active_rules(kind: str) -> Response:
-        """The active version: document, number, author, reason."""
+    async def history(kind: str) -> Response:
+        """The published versions, newest first; the active one is marked."""
         _require_kind(kind)
         async with _reading(service) as work:
-            return _json(await rules.version(work))
+            return _json({"kind": kind, "versions": await rules.history(work)})
 
     @router.post("/rules/{kind}", dependencies=_CHANGE, tags=["rules"])
     async def publish(kind: str, body: RulesBody, request: Request) -> JSONResponse:
         """Make a document the active version; a broken one is refused with line and what was expected."""
         _require_kind(kind)
         wanted = PublishRules(kind=kind, document=body.document, author=body.author, reason=body.reason)
-        return await answer(service, await send_command(service, PublishRules.TYPE, kind, wanted, request))
+        sent = await send_command(service, PublishRules.TYPE, f"{service.name}/{kind}", wanted, request)
+        return await answer(service, sent)
 
 
 @asynccontextmanager
@@ -206,8 +208,11 @@ def _after(cursor: str | None) -> After | None:
     return after
 
 
-def _require_lead(lead_id: str) -> None:
-    if not is_lead_id(lead_id):
+def _lead(lead_id: str) -> str:
+    """The id as ids are written here; 404 where it is none."""
+    try:
+        return str(UUID(lead_id))
+    except ValueError:
         _not_found("lead")
 
 

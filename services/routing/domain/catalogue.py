@@ -24,7 +24,7 @@ _LEAD: Final[Mapping[str, FieldKind]] = MappingProxyType(
         "company.domain": "text",
         "company.industry": "text",
         "company.employees": "number",
-        "company.annual_revenue.amount": "text",
+        "company.annual_revenue.amount": "number",
         "company.annual_revenue.currency": "text",
         "address.street": "text",
         "address.city": "text",
@@ -36,7 +36,7 @@ _LEAD: Final[Mapping[str, FieldKind]] = MappingProxyType(
         "source_raw": "text",
         "campaign": "text",
         "message": "text",
-        "budget.amount": "text",
+        "budget.amount": "number",
         "budget.currency": "text",
         "products": "list",
         "touch_count": "number",
@@ -60,5 +60,19 @@ CATALOGUE: Final = FieldCatalogue(
 
 
 def facts_of(lead: Mapping[str, Any], score: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that a rule sees: the lead as its events carry it, with `score` beside."""
-    return {**lead, "score": score}
+    """The facts that a rule sees: the lead with `score` beside, its amounts as numbers; currencies are not converted."""
+    facts = {**lead, "score": score}
+    budget, company = lead.get("budget"), lead.get("company")
+    if isinstance(budget, dict):
+        facts["budget"] = _with_number(budget)
+    if isinstance(company, dict) and isinstance(revenue := company.get("annual_revenue"), dict):
+        facts["company"] = {**company, "annual_revenue": _with_number(revenue)}
+    return facts
+
+
+def _with_number(money: Mapping[str, Any]) -> dict[str, Any]:
+    amount = money.get("amount")
+    try:
+        return {**money, "amount": float(amount) if isinstance(amount, str) else amount}
+    except ValueError:
+        return {**money, "amount": None}

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
 from services.routing.domain.assignment import Turn, assignment_of, choose, match_rule
 from services.routing.domain.catalogue import facts_of
@@ -10,7 +12,7 @@ from services.routing.handlers.events import ScoredLead, assignment_id_for, json
 from services.routing.ports import RoutedLead, Tables
 from shared.handling.outcomes import InHand, Outcome, Produced, Skipped
 from shared.handling.work import Work
-from shared.observability.metrics import LEADS_ASSIGNED
+from shared.observability.metrics import LEAD_SECONDS, LEADS_ASSIGNED
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class LeadRouting:
         await self._assign_new(_first_of_each(items, batch), batch, work)
         outcomes = [_outcome(item, batch, work) for item in items]
         await self._save(batch, work)
+        _observe_age(items[0].event.origin, work)
         return outcomes
 
     async def _assign_new(self, new: Sequence[InHand], batch: _Batch, work: Work) -> None:
@@ -105,6 +108,16 @@ def _applied(outcome: str, item: InHand, batch: _Batch, work: Work) -> Produced:
     lead_id = item.event.lead_id
     event = routed(item.record, batch.states[lead_id], time=work.instant)
     return Produced(outcome, (event,), subject=lead_id)
+
+
+def _observe_age(origin: Mapping[str, Any], work: Work) -> None:
+    """One age a batch: that of its first record."""
+    try:
+        received_at = datetime.fromisoformat(origin["received_at"])
+        age = (work.now - received_at).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return
+    LEAD_SECONDS.labels(stage="routed").observe(max(0.0, age))
 
 
 def with_newer_parts(state: RoutedLead, event: ScoredLead) -> RoutedLead | None:
