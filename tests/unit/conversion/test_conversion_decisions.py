@@ -1,0 +1,164 @@
+"""The pure decisions of a conversion: stages, changes, mapping, matching; and bytes that keep the contract."""
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import pytest
+
+from services.conversion.domain.changing import Unchangeable, apply_change, named_changes
+from services.conversion.domain.converting import Converted, Wanted, convert_all, opportunity_id_of
+from services.conversion.domain.mapping import ACCOUNT, CONTACT, fill_blanks
+from services.conversion.domain.matching import PartyBook, account_keys
+from services.conversion.domain.parties import Account, Contact, LeadState, Opportunity
+from services.conversion.domain.pipeline import FIRST, PIPELINE, find_stage, may_move
+from shared.contracts.events.conversion import OpportunityConverted
+from shared.contracts.events.routing import LeadRouted
+from tests.support.conversion import assignment, lead, lead_id, routed, score
+
+NOW = "2026-01-05T10:00:00Z"
+
+
+def wanted(n: int, *, owner: str | None = "ann", **facts: Any) -> Wanted:
+    whole = lead(n, **facts)
+    state = LeadState(
+        lead_id(n), 1, whole, orjson.dumps(whole).decode(), 1, score(80), 1, assignment(owner), None
+    )  # fmt: skip
+    return Wanted(state, "gate", opportunity_id_of(lead_id(n)), ("a name",), {"kind": "gate"} | _used())
+
+
+def _used() -> dict[str, Any]:
+    return {"name": "default", "version": 1, "content_hash": "00"}
+
+
+def data_of(converted: Converted) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(converted.conversion.event)
+    return found
+
+
+def test_the_sample_of_these_tests_is_what_routing_publishes() -> None:
+    LeadRouted.model_validate_json(routed(1), strict=True)
+
+
+@pytest.mark.parametrize("owner", ["ann", None])
+def test_what_is_published_keeps_the_contract(owner: str | None) -> None:
+    for facts in ({}, {"budget": None, "products": [], "company": {}}, {"address": None, "emails": [], "email": None}):
+        (converted,) = convert_all([wanted(1, owner=owner, **facts)], PartyBook(), now=NOW)
+        data = OpportunityConverted.model_validate_json(converted.conversion.event, strict=True)
+        assert set(orjson.loads(converted.conversion.event)) == set(OpportunityConverted.model_fields)
+        assert (data.owner, data.queue) == (owner, None if owner else "sales")
+        assert data.lead_snapshot == lead(1, **facts)
+
+
+def test_the_pipeline_has_the_ten_stages_and_their_probabilities() -> None:
+    assert [(stage.name, stage.probability) for stage in PIPELINE] == [
+        ("Prospecting", 10),
+        ("Qualification", 20),
+        ("Needs Analysis", 25),
+        ("Value Proposition", 30),
+        ("Id. Decision Makers", 40),
+        ("Perception Analysis", 50),
+        ("Proposal/Price Quote", 65),
+        ("Negotiation/Review", 80),
+        ("Closed Won", 100),
+        ("Closed Lost", 0),
+    ]
+    assert FIRST.name == "Prospecting" and find_stage(" closed won ") == PIPELINE[8]
+
+
+def test_only_a_turn_from_won_to_lost_is_not_allowed() -> None:
+    refused = {(a.name, b.name) for a in PIPELINE for b in PIPELINE if not may_move(a, b)}
+    assert refused == {("Closed Won", "Closed Lost"), ("Closed Lost", "Closed Won")}
+
+
+def opportunity(**given: Any) -> Opportunity:
+    fields = {"stage": "Prospecting", "probability": 35, "amount": Decimal("1.50"), **given}
+    return Opportunity("o", "c", "l", "a", "p", "Deal", **fields)
+
+
+def test_a_stage_that_stays_keeps_the_probability_that_was_given() -> None:
+    nothing = {"amount": None, "currency": None, "owner": None}
+    kept = apply_change(opportunity(), stage="prospecting", **nothing)
+    assert isinstance(kept, Opportunity) and kept.probability == 35
+    moved = apply_change(opportunity(), stage="Qualification", **nothing)
+    assert isinstance(moved, Opportunity) and moved.probability == 20
+
+
+def test_equal_values_are_no_change() -> None:
+    same = apply_change(opportunity(), stage=None, amount="1.5", currency=None, owner=None)
+    assert isinstance(same, Opportunity) and named_changes(opportunity(), same) == ""
+    refused = apply_change(opportunity(), stage=None, amount="1e3000000", currency=None, owner=None)
+    assert isinstance(refused, Unchangeable)
+
+
+def test_an_address_is_taken_whole_or_not_at_all() -> None:
+    facts: dict[str, Any] = {"billing_address": {"street": None, "city": "Here"}, "name": "Kept"}
+    source = {"address": {"street": "There 1", "city": "There"}, "company": {"name": "Other", "industry": "steel"}}
+    assert fill_blanks(facts, source, ACCOUNT) == ["lead.company.industry -> account.industry"]
+    assert facts == {"billing_address": {"street": None, "city": "Here"}, "name": "Kept", "industry": "steel"}
+    blank: dict[str, Any] = {"billing_address": {"street": None, "city": ""}}
+    fill_blanks(blank, source, ACCOUNT)
+    assert blank["billing_address"]["street"] == "There 1"
+
+
+def test_zero_and_false_are_no_blanks() -> None:
+    facts: dict[str, Any] = {"employees": 0}
+    assert fill_blanks(facts, {"company": {"employees": 9}}, ACCOUNT) == []
+    assert fill_blanks({}, {"title": 0}, CONTACT) == ["lead.title -> contact.title"]
+
+
+def test_consent_is_not_changed_on_a_contact_that_exists() -> None:
+    book = PartyBook(
+        accounts={"a": Account("a", {"name": "Old"})},
+        contact_keys={("email", lead(1)["email"]): "c"},
+        contacts={"c": Contact("c", {"first_name": "Old"}, account_id="a")},
+    )
+    (converted,) = convert_all([wanted(1)], book, now=NOW)
+    assert book.contacts["c"].facts.get("consent") is None
+    assert not data_of(converted)["contact_created"]
+    assert book.contacts["c"].account_id == "a"  # a contact is never moved
+
+
+@pytest.mark.parametrize(
+    ("company", "keys"),
+    [
+        ({"domain": "acme.example", "name_key": "acme"}, [("domain", "acme.example"), ("name", "acme")]),
+        ({"domain": "gmail.com", "name": "ACME "}, [("name", "acme")]),
+        ({"domain": "linkedin.com"}, [("person", "person1@company1.example")]),
+        (None, [("person", "person1@company1.example")]),
+    ],
+)
+def test_account_keys(company: Any, keys: list[tuple[str, str]]) -> None:
+    assert account_keys(lead(1, company=company)) == keys
+
+
+def test_one_name_and_two_domains_are_two_companies() -> None:
+    same = {"name": "Delta", "name_key": "delta"}
+    leads = [wanted(n, company={**same, "domain": f"delta{n}.example"}) for n in (1, 2)] + [wanted(3, company=same)]
+    ids = [one.conversion.account_id for one in convert_all(leads, PartyBook(), now=NOW)]
+    assert ids[0] != ids[1] and ids[2] == ids[0]  # the oldest holds the name
+
+
+def test_an_account_without_a_domain_adopts_it() -> None:
+    same = {"name": "Delta", "name_key": "delta"}
+    book = PartyBook()
+    leads = [wanted(1, company=same), wanted(2, company={**same, "domain": "delta.example"})]
+    ids = [one.conversion.account_id for one in convert_all(leads, book, now=NOW)]
+    assert ids[0] == ids[1] == book.account_keys["domain", "delta.example"]
+    assert book.accounts[ids[0]].facts["domain"] == "delta.example"
+
+
+def test_a_person_without_a_company_joins_the_account_that_is_known() -> None:
+    book = PartyBook()
+    again = {name: lead(1)[name] for name in ("email", "emails")}
+    leads = [wanted(1), wanted(2, company=None, **again)]
+    first, second = convert_all(leads, book, now=NOW)
+    assert second.conversion.account_id == first.conversion.account_id
+    assert second.conversion.contact_id == first.conversion.contact_id
+
+
+def test_a_budget_that_is_no_amount_is_not_carried() -> None:
+    (converted,) = convert_all([wanted(1, budget={"amount": "much", "currency": "USD"})], PartyBook(), now=NOW)
+    data = data_of(converted)
+    assert data["amount"] is None and data["currency"] == "USD"
+    assert "lead.budget.amount -> opportunity.amount" not in data["fields_mapped"]
