@@ -73,6 +73,7 @@ _PARKED: Final = """
     INSERT INTO parked_values (parked_id, key, value)
     SELECT u.* FROM unnest($1::uuid[], $15::bytea[], $16::bytea[]) AS u (parked_id, key, value)
     JOIN fresh USING (parked_id) WHERE u.key IS NOT NULL OR u.value IS NOT NULL
+    ON CONFLICT DO NOTHING
 """
 
 _ALIASES: Final = """
