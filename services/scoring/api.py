@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import orjson
@@ -21,13 +21,15 @@ from shared.runtime.commands_api import answer, send_command
 from shared.runtime.problems import Problem
 from shared.runtime.service import Service
 
+MAX_DOCUMENT_BYTES: Final = 700_000  # with its JSON escapes it must fit into one record
+
 
 class RulesToPublish(BaseModel):
     """A rule document and who wants it live, why."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    document: Annotated[str, Field(min_length=1, max_length=200_000)]
+    document: Annotated[str, Field(min_length=1)]
     author: Annotated[str, Field(min_length=1, max_length=200)]
     reason: Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -73,6 +75,8 @@ def rules_router(service: Service) -> APIRouter:
     async def publish(kind: str, body: RulesToPublish, request: Request) -> JSONResponse:
         """Publish a document: 200 once it is live, 409 with the problems when it is refused, else 202."""
         _require_kind(kind)
+        if len(body.document.encode()) > MAX_DOCUMENT_BYTES:
+            raise Problem(413, "too_large", f"A document has at most {MAX_DOCUMENT_BYTES} bytes.", field="document")
         wanted = PublishRules(kind=kind, document=body.document, author=body.author, reason=body.reason)
         sent = await send_command(service, PublishRules.TYPE, f"{service.name}/{kind}", wanted, request)
         return await answer(service, sent)

@@ -1,0 +1,16 @@
+"""The kind of rules that scoring applies, as `leadstream rules` checks and publishes it."""
+
+from typing import Final
+
+from services.scoring.domain.model import KIND as _KIND
+from services.scoring.domain.model import ScoringModel, load_scoring_model
+from shared.rules import RuleWarning
+
+KIND: Final = _KIND
+SERVICE: Final = "scoring"
+MODEL: Final = ScoringModel
+
+
+def check(text: str | bytes, file: str) -> tuple[RuleWarning, ...]:
+    """The warnings of a document. Raises RuleFileError with every problem, file, line and column."""
+    return load_scoring_model(text, file).warnings

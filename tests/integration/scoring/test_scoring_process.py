@@ -1,0 +1,165 @@
+"""Scoring as a process on real Kafka: captured to scored, rules live by command, redelivery from offset 0."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from services.cli.rules import rules_app
+from shared.contracts import ids
+from shared.contracts.events.scoring import LeadScored
+from shared.contracts.topics import CAPTURED, COMMANDS_COMPLETED, MERGED, RULES_PUBLISHED, SCORED
+from tests.support.process import ServiceProcess
+from tests.support.scoring import captured, create_schema, lead_id, merged
+from tests.support.stack import Servers
+from tests.support.topics import envelope, produce, read_to_end, reset_group
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.stack, pytest.mark.processes]
+
+KEY = "an-admin-key-of-this-test"
+TEN = "kind: scoring\nname: ten\nrules: [{id: ten, points: 10}]\n"
+
+
+@pytest.fixture
+async def scoring(own: Servers, tmp_path: Path) -> AsyncIterator[ServiceProcess]:
+    await create_schema(own.postgres)
+    env = {**own.environment(), "LEADSTREAM_ADMIN_KEY": KEY, "LEADSTREAM_SESSION_TIMEOUT_MS": "6000"}
+    async with ServiceProcess("services.scoring.main", env, tmp_path / "scoring.log") as process:
+        yield await process.start().ready()
+
+
+async def feed(servers: Servers, numbers: Sequence[int], version: int = 1) -> None:
+    records = [
+        (lead_id(n).encode(), captured(n, version), envelope("lead.captured", f"{n}/{version}", lead_id(n)))
+        for n in numbers
+    ]
+    await produce(servers, CAPTURED, records)
+
+
+async def scored(servers: Servers, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """(event id, data) of everything a downstream reader sees, once there is that much; each keeps the contract."""
+
+    async def enough() -> list[Any] | None:
+        records = await read_to_end(servers, SCORED)
+        return records if len(records) >= count else None
+
+    records = await eventually(enough, f"{count} scored leads", within=40, every=0.2)
+    for record in records:
+        LeadScored.model_validate_json(record.value or b"", strict=True)
+        assert dict(record.headers)["ce_type"] == b"lead.scored"
+    return [(dict(record.headers)["ce_id"].decode(), orjson.loads(record.value or b"")) for record in records]
+
+
+def client(process: ServiceProcess, key: str = KEY) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=process.url, headers={"Authorization": f"Bearer {key}"}, timeout=5)
+
+
+async def table(servers: Servers) -> list[Any]:
+    connection = await asyncpg.connect(servers.postgres)
+    try:
+        rows = await connection.fetch("SELECT * FROM scoring.lead_scores ORDER BY lead_id")
+        return [dict(row) for row in rows]
+    finally:
+        await connection.close()
+
+
+async def test_captured_leads_are_scored_and_a_published_model_is_live(own: Servers, scoring: ServiceProcess) -> None:
+    await feed(own, range(50))
+    before = await scored(own, 50)
+    assert {data["lead"]["lead_id"] for _, data in before} == {lead_id(n) for n in range(50)}
+    async with client(scoring) as http:
+        body = {"document": TEN, "author": "Ann", "reason": "a test"}
+        published = await http.post("/v1/rules/scoring", json=body, headers={"Idempotency-Key": "once"})
+        assert (published.status_code, published.json()["result"]["version"]) == (200, 2), published.text
+        again = await http.post("/v1/rules/scoring", json=body, headers={"Idempotency-Key": "once"})
+        assert again.json() == published.json()
+        history = (await http.get("/v1/rules/scoring")).json()["versions"]
+        assert [(v["version"], v["name"], v["active"]) for v in history] == [(2, "ten", True), (1, "b2b", False)]
+    await feed(own, range(25, 75), version=2)
+    after = (await scored(own, 100))[-100:]
+    assert {data["score"]["rules"]["version"] for _, data in after if data["lead_version"] == 2} == {2}
+    assert {data["score"]["value"] for _, data in after if data["lead_version"] == 2} == {10}
+    assert {data["score"]["rules"]["version"] for _, data in after if data["lead_version"] == 1} == {1}
+    (announced,) = await read_to_end(own, RULES_PUBLISHED)
+    assert orjson.loads(announced.value or b"")["document"] == TEN
+    assert len(await read_to_end(own, COMMANDS_COMPLETED)) == 1
+
+
+async def test_redelivery_from_offset_0_changes_nothing(own: Servers, scoring: ServiceProcess) -> None:
+    await feed(own, range(40))
+    await feed(own, range(40), version=2)
+    await scored(own, 80)
+    async with client(scoring) as http:
+        await http.post("/v1/rules/scoring", json={"document": TEN, "author": "Ann", "reason": "a test"})
+    before, rows = dict(await scored(own, 80)), await table(own)
+    scoring.stop()
+    await reset_group(own, "scoring", [CAPTURED])
+    await scoring.start().ready()
+    await feed(own, [99])  # what is behind it in the log has been seen again once this comes out
+    after = await scored(own, 81)
+    assert len(after) == 81
+    assert {i: data for i, data in after if data["lead"]["lead_id"] != lead_id(99)} == before
+    assert [row for row in await table(own) if str(row["lead_id"]) != lead_id(99)] == rows
+
+
+async def test_the_score_of_a_lead_and_why_over_http(own: Servers, scoring: ServiceProcess) -> None:
+    await feed(own, [1, 2])
+    await scored(own, 2)
+    record = (lead_id(1).encode(), merged(1, 2, 2, title="CEO"), envelope("lead.merged", 1, lead_id(1)))
+    await produce(own, MERGED, [record])
+    await scored(own, 3)
+    async with client(scoring) as http:
+        one = await http.get(f"/v1/leads/{lead_id(1)}/score")
+        two = await http.get(f"/v1/leads/{lead_id(2).upper()}/score")
+        assert one.status_code == 200 and one.json() == two.json()
+        answer = one.json()
+        assert (answer["lead_id"], answer["lead_version"], answer["score_version"]) == (lead_id(1), 2, 2)
+        assert (
+            sum(c["points"] for c in answer["score"]["contributions"]) + answer["score"]["clamp"]
+            == (answer["score"]["value"])
+        )
+        for missing in (ids.new_id(), "nonsense", "1' OR '1'='1"):
+            nothing = await http.get(f"/v1/leads/{missing}/score")
+            assert (nothing.status_code, nothing.json()["code"]) == (404, "not_found")
+            assert nothing.headers["content-type"] == "application/problem+json"
+    async with client(scoring, "wrong") as stranger:
+        assert (await stranger.get(f"/v1/leads/{lead_id(1)}/score")).status_code == 401
+        assert (await stranger.post("/v1/rules/scoring", json={})).status_code in (401, 422)
+
+
+async def test_rules_are_published_and_looked_back_at_from_the_command_line(
+    scoring: ServiceProcess, tmp_path: Path
+) -> None:
+    env = {"LEADSTREAM_SCORING_URL": scoring.url, "LEADSTREAM_ADMIN_KEY": KEY}
+    file = tmp_path / "ten.yaml"
+    file.write_text(TEN)
+    arguments = ["publish", str(file), "--author", "Ann", "--reason", "a test"]
+    published = await asyncio.to_thread(CliRunner().invoke, rules_app, arguments, env=env)
+    assert (published.exit_code, "live as version 2" in published.stdout) == (0, True), published.output
+    shown = await asyncio.to_thread(CliRunner().invoke, rules_app, ["history", "scoring"], env=env)
+    newest, oldest = shown.stdout.splitlines()
+    assert newest.startswith("*    2") and newest.endswith("Ann: a test")
+    assert oldest.startswith("     1") and "b2b" in oldest
+    stranger = {**env, "LEADSTREAM_ADMIN_KEY": "wrong"}
+    refused = await asyncio.to_thread(CliRunner().invoke, rules_app, ["history", "scoring"], env=stranger)
+    assert (refused.exit_code, "unauthenticated" in refused.stderr) == (1, True)
+
+
+async def test_rules_that_are_broken_are_refused_over_http(scoring: ServiceProcess) -> None:
+    async with client(scoring) as http:
+        body = {"document": "kind: scoring\nrules:\n  - {id: a, points: ten}\n", "author": "Ann", "reason": "a test"}
+        refused = await http.post("/v1/rules/scoring", json=body)
+        assert (refused.status_code, refused.json()["reason"]) == (409, "invalid_rules")
+        assert "scoring.yaml:3:21" in refused.json()["result"]["detail"]
+        assert (await http.post("/v1/rules/routing", json=body)).status_code == 404
+        assert (await http.get("/v1/rules/routing")).status_code == 404
+        without = await http.post("/v1/rules/scoring", json={"document": TEN})
+        assert (without.status_code, without.json()["field"]) == (422, "author")
+        assert (await http.get("/v1/rules/scoring")).json()["versions"][0]["version"] == 1
