@@ -22,6 +22,7 @@ from services.routing.handlers.events import is_lead_id
 from services.routing.ports import RoutedLead
 from shared.contracts.commands.routing import ReassignLead, SetMember
 from shared.contracts.commands.rules import PublishRules
+from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 from shared.persistence.database import is_transient
 from shared.runtime.access import Requires
@@ -184,7 +185,7 @@ def _json(body: Any) -> Response:
 def _waiting(lead: RoutedLead) -> dict[str, Any]:
     return {
         "lead_id": lead.lead_id,
-        "assigned_at": lead.assigned_at,
+        "assigned_at": rfc3339(lead.assigned_at),
         "assignment": orjson.Fragment(lead.assignment),
         "score": orjson.Fragment(lead.score),
         "lead": orjson.Fragment(lead.lead),
@@ -192,7 +193,7 @@ def _waiting(lead: RoutedLead) -> dict[str, Any]:
 
 
 def _cursor(last: RoutedLead) -> str:
-    return base64.urlsafe_b64encode(f"{last.assigned_at}|{last.lead_id}".encode()).decode()
+    return base64.urlsafe_b64encode(f"{rfc3339(last.assigned_at)}|{last.lead_id}".encode()).decode()
 
 
 def _after(cursor: str | None) -> After | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 from services.routing.domain.assignment import Turn
@@ -24,9 +25,9 @@ class RoutedLead:
     assignment_version: int
     owner: str | None
     queue: str | None
-    assigned_at: str
+    assigned_at: datetime
 
-    def given_to(self, assignment: str, *, owner: str | None, queue: str | None, assigned_at: str) -> "RoutedLead":
+    def given_to(self, assignment: str, *, owner: str | None, queue: str | None, at: datetime) -> "RoutedLead":
         """The state with the next assignment."""
         return replace(
             self,
@@ -34,7 +35,7 @@ class RoutedLead:
             assignment_version=self.assignment_version + 1,
             owner=owner,
             queue=queue,
-            assigned_at=assigned_at,
+            assigned_at=at,
         )
 
 

@@ -165,9 +165,7 @@ def _by_hand(
         now=work.instant,
         assignment_id=assignment_id_for(cause, state.lead_id),
     )
-    return state.given_to(
-        json_text(assignment), owner=wanted.owner, queue=wanted.queue, assigned_at=assignment.assigned_at
-    )
+    return state.given_to(json_text(assignment), owner=wanted.owner, queue=wanted.queue, at=work.now)
 
 
 def _held(state: RoutedLead) -> dict[str, object]:

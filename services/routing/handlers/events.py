@@ -1,6 +1,7 @@
 """What routing reads (only the parts that it uses) and what it publishes."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Self
 
 import orjson
@@ -104,8 +105,8 @@ def assignment_id_for(cause: Record, lead_id: str) -> str:
     return STAGE.event_id(cause, ASSIGNED, lead_id)
 
 
-def new_state(event: ScoredLead, assignment: Assignment) -> RoutedLead:
-    """The state of a lead that is assigned for the first time."""
+def new_state(event: ScoredLead, assignment: Assignment, *, at: datetime) -> RoutedLead:
+    """The state of a lead that is assigned for the first time, `at` this instant."""
     return RoutedLead(
         event.lead_id,
         event.lead_version,
@@ -117,5 +118,5 @@ def new_state(event: ScoredLead, assignment: Assignment) -> RoutedLead:
         1,
         assignment.owner,
         assignment.queue,
-        assignment.assigned_at,
+        at,
     )

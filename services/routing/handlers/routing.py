@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -39,7 +39,8 @@ class LeadRouting:
         states = await self._tables.leads.lock(work, [*fresh, *(subject for subject in decided if subject)])
         batch = _Batch(states, winners)
         await self._assign_new(_first_of_each(items, batch), batch, work)
-        outcomes = [_outcome(item, batch, work) for item in items]
+        instant = work.instant
+        outcomes = [_outcome(item, batch, instant) for item in items]
         await self._save(batch, work)
         _observe_age(items[0].event.origin, work)
         return outcomes
@@ -53,6 +54,7 @@ class LeadRouting:
         matches = [match_rule(facts_of(item.event.lead, item.event.score), policy) for item in new]
         needed = {match.rotation for match in matches if match.rotation is not None}
         rotations = await self._tables.rotations.lock(work, needed)
+        instant = work.instant
         turns: dict[str, Turn] = {}
         strategies: Counter[str] = Counter()
         for item, match in zip(new, matches, strict=True):
@@ -62,8 +64,8 @@ class LeadRouting:
                 turns[choice.turn.rotation] = choice.turn
             lead_id = item.event.lead_id
             chosen_id = assignment_id_for(item.record, lead_id)
-            assignment = assignment_of(choice, policy, now=work.instant, assignment_id=chosen_id)
-            batch.added[lead_id] = new_state(item.event, assignment)
+            assignment = assignment_of(choice, policy, now=instant, assignment_id=chosen_id)
+            batch.added[lead_id] = new_state(item.event, assignment, at=work.now)
             strategies[choice.strategy] += 1
         await self._tables.rotations.save(work, turns.values())
         for strategy, n in strategies.items():
@@ -84,7 +86,7 @@ def _first_of_each(items: Sequence[InHand], batch: _Batch) -> list[InHand]:
     return list(new.values())
 
 
-def _outcome(item: InHand, batch: _Batch, work: Work) -> Outcome:
+def _outcome(item: InHand, batch: _Batch, instant: str) -> Outcome:
     if item.decision is not None:
         subject = item.decision.subject or item.event.lead_id
         again = routed(item.record, batch.states[subject], time=item.decision.decided_at)
@@ -94,19 +96,19 @@ def _outcome(item: InHand, batch: _Batch, work: Work) -> Outcome:
         return Skipped("merged_away", subject=batch.winners[lead_id])
     if lead_id not in batch.states:
         batch.states[lead_id] = batch.added[lead_id]
-        return _applied("assigned", item, batch, work)
+        return _applied("assigned", item, batch, instant)
     newest = with_newer_parts(batch.states[lead_id], item.event)
     if newest is None:
         return Skipped("superseded", subject=lead_id)
     batch.states[lead_id] = newest
     if lead_id not in batch.added:
         batch.changed.add(lead_id)
-    return _applied("kept", item, batch, work)
+    return _applied("kept", item, batch, instant)
 
 
-def _applied(outcome: str, item: InHand, batch: _Batch, work: Work) -> Produced:
+def _applied(outcome: str, item: InHand, batch: _Batch, instant: str) -> Produced:
     lead_id = item.event.lead_id
-    event = routed(item.record, batch.states[lead_id], time=work.instant)
+    event = routed(item.record, batch.states[lead_id], time=instant)
     return Produced(outcome, (event,), subject=lead_id)
 
 
@@ -126,9 +128,16 @@ def with_newer_parts(state: RoutedLead, event: ScoredLead) -> RoutedLead | None:
     newer_score = event.score_version > state.score_version
     if not newer_lead and not newer_score:
         return None
-    newest = replace(state, origin=json_text(event.origin))
-    if newer_lead:
-        newest = replace(newest, lead=json_text(event.lead), lead_version=event.lead_version)
-    if newer_score:
-        newest = replace(newest, score=json_text(event.score), score_version=event.score_version)
-    return newest
+    return RoutedLead(
+        state.lead_id,
+        event.lead_version if newer_lead else state.lead_version,
+        json_text(event.lead) if newer_lead else state.lead,
+        event.score_version if newer_score else state.score_version,
+        json_text(event.score) if newer_score else state.score,
+        json_text(event.origin),
+        state.assignment,
+        state.assignment_version,
+        state.owner,
+        state.queue,
+        state.assigned_at,
+    )

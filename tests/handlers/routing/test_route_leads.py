@@ -148,7 +148,12 @@ async def test_what_is_no_scored_lead_is_a_dead_letter_and_the_rest_goes_on(desk
 
 
 async def test_odd_content_of_a_lead_is_carried_and_never_fails(desk: Desk) -> None:
-    odd: dict[str, Any] = {"company": None, "budget": 7, "extra": {"text": "nul \u0000 and é", "deep": [[[{}]]]}, "address": "x"}
+    odd: dict[str, Any] = {
+        "company": None,
+        "budget": 7,
+        "extra": {"text": "nul \u0000 and é", "deep": [[[{}]]]},
+        "address": "x",
+    }
     (outcome,) = await desk.take(desk.feed.scored(1, **odd))
     assert {key: data_of(outcome)["lead"][key] for key in odd} == odd
     (again,) = await desk.take(desk.feed.made[0])

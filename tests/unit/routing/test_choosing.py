@@ -14,7 +14,7 @@ from services.routing.handlers.routing import with_newer_parts
 from services.routing.ports import RoutedLead
 from services.routing.seed import RULES_FILE
 from shared.contracts.events.routing import Assignment as AssignmentContract
-from tests.support.routing import document, lead_id, policy, scored
+from tests.support.routing import NOW, document, lead_id, policy, scored
 
 SALES = Roster.of([Member(name, True, ("sales",)) for name in ("chris", "ann", "ben")])
 ROUND_ROBIN = "  - id: turn\n    when: {field: score.grade, eq: A}\n    assign: {round_robin: sales}\n"
@@ -154,7 +154,7 @@ def test_what_is_chosen_is_what_the_contract_says() -> None:
         assert orjson.loads(AssignmentContract.model_validate_json(raw).model_dump_json()) == orjson.loads(raw)
 
 
-STATE = RoutedLead(lead_id(1), 3, '{"n":"old"}', 3, '{"s":"old"}', '{"o":"old"}', "{}", 1, "ann", None, "t")
+STATE = RoutedLead(lead_id(1), 3, '{"n":"old"}', 3, '{"s":"old"}', '{"o":"old"}', "{}", 1, "ann", None, NOW)
 
 
 @pytest.mark.parametrize(
@@ -183,5 +183,5 @@ def test_a_winner_that_was_merged_away_itself_gives_the_survivor_no_facts() -> N
     assert taken is not None
     assert (taken.lead_id, taken.lead_version, taken.score_version) == (lead_id("survivor"), 0, 0)
     assert orjson.loads(taken.lead)["lead_id"] == lead_id("survivor")
-    own = RoutedLead(lead_id("survivor"), 1, "{}", 1, "{}", "{}", "{}", 1, "ben", None, "t")
+    own = RoutedLead(lead_id("survivor"), 1, "{}", 1, "{}", "{}", "{}", 1, "ben", None, NOW)
     assert merged_state(event, lead_id("survivor"), own, STATE) is own

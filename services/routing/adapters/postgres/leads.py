@@ -1,11 +1,9 @@
 """The table `assignments`: one row a lead, the newest state."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from services.routing.ports import RoutedLead
-from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 from shared.persistence.decisions import ClaimLost
 
@@ -72,9 +70,7 @@ class PostgresLeads:
 
 def routed_lead(row: Any) -> RoutedLead:
     """A row as the use cases see it."""
-    columns = list(row.values())  # COLUMNS stand in the order of the fields; assigned_at is the last one
-    columns[-1] = rfc3339(columns[-1])
-    return RoutedLead(*columns)
+    return RoutedLead(*row.values())  # COLUMNS stand in the order of the fields
 
 
 def _arrays(leads: Sequence[RoutedLead]) -> tuple[list[Any], ...]:
@@ -90,5 +86,5 @@ def _arrays(leads: Sequence[RoutedLead]) -> tuple[list[Any], ...]:
         [lead.assignment_version for lead in ordered],
         [lead.owner for lead in ordered],
         [lead.queue for lead in ordered],
-        [datetime.fromisoformat(lead.assigned_at) for lead in ordered],
+        [lead.assigned_at for lead in ordered],
     )
