@@ -1,0 +1,83 @@
+"""The five services as processes on a database and topics of their own."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from services.cli.installation import migrate
+from shared.contracts.topics import SERVICES
+from shared.runtime.settings import ServiceSettings
+from tests.benchmark.machine import cpu_seconds
+from tests.support.process import ServiceProcess
+from tests.support.stack import Servers
+from tests.support.waiting import eventually
+
+_MEMBERS = 5
+_READY_S = 90.0
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Running services by name, and the key that may do everything."""
+
+    processes: dict[str, ServiceProcess]
+    admin_key: str = field(repr=False)
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds of each service so far."""
+        return {name: cpu_seconds(process.pid) for name, process in self.processes.items()}
+
+    def ended(self) -> list[str]:
+        """Services that run no more."""
+        return [name for name, process in self.processes.items() if not process.running]
+
+    async def caught_up(self) -> bool:
+        """Whether every service says that it is ready and has nothing before it."""
+        found = [await process.health() for process in self.processes.values()]
+        return all(health is not None and health["ready"] and health["lag"] == 0 for health in found)
+
+    def client(self, service: str) -> httpx.AsyncClient:
+        """A client of a service that may do everything."""
+        return httpx.AsyncClient(
+            base_url=self.processes[service].url, timeout=60, headers={"Authorization": f"Bearer {self.admin_key}"}
+        )
+
+
+@asynccontextmanager
+async def running_fleet(servers: Servers, folder: Path) -> AsyncIterator[Fleet]:
+    """Schemas, default rules, five processes that are ready, and members who can own leads. All ended at the end."""
+    keys = {name: secrets.token_urlsafe(24) for name in ("ADMIN_KEY", "SOURCE_KEY", "SECRET")}
+    env = {**servers.environment(), **{f"LEADSTREAM_{name}": value for name, value in keys.items()}}
+    settings = ServiceSettings(postgres_dsn=SecretStr(servers.postgres))
+    await asyncio.to_thread(migrate, settings, lambda _line: None)
+    async with AsyncExitStack() as stack:
+        processes = {
+            name: await stack.enter_async_context(
+                ServiceProcess(f"services.{name}.main", env, folder / f"{name}.log").start()
+            )
+            for name in SERVICES
+        }
+        for process in processes.values():
+            await process.ready(_READY_S)
+        fleet = Fleet(processes, keys["ADMIN_KEY"])
+        await _set_members(fleet)
+        yield fleet
+
+
+async def _set_members(fleet: Fleet) -> None:
+    async with fleet.client("routing") as client:
+        for n in range(_MEMBERS):
+            body = {"name": f"Member {n}", "queues": ["sales", "enterprise", "marketing"]}
+            (await client.put(f"/v1/members/member-{n}", json=body)).raise_for_status()
+
+        async def all_known() -> bool:
+            answer = await client.get("/v1/members")
+            return answer.status_code == httpx.codes.OK and answer.text.count("member-") >= _MEMBERS
+
+        await eventually(all_known, "the members are known to routing", within=30, every=0.2)

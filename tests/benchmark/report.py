@@ -1,0 +1,99 @@
+"""The tables that a reader sees. Ratios are within one run; absolute figures depend on the machine."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from shared.contracts.topics import INBOUND
+from tests.benchmark.hop import HopResult, Run
+from tests.benchmark.idle import Idle
+from tests.benchmark.pipeline import PipelineRun
+
+REFERENCE = "FastStream, a message at a time"
+
+
+def heading(facts: dict[str, str], command: str) -> str:
+    """Machine, date and command."""
+    return "\n".join(["# Benchmark", "", f"`{command}`", "", ", ".join(f"{k} {v}" for k, v in facts.items()), ""])
+
+
+def hop_table(result: HopResult) -> str:
+    """Medians over the rounds, with the range of the CPU."""
+    by_name = {name: [run for run in result.runs if run.variant == name] for name in result.promises}
+    reference = _median(by_name.get(REFERENCE, []), "cpu_us")
+    lines = [
+        f"## One hop: consume, validate, score, produce ({result.messages:,} messages of 907 bytes, 6 partitions, "
+        f"medians of {result.rounds})",
+        "",
+        "| variant | promise | msg/s | CPU µs a message (range) | FastStream's is … times | records a batch | Kafka µs | Postgres µs | output |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(_row(name, result.promises[name], runs, reference) for name, runs in by_name.items() if runs),
+        "",
+        "CPU is user and system time of the worker's process between the first and the last hand-over to the handler, by the kernel's clock. "
+        "`FastStream's is … times`: FastStream as documented takes that many times the CPU. "
+        "Output is what a read_committed reader finds: every lead once, with its score.",
+        *(f"\n{line}." for line in result.left_out),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, promise: str, runs: Sequence[Run], reference: float) -> str:
+    cpu = sorted(run.cpu_us for run in runs)
+    middle = median(cpu)
+    ratio = f"{reference / middle:.1f}" if reference and middle else "-"
+    faults = sorted({fault for run in runs for fault in run.faults})
+    right = "right" if not faults else f"**FAILED**: {'; '.join(faults)}"
+    return (
+        f"| {name} | {promise} | {_median(runs, 'rate'):,.0f} | {middle:.1f} ({cpu[0]:.1f}-{cpu[-1]:.1f}) | {ratio} "
+        f"| {_median(runs, 'batch'):,.0f} | {_median(runs, 'kafka_us'):.0f} | {_median(runs, 'postgres_us'):.0f} | {right} |"
+    )
+
+
+def _median(runs: Sequence[Any], name: str) -> float:
+    return median(getattr(run, name) for run in runs) if runs else 0.0
+
+
+def pipeline_table(runs: Sequence[PipelineRun]) -> str:
+    """End to end, and where the CPU goes."""
+    names = list(runs[0].cpu_us)
+    rates = sorted(run.rate for run in runs)
+    cpu = {name: median(run.cpu_us[name] for run in runs) for name in names}
+    done = {name: median(run.done_after[name] for run in runs) for name in runs[0].done_after}
+    faults = sorted({fault for run in runs for fault in run.faults})
+    lines = [
+        f"## Pipeline: five services, {runs[0].leads:,} leads from {INBOUND} to the last stored event, medians of {len(runs)}",
+        "",
+        f"**{median(rates):,.0f} leads/s** ({rates[0]:,.0f}-{rates[-1]:,.0f}); "
+        f"{'every lead one outcome, conversions once, ledger balanced' if not faults else '**FAILED**: ' + '; '.join(faults)}.",
+        "",
+        f"| | {' | '.join(names)} | all |",
+        f"|---|{'---|' * (len(names) + 1)}",
+        f"| CPU µs a lead | {' | '.join(f'{cpu[name]:.0f}' for name in names)} | {sum(cpu.values()):.0f} |",
+        f"| done after, s | {' | '.join(f'{done[name]:.1f}' if name in done else '' for name in names)} | {max(done.values()):.1f} |",
+        "",
+        f"Services' resident memory at most {max(run.resident_mib for run in runs):.0f} MiB. Events: "
+        + ", ".join(f"{name} {n:,}" for name, n in runs[-1].counts.items())
+        + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def idle_table(rows: Sequence[Idle], seconds: float) -> str:
+    """Memory and CPU at rest."""
+    total = Idle(
+        "all",
+        sum(row.resident_mib for row in rows),
+        sum(row.proportional_mib for row in rows),
+        sum(row.cpu_percent for row in rows),
+    )
+    lines = [
+        f"## At rest, over {seconds:.0f} s",
+        "",
+        "| | resident MiB | proportional MiB | CPU, % of a core |",
+        "|---|---|---|---|",
+        *(
+            f"| {r.name} | {r.resident_mib:.0f} | {r.proportional_mib:.0f} | {r.cpu_percent:.1f} |"
+            for r in (*rows, total)
+        ),
+    ]
+    return "\n".join(lines) + "\n"
