@@ -20,7 +20,7 @@ _ALLOWED: Final = frozenset(
 _BODY: Final = {"requestBody": {"required": True, "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
 _SENDER: Final = Depends(Requires("send"))
 # Reading is CPU: other requests and the consumer's heartbeat get a turn in between.
-_READ_AT_ONCE: Final = 100
+_READ_AT_ONCE: Final = 50
 
 
 def batch_router(intake: Intake) -> APIRouter:

@@ -15,8 +15,8 @@ from services.capture.ports import LeadBook, Receipt, ReceiptBook
 from shared.handling.outcomes import Decision, InHand, Outcome, Produced, Rejected, Skipped
 from shared.handling.work import Work
 
-# Reading is CPU: the loop that also answers requests and keeps the group's membership gets a turn in between.
-_READ_AT_ONCE: Final = 100
+# Reading and deciding is CPU: the loop that also answers requests and keeps the group's membership gets a turn in between.
+_AT_ONCE: Final = 50
 TEST_REASON: Final = "test"
 
 
@@ -44,8 +44,7 @@ class CaptureLeads:
         receipts: list[Receipt] = []
         readable: dict[int, Read] = {}
         for place, item in enumerate(items):
-            if place % _READ_AT_ONCE == _READ_AT_ONCE - 1:
-                await asyncio.sleep(0)
+            await _give_way(place)
             read = self._read(item)
             if isinstance(read, Read):
                 readable[place] = read
@@ -99,6 +98,7 @@ class CaptureLeads:
         keys = {key for place, read in readable.items() if place not in tests for key in read.keys}
         people = await self.leads.load(work, keys) if keys else People()
         for place, read in readable.items():
+            await _give_way(place)
             if place in tests:
                 outcomes[place] = _settle_test(read, receipts, work)
             else:
@@ -137,6 +137,11 @@ class CaptureLeads:
             assert decision is not None
             arrival = arrival_of(item.record, secret=self.secret)
             outcomes[place] = _again(arrival, decision, found.get(decision.subject or ""))
+
+
+async def _give_way(place: int) -> None:
+    if place % _AT_ONCE == _AT_ONCE - 1:
+        await asyncio.sleep(0)
 
 
 def refusal_of(decision: Decision) -> Refused:

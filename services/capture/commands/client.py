@@ -1,0 +1,70 @@
+"""Capture's HTTP API as the command line uses it."""
+
+import os
+import time
+from types import TracebackType
+from typing import Any, Final
+
+import httpx
+import typer
+
+from services.capture.commands.ending import FOUND_WRONG, MISUSED, NOT_THERE, end, needed
+from shared.contracts import ids
+
+_TIMEOUT_S: Final = 30.0
+_GIVE_UP_S: Final = 60.0
+
+
+class CaptureClient:
+    """Calls that end the command where there is no answer. Sending is safe to repeat: it carries a key of its own."""
+
+    def __init__(self) -> None:
+        url = needed("LEADSTREAM_CAPTURE_URL")
+        key = os.environ.get("LEADSTREAM_SOURCE_KEY") or needed("LEADSTREAM_ADMIN_KEY")
+        self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT_S)
+
+    def __enter__(self) -> "CaptureClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def send_lines(self, lines: list[bytes], source: str | None) -> dict[str, Any]:
+        """Send a batch, again where Kafka cannot take it yet."""
+        headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": ids.new_id()}
+        parameters = {"source": source} if source else {}
+        deadline = time.monotonic() + _GIVE_UP_S
+        while True:
+            response = self._request(
+                "POST", "/v1/leads/batch", content=b"\n".join(lines), headers=headers, params=parameters
+            )
+            if response.status_code != 503 or time.monotonic() > deadline:
+                return self._body(response)
+            time.sleep(float(response.headers.get("retry-after", "2")))
+
+    def receipt(self, receipt_id: str) -> dict[str, Any]:
+        """What became of a submission."""
+        return self._body(self._request("GET", f"/v1/receipts/{receipt_id}"))
+
+    def _request(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **parts)
+        except httpx.TransportError as error:
+            end(NOT_THERE, f"capture does not answer at {self._client.base_url} ({type(error).__name__}): `make up`")
+
+    def _body(self, response: httpx.Response) -> dict[str, Any]:
+        if response.is_success:
+            body: dict[str, Any] = response.json()
+            return body
+        try:
+            problem = response.json()
+            said = f"{problem['code']}: {problem['detail']}"
+        except (ValueError, KeyError):
+            said = f"HTTP {response.status_code}"
+        typer.echo(said, err=True)
+        code = (
+            MISUSED if response.status_code in (401, 403) else NOT_THERE if response.status_code == 503 else FOUND_WRONG
+        )
+        raise typer.Exit(code)

@@ -1,0 +1,84 @@
+"""Rows as inbound records: the id of a row is the file's digest and its number, so that a second import changes nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from services.capture.domain.identity import identity_keys, partition_key
+from services.capture.domain.payload import JSON_TYPE
+from services.capture.domain.reading import ROW_TYPE, Reading, read_value
+from services.capture.domain.receipt import receipt_of
+from services.capture.domain.refusal import DETAILS, Refused
+from services.capture.handlers.arrivals import DAMAGE_HEADER, RECEIPT_HEADER, ROW_HEADER
+from services.capture.importing.csv import Row
+from services.capture.importing.mapping import ColumnMapping
+from shared.contracts import ids
+from shared.contracts.commands.capture import LEAD_SUBMITTED
+from shared.contracts.envelope import Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """A row, ready to be sent. `refusal` is what capture will say of it; `reading` what it will make of it."""
+
+    number: int
+    event_id: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    reading: Reading | None
+    refusal: Refused | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecords:
+    """Makes records of the rows of one file."""
+
+    digest: str
+    source: str
+    mapping: ColumnMapping
+    secret: bytes
+    at: str
+    default_region: str | None = None
+
+    def record(self, row: Row) -> RowRecord:
+        """The record of a row; a damaged one is stored as it stands."""
+        if row.damage:
+            value, content_type = row.raw.encode("utf-8", "surrogatepass"), ROW_TYPE
+        else:
+            value, content_type = orjson.dumps(self.mapping.document(row.cells)), JSON_TYPE
+        read = read_value(value, content_type, damage=row.damage, default_region=self.default_region)
+        ce_id = f"{self.digest}/{row.number}"
+        event_id = ids.root_event_id(self.source, ce_id)
+        key = None
+        if isinstance(read, Reading):
+            key = partition_key(identity_keys(read.clean, source_name=self.source), secret=self.secret)
+        return RowRecord(
+            row.number,
+            event_id,
+            (key or event_id).encode(),
+            value,
+            self._headers(ce_id, event_id, content_type, row),
+            read if isinstance(read, Reading) else None,
+            read if isinstance(read, Refused) else None,
+        )
+
+    def _headers(self, ce_id: str, event_id: str, content_type: str, row: Row) -> list[tuple[str, bytes]]:
+        receipt_id = receipt_of(event_id, secret=self.secret)
+        headers = Envelope(ce_id, LEAD_SUBMITTED, self.source, receipt_id, self.at).headers()
+        headers = [pair for pair in headers if pair[0] != "content-type"]
+        headers += [
+            ("content-type", content_type.encode()),
+            (RECEIPT_HEADER, receipt_id.encode()),
+            (ROW_HEADER, str(row.number).encode()),
+        ]
+        return [*headers, (DAMAGE_HEADER, row.damage.encode())] if row.damage else headers
+
+
+def explained(record: RowRecord) -> dict[str, Any] | None:
+    """Why a row will be rejected, for people and scripts; None when it will not be."""
+    if record.refusal is None:
+        return None
+    why = record.refusal
+    return {"row": record.number, "code": why.code, "field": why.field, "detail": DETAILS[why.code]}

@@ -1,0 +1,148 @@
+"""The capture service for tests: its tables in a database of the test's own, records to hand to it, a running one."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+from deploy.local.ports import choose_port
+from services.capture.adapters.postgres.leads import PostgresLeadBook
+from services.capture.adapters.postgres.merges import PostgresMergeBook
+from services.capture.adapters.postgres.receipts import PostgresReceiptBook
+from services.capture.subscribers import Books, subscriptions
+from shared.contracts import ids
+from shared.contracts.topics import INBOUND
+from shared.handling.records import Record
+from shared.messaging.settling import Settled, Settling
+from shared.persistence.database import Database, create_engine
+from shared.persistence.migrations import upgrade
+from tests.support.stack import Servers
+
+SECRET = b"a secret of the tests, long enough"
+TOPIC_ID = "11111111-2222-4333-8444-555555555555"
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+RECEIVED_MS = 1_772_366_000_000
+MIGRATIONS = Path(__file__).parents[2] / "services/capture/migrations"
+ADMIN_KEY = "admin-key-of-the-tests"
+SOURCE_KEY = "source-key-of-the-tests"
+
+
+async def create_schema(dsn: str) -> None:
+    """Capture's tables, by its migrations."""
+    await asyncio.to_thread(upgrade, "capture", MIGRATIONS, dsn)
+
+
+def record(
+    offset: int,
+    value: bytes | dict[str, Any] | None,
+    *,
+    source: str = "web",
+    ce_id: str | None = None,
+    topic: str = INBOUND,
+    partition: int = 0,
+    timestamp: int | None = None,
+    record_type: str = "lead.submitted",
+    headers: tuple[tuple[str, bytes | None], ...] = (("content-type", b"application/json"),),
+    subject: str = "",
+) -> Record:
+    """An inbound record as the chassis hands it over."""
+    raw = orjson.dumps(value) if isinstance(value, dict) else value
+    event_id = ids.root_event_id(source, ce_id if ce_id is not None else f"{TOPIC_ID}-{partition}-{offset}")
+    at = RECEIVED_MS + offset if timestamp is None else timestamp
+    return Record(
+        topic, TOPIC_ID, partition, offset, at, b"key", raw, headers, event_id, record_type, source, subject,
+        "2026-03-01T11:00:00Z",
+    )  # fmt: skip
+
+
+class Bench:
+    """Capture's live lane without Kafka: batches in, settled records out, state in a real Postgres."""
+
+    def __init__(self, dsn: str) -> None:
+        self.database = Database(create_engine(dsn, "capture"))
+        self.books = Books(PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook())
+        self.now = NOW
+        self._settling = self._new_settling()
+
+    def _new_settling(self) -> Settling:
+        live = subscriptions(self.books, secret=SECRET)[0]
+        return Settling(live, "capture", self.database, lambda: self.now)
+
+    async def settle(self, *records: Record) -> list[Settled]:
+        """Settle a batch as the lane does."""
+        return await self._settling.settle(records, {})
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Any]:
+        """Rows of a statement."""
+        async with self.database.transaction(self.now) as work:
+            return await work.fetch(sql, *arguments)
+
+    async def receipts(self) -> list[dict[str, Any]]:
+        """All receipts in the order of their records."""
+        sql = 'SELECT receipt_id::text, "offset", outcome, reason, field, lead_id::text, repeat_of::text, row_number FROM receipts'
+        return [dict(row) for row in await self.fetch(f'{sql} ORDER BY "offset"')]
+
+
+def event_of(settled: Settled) -> dict[str, Any]:
+    """The data of the one event of a settled record."""
+    (event,) = settled.outcome.events  # type: ignore[union-attr]
+    data: dict[str, Any] = orjson.loads(event.data)
+    return data
+
+
+@asynccontextmanager
+async def running_capture(servers: Servers, tmp: Path, **environment: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The service as a process; a client with the source's key. The database must have its tables."""
+    port = choose_port(())
+    env = {
+        **os.environ,
+        **servers.environment(),
+        "LEADSTREAM_SECRET": SECRET.decode(),
+        "LEADSTREAM_ADMIN_KEY": ADMIN_KEY,
+        "LEADSTREAM_SOURCE_KEY": SOURCE_KEY,
+        "LEADSTREAM_HTTP_PORT": str(port),
+        **environment,
+    }
+    log = tmp / "capture.log"
+    with log.open("w") as out:
+        process = subprocess.Popen([sys.executable, "-m", "services.capture.main"], env=env, stdout=out, stderr=out)
+        try:
+            headers = {"Authorization": f"Bearer {SOURCE_KEY}"}
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=15) as client:
+                await until(lambda: _ready(client, process, log), "capture is ready")
+                yield client
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+async def _ready(client: httpx.AsyncClient, process: "subprocess.Popen[bytes]", log: Path) -> bool:
+    assert process.poll() is None, log.read_text()[-4000:]
+    try:
+        return (await client.get("/health/ready")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def until(condition: Callable[[], Awaitable[Any]], what: str, *, seconds: float = 30.0) -> Any:
+    """Wait for a condition; its first true value."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = await condition()
+        if found:
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"not within {seconds:.0f} s: {what}")
