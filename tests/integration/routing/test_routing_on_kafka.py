@@ -1,14 +1,18 @@
 """Routing as processes on Apache Kafka: each lead once, fair turns over two members, redelivery changes nothing."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from services.routing.cli import members
 from shared.contracts.events.routing import LeadRouted
 from shared.contracts.topics import ROUTED, ROUTING_COMMANDS, RULES_PUBLISHED, SCORED
 from tests.integration.routing.conftest import ADMIN, Routing, shares
+from tests.support.process import free_port
 from tests.support.routing import document, lead_id
 from tests.support.topics import read_to_end, reset_group
 from tests.support.waiting import eventually
@@ -17,21 +21,21 @@ pytestmark = [pytest.mark.stack, pytest.mark.processes]
 
 
 async def test_two_members_keep_the_turns_fair_and_a_redelivery_from_0_changes_nothing(routing: Routing) -> None:
-    members = [routing.member(n, LEADSTREAM_MAX_RECORDS="40") for n in (0, 1)]
-    await asyncio.gather(*(member.ready() for member in members))
+    pair = [routing.member(n, LEADSTREAM_MAX_RECORDS="40") for n in (0, 1)]
+    await asyncio.gather(*(member.ready() for member in pair))
     await routing.feed(range(500))
     first = await routing.routed(500)
     assert len(first) == 500
     assert sorted(shares(first).values()) == [166, 167, 167]
 
     async def both_worked() -> bool:
-        return all([await member.metric("records_total") > 0 for member in members])
+        return all([await member.metric("records_total") > 0 for member in pair])
 
     await eventually(both_worked, "both members had a part in it")
     await routing.feed(range(500, 700))
     before = await routing.routed(700)
     assert sorted(shares(before).values()) == [233, 233, 234]
-    for member in members:
+    for member in pair:
         member.stop()
 
     await reset_group(routing.servers, "routing", [SCORED])
@@ -87,10 +91,11 @@ async def test_queues_members_and_rules_over_http(routing: Routing) -> None:
         await _reassignment(api)
         await _rules(api)
         await _refusals(api)
+    await asyncio.to_thread(_command_line, member.url)
     records = await read_to_end(routing.servers, ROUTED)
     assert len(records) == 26  # the reassignment, once
     assert len(await read_to_end(routing.servers, RULES_PUBLISHED)) == 1
-    assert len(await read_to_end(routing.servers, ROUTING_COMMANDS)) == 6
+    assert len(await read_to_end(routing.servers, ROUTING_COMMANDS)) == 8
 
 
 async def _pages(api: Api) -> None:
@@ -159,3 +164,21 @@ async def _refusals(api: Api) -> None:
     assert (await api.done("POST", f"/v1/leads/{lead_id(1)}/reassign", {"owner": "ann"}, 422))["field"] == "reason"
     anonymous = await api.client.get("/v1/members", headers={"Authorization": ""})
     assert anonymous.status_code == 401
+
+
+def _command_line(url: str) -> None:
+    env = {"LEADSTREAM_ROUTING_URL": url, "LEADSTREAM_ADMIN_KEY": ADMIN}
+    runner = CliRunner()
+    done = runner.invoke(members, ["set", "eve", "--name", "Eve", "--queue", "sales", "--inactive"], env=env)
+    assert (done.exit_code, done.output) == (0, "eve is inactive in sales\n")
+    listed = runner.invoke(members, ["list", "--json"], env=env)
+    eve = {"member_id": "eve", "name": "Eve", "active": False, "queues": ["sales"]}
+    assert json.loads(listed.output)[-1] == eve
+    refused = runner.invoke(members, ["set", "eve", "--name", "Eve", "--queue", "nowhere"], env=env)
+    assert refused.exit_code == 1
+    assert "unknown_queue: declared queues:" in refused.output
+    stranger = runner.invoke(members, ["list"], env={**env, "LEADSTREAM_ADMIN_KEY": "wrong"})
+    assert (stranger.exit_code, "unauthenticated" in stranger.output) == (1, True)
+    nobody = runner.invoke(members, ["list"], env={**env, "LEADSTREAM_ROUTING_URL": f"http://127.0.0.1:{free_port()}"})
+    assert (nobody.exit_code, "does not answer" in nobody.output) == (3, True)
+    assert runner.invoke(members, ["list"], env={**env, "LEADSTREAM_ROUTING_URL": ""}).exit_code == 3
