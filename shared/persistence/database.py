@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.handling.work import Work
 from shared.persistence.decisions import ClaimLost
+from shared.persistence.rule_versions import NoActiveRules, UnusableRules
 
 # A stopped worker must not hold a claim: all three are transient errors to the batch.
 TIMEOUTS: Final = {
@@ -23,6 +24,8 @@ TIMEOUTS: Final = {
 
 _TRANSIENT: Final = (
     ClaimLost,
+    NoActiveRules,
+    UnusableRules,
     OSError,
     TimeoutError,
     PoolTimeout,

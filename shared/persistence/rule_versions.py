@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from shared.handling.work import Work
+from shared.rules import RuleFileError
 
 Compiled = TypeVar("Compiled")
 
 
 class NoActiveRules(RuntimeError):
-    """No version is active: `leadstream migrate` seeds the defaults."""
+    """No version is active: `leadstream migrate` seeds the defaults. Records wait for it."""
+
+
+class UnusableRules(RuntimeError):
+    """The active version was published by another release, whose documents this one does not read. Records wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,8 @@ class ActiveRules(Generic[Compiled]):
         self._held: tuple[tuple[int, str], Compiled] | None = None
 
     async def read(self, work: Work) -> Compiled:
-        """The compiled active version. Raises NoActiveRules when none was ever published."""
+        """The compiled active version. Raises NoActiveRules when none was ever published, UnusableRules when the active
+        one cannot be compiled; both are transient, so that no record is given up for them."""
         if self._held is not None:
             rows = await work.fetch(_POINTER, self._kind)
             if rows and (rows[0]["version"], rows[0]["content_hash"]) == self._held[0]:
@@ -68,7 +74,10 @@ class ActiveRules(Generic[Compiled]):
         if not rows:
             raise NoActiveRules(self._kind)
         version = RuleVersion(**dict(rows[0]))
-        compiled = self._compile(version)
+        try:
+            compiled = self._compile(version)
+        except RuleFileError as error:
+            raise UnusableRules(f"{version.kind} version {version.version}") from error
         self._held = ((version.version, version.content_hash), compiled)
         return compiled
 
