@@ -10,7 +10,9 @@ import pytest
 from shared.contracts.events.scoring import LeadScored, RulesPublished
 from shared.contracts.topics import RULES_PUBLISHED, SCORED
 from shared.handling.outcomes import Produced, Rejected, Skipped
+from shared.persistence.database import is_transient
 from shared.persistence.decisions import ClaimLost
+from shared.persistence.rule_versions import NoActiveRules, UnusableRules
 from tests.support.scoring import Log, ScoringLane, create_schema, lead, lead_id, scoring_lane
 from tests.support.stack import Servers
 
@@ -245,6 +247,21 @@ async def test_two_workers_that_meet_a_new_lead_at_once_score_it_once_after_the_
     row = await lane.row(1)
     assert row["lead_version"] == 4
     assert row["score_version"] == sum(isinstance(outcome, Produced) for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [("DELETE FROM active_rules", NoActiveRules), ("UPDATE rule_versions SET document = 'kind: old'", UnusableRules)],
+)
+async def test_without_usable_rules_records_wait_and_none_is_given_up(
+    lane: ScoringLane, damage: str, error: type[Exception]
+) -> None:
+    record = Log().captured(1)
+    await lane.fetch(damage)
+    with pytest.raises(error) as waiting:
+        await lane.settle(record)
+    assert is_transient(waiting.value)
+    assert await lane.fetch("SELECT 1 FROM decisions") == []
 
 
 async def test_the_seed_leaves_published_rules_alone(own: Servers, lane: ScoringLane) -> None:

@@ -50,7 +50,7 @@ async def scored(servers: Servers, count: int) -> list[tuple[str, dict[str, Any]
         records = await read_to_end(servers, SCORED)
         return records if len(records) >= count else None
 
-    records = await eventually(enough, f"{count} scored leads", within=40, every=0.2)
+    records = await eventually(enough, f"{count} scored leads", within=40, every=0.2) or []
     for record in records:
         LeadScored.model_validate_json(record.value or b"", strict=True)
         assert dict(record.headers)["ce_type"] == b"lead.scored"
@@ -87,6 +87,8 @@ async def test_captured_leads_are_scored_and_a_published_model_is_live(own: Serv
     assert {data["score"]["rules"]["version"] for _, data in after if data["lead_version"] == 2} == {2}
     assert {data["score"]["value"] for _, data in after if data["lead_version"] == 2} == {10}
     assert {data["score"]["rules"]["version"] for _, data in after if data["lead_version"] == 1} == {1}
+    assert await scoring.metric("leads_scored_total") == 100
+    assert await scoring.metric("rules_info") == 1
     (announced,) = await read_to_end(own, RULES_PUBLISHED)
     assert orjson.loads(announced.value or b"")["document"] == TEN
     assert len(await read_to_end(own, COMMANDS_COMPLETED)) == 1
