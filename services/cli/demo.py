@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,7 +119,7 @@ def _wait_until_through(console: Console, env: Mapping[str, str]) -> None:
     """Until every record has its outcome and every service has caught up; shows the way there."""
     deadline, last = time.monotonic() + _THROUGH_S, ""
     while time.monotonic() < deadline:
-        totals = _get(env, "REPORTING", "/v1/ledger")["totals"]
+        totals = _totals(env)
         line = f"  received {totals['received']}, in flight {totals['in_flight']}"
         if line != last:
             console.print(line)
@@ -127,6 +128,14 @@ def _wait_until_through(console: Console, env: Mapping[str, str]) -> None:
             return
         time.sleep(0.3)
     raise DemoFailed(f"the leads were not through after {_THROUGH_S:.0f} s;{last}; logs: `leadstream stack logs`")
+
+
+def _totals(env: Mapping[str, str]) -> Counter[str]:
+    """The ledger's columns, summed over the sources."""
+    totals: Counter[str] = Counter()
+    for source in _get(env, "REPORTING", "/v1/ledger")["sources"]:
+        totals.update({name: count for name, count in source.items() if isinstance(count, int)})
+    return totals
 
 
 def _caught_up(env: Mapping[str, str]) -> bool:

@@ -26,7 +26,13 @@ async def test_kill_9_in_mid_batch_loses_and_doubles_nothing(one_hop: Hop) -> No
     steady = one_hop.member(0, **SMALL)
     fed = 0
     for point in ("after-store=exit:2", "before-end-transaction=exit:2", "after-produce=exit:1"):
-        victim = await one_hop.member(1, **SMALL, LEADSTREAM_FAILPOINTS=point).ready(within=60)
+        victim = one_hop.member(1, **SMALL, LEADSTREAM_FAILPOINTS=point)
+
+        async def at_work(victim: ServiceProcess = victim) -> bool:
+            health = await victim.health()
+            return not victim.running or (health is not None and health["ready"])
+
+        await eventually(at_work, "the victim works, or has met its failpoint already", within=60)
         await one_hop.feed(fed, fed := fed + 2_000)
 
         async def ended(victim: ServiceProcess = victim) -> bool:
