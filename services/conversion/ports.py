@@ -75,7 +75,7 @@ class Sales(Protocol):
     """Conversions and opportunities."""
 
     async def save(self, work: Work, converted: Sequence[Converted]) -> None:
-        """Store new conversions and their opportunities."""
+        """Store new conversions and their opportunities, and note them on their leads."""
 
     async def conversions_of(self, work: Work, conversion_ids: Sequence[str]) -> dict[str, Converted]:
         """Conversions with the newest state of their opportunities, by conversion id."""

@@ -44,24 +44,22 @@ class Wanted:
     rules: dict[str, Any]
     amount: Decimal | None = None
     currency: str | None = None
-    contact_keys: list[Key] = field(default_factory=list)
-    account_keys: list[Key] = field(default_factory=list)
-    conversion_id: str = ""
+    conversion_id: str = field(init=False)
+    opportunity_id: str = field(init=False)
+    contact_keys: list[Key] = field(init=False)
+    account_keys: list[Key] = field(init=False)
+    new_account_id: str = field(init=False)
+    new_contact_id: str = field(init=False)
 
     def __post_init__(self) -> None:
+        lead_id = self.state.lead_id
+        self.conversion_id = conversion_id_of(lead_id)
+        self.opportunity_id = opportunity_id_of(lead_id)
         self.contact_keys = contact_keys(self.state.lead)
         self.account_keys = account_keys(self.state.lead)
-        self.conversion_id = conversion_id_of(self.state.lead_id)
-
-    @property
-    def new_account_id(self) -> str:
-        """The id of the account, should this conversion create one."""
-        return ids.derive(ids.CONVERSIONS, self.conversion_id, "account")
-
-    @property
-    def new_contact_id(self) -> str:
-        """The id of the contact, should this conversion create one."""
-        return ids.derive(ids.CONVERSIONS, self.conversion_id, "contact")
+        # Should this conversion create them.
+        self.new_account_id = ids.derive(ids.CONVERSIONS, lead_id, "account")
+        self.new_contact_id = ids.derive(ids.CONVERSIONS, lead_id, "contact")
 
 
 @dataclass(slots=True)
@@ -181,11 +179,10 @@ def _open_opportunity(
     one: Wanted, source: dict[str, Any], account: Account, contact: Contact, now: str
 ) -> tuple[Opportunity, list[str]]:
     facts, copied = _sale(one, source)
-    lead_id = one.state.lead_id
     opportunity = Opportunity(
-        opportunity_id_of(lead_id),
+        one.opportunity_id,
         one.conversion_id,
-        lead_id,
+        one.state.lead_id,
         account.id,
         contact.id,
         name=facts.get("name") or account.facts["name"],

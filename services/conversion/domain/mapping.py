@@ -4,12 +4,14 @@ overwritten. What is mapped nowhere stays readable in the opportunity's `lead_sn
 
 from typing import Any, Final, TypeAlias
 
-Mapping: TypeAlias = tuple[tuple[str, str, str], ...]
-"""Path in the lead, field of the record, and both as people read them."""
+Mapping: TypeAlias = tuple[tuple[str, str, str, str], ...]
+"""Path in the lead (`field` and perhaps `part`), field of the record, and all of it as people read it."""
 
 
 def _table(record: str, *pairs: tuple[str, str]) -> Mapping:
-    return tuple((source, target, f"lead.{source} -> {record}.{target}") for source, target in pairs)
+    return tuple(
+        (*source.partition(".")[::2], target, f"lead.{source} -> {record}.{target}") for source, target in pairs
+    )
 
 
 ACCOUNT: Final = _table(
@@ -68,32 +70,28 @@ _NO_PARTS: Final[tuple[Any, ...]] = (None, "", [], {})
 def is_blank(value: Any) -> bool:
     """Whether a value says nothing: null, blank text, an empty list, or an object of nothing but these. Zero and false do
     say something."""
+    if isinstance(value, str):
+        return not value or value.isspace()
     if isinstance(value, dict):
         return all(part in _NO_PARTS for part in value.values())
-    return value.isspace() or not value if isinstance(value, str) else value is None or value == []
+    return value is None or value == []
 
 
 def fill_blanks(facts: dict[str, Any], source: dict[str, Any], table: Mapping) -> list[str]:
     """Fill what is blank in `facts` from `source`; returns what was copied, as `lead.x -> record.y`. An address is one
     value: it is taken whole or not at all."""
     copied: list[str] = []
-    for path, target, said in table:
-        if target in facts and not is_blank(facts[target]):
+    for field, part, target, said in table:
+        held = facts.get(target)
+        if held is not None and not is_blank(held):
             continue
-        value = value_at(source, path)
-        if not is_blank(value):
+        value = source.get(field)
+        if part:
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is not None and not is_blank(value):
             facts[target] = value
             copied.append(said)
     return copied
-
-
-def value_at(source: dict[str, Any], path: str) -> Any:
-    """The value at `field` or `field.part`."""
-    first, _, second = path.partition(".")
-    value = source.get(first)
-    if not second:
-        return value
-    return value.get(second) if isinstance(value, dict) else None
 
 
 def person_name(lead: dict[str, Any]) -> str | None:

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from services.conversion.domain.money import parse_amount
-
 Key: TypeAlias = tuple[str, str]
 """A natural key: kind and value, such as `("domain", "example.com")`. One party at most holds it."""
 
@@ -61,8 +59,10 @@ class LeadState:
 
 
 def _with_number(money: dict[str, Any]) -> dict[str, Any]:
-    amount = parse_amount(money.get("amount"))
-    return {**money, "amount": None if amount is None else float(amount)}
+    try:
+        return {**money, "amount": float(money["amount"])}
+    except (KeyError, TypeError, ValueError):
+        return {**money, "amount": None}
 
 
 @dataclass(slots=True)

@@ -35,8 +35,6 @@ class Converting:
         converted = convert_all(ordered, book, now=work.instant)
         await self.parties.save(work, book)
         await self.sales.save(work, converted)
-        ids = {one.conversion.lead_id: one.conversion.conversion_id for one in converted}
-        await self.leads.note_conversions(work, ids)
         _measure(ordered, work.now)
         return converted
 
@@ -46,11 +44,12 @@ def _by_lead(one: Wanted) -> str:
 
 
 def _measure(wanted: Sequence[Wanted], now: datetime) -> None:
+    """Of one use case, so of one trigger."""
+    LEADS_CONVERTED.labels(trigger=wanted[0].trigger).inc(len(wanted))
+    age = LEAD_SECONDS.labels(stage="converted")
     for one in wanted:
-        LEADS_CONVERTED.labels(trigger=one.trigger).inc()
         if one.state.origin is not None:
-            received = datetime.fromisoformat(one.state.origin["received_at"])
-            LEAD_SECONDS.labels(stage="converted").observe((now - received).total_seconds())
+            age.observe((now - datetime.fromisoformat(one.state.origin["received_at"])).total_seconds())
 
 
 def converted_event_id(record: Record, lead_id: str) -> str:

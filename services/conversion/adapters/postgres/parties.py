@@ -5,6 +5,7 @@ transactions that meet wait for each other and never both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -79,8 +80,7 @@ class PostgresParties:
         await _save_contacts(work, sorted(book.contacts.values(), key=_by_id))
 
 
-def _by_id(party: Account | Contact) -> str:
-    return party.id
+_by_id = attrgetter("id")
 
 
 async def _reserve(work: Work, table: str, pairs: Iterable[tuple[Key, str]]) -> tuple[dict[Key, str], set[str]]:
@@ -91,7 +91,7 @@ async def _reserve(work: Work, table: str, pairs: Iterable[tuple[Key, str]]) -> 
         mine.setdefault(key, party_id)
     if not mine:
         return {}, set()
-    keys = sorted(mine, key=_by_value)
+    keys = sorted(mine)
     kinds, values = [kind for kind, _ in keys], [value for _, value in keys]
     status = await work.db.execute(_RESERVE.format(table=table), kinds, values, [mine[key] for key in keys])
     if int(status.rsplit(" ", 1)[1]) == len(keys):
@@ -99,10 +99,6 @@ async def _reserve(work: Work, table: str, pairs: Iterable[tuple[Key, str]]) -> 
     rows = await work.fetch(_HELD.format(table=table), kinds, values)
     held = {(kind, value): party_id for kind, value, party_id in rows}
     return held, {party_id for key, party_id in held.items() if party_id != mine[key]}
-
-
-def _by_value(key: Key) -> Key:
-    return key[1], key[0]
 
 
 async def _reassign(work: Work, table: str, passed: Mapping[Key, str]) -> None:

@@ -43,7 +43,7 @@ _TABLES = {
             kind     text NOT NULL,
             value    text NOT NULL,
             party_id uuid NOT NULL,
-            PRIMARY KEY (value, kind)
+            PRIMARY KEY (kind, value)
         )
     """,
     "contacts": """
@@ -61,7 +61,7 @@ _TABLES = {
             kind     text NOT NULL,
             value    text NOT NULL,
             party_id uuid NOT NULL,
-            PRIMARY KEY (value, kind)
+            PRIMARY KEY (kind, value)
         )
     """,
     "opportunities": """
