@@ -11,7 +11,7 @@ LEAD_SUBMITTED = "lead.submitted"
 
 _Short = Annotated[str, MaxLen(256)]
 _Long = Annotated[str, MaxLen(2048)]
-_Amount = str | float
+_Amount = str | int | float
 
 
 class _Part(Contract):

@@ -68,6 +68,7 @@ INBOUND_ENVELOPE: Final[MappingProxyType[str, Any]] = MappingProxyType(
         "type": "object",
         "description": "Headers of a record that a source writes itself. All may be missing, but then it is of nobody.",
         "properties": {
+            "ce_specversion": {"type": "string", "const": "1.0"},
             "ce_source": {"type": "string", "description": "The source's name"},
             "ce_id": {
                 "type": "string",
