@@ -23,7 +23,16 @@ from shared.contracts.events.conversion import OpportunityChanged, OpportunityCo
 from shared.contracts.events.routing import LeadRouted
 from shared.contracts.events.scoring import LeadScored
 from shared.contracts.topics import (
-    CAPTURED, CHANGED, CONVERTED, INBOUND, MERGED, RECEIPTS_SETTLED, REJECTED, ROUTED, SCORED, dead_letter_topic,
+    CAPTURED,
+    CHANGED,
+    CONVERTED,
+    INBOUND,
+    MERGED,
+    RECEIPTS_SETTLED,
+    REJECTED,
+    ROUTED,
+    SCORED,
+    dead_letter_topic,
 )  # fmt: skip
 from shared.handling.outcomes import InHand, Rejected
 from shared.handling.records import Record
@@ -92,7 +101,12 @@ class Stream:
 
     def inbound(self, source: str = "website", *, day: int = 5, topic: str = INBOUND) -> Record:
         return self.record(
-            topic, "lead.submitted", b"{}", key="k" * (sum(self.ends.values()) % 4 + 1), source=source, timestamp=millis(day)
+            topic,
+            "lead.submitted",
+            b"{}",
+            key="k" * (sum(self.ends.values()) % 4 + 1),
+            source=source,
+            timestamp=millis(day),
         )
 
     def captured(
@@ -113,9 +127,7 @@ class Stream:
         data = ReceiptSettled.model_validate({"outcome": outcome, "reason": reason, "origin": origin(inbound)})
         return self.record(RECEIPTS_SETTLED, ReceiptSettled.TYPE, data, key=receipt_id(inbound))
 
-    def scored(
-        self, inbound: Record, n: int, grade: str = "A", *, version: int = 1, time: str | None = None
-    ) -> Record:
+    def scored(self, inbound: Record, n: int, grade: str = "A", *, version: int = 1, time: str | None = None) -> Record:
         data = LeadScored.model_validate(
             {"lead": a_lead(n), "lead_version": 1, "score": a_score(grade), "score_version": version,
              "origin": origin(inbound)}

@@ -46,6 +46,8 @@ def read_event(event_type: str, data: Any) -> Extract:
 
 def plain_text(value: object) -> str:
     """A short text that Postgres can hold."""
+    if type(value) is str and len(value) <= _TEXT and "\x00" not in value:
+        return value
     return str(value).replace("\x00", "")[:_TEXT]
 
 

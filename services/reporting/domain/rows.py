@@ -14,7 +14,7 @@ class InboundRow(NamedTuple):
     topic: str
     event_id: str
     source: str
-    received_at: datetime
+    received_ms: int
 
 
 class OutcomeRow(NamedTuple):
@@ -32,12 +32,12 @@ class OutcomeRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """An event, without personal data. `received_at` is Kafka's timestamp: a redelivery meets the same month."""
+    """An event, without personal data. `received_ms` is Kafka's timestamp: a redelivery meets the same month."""
 
     topic_id: str
     partition: int
     offset: int
-    received_at: datetime
+    received_ms: int
     event_id: str
     topic: str
     type: str
@@ -53,7 +53,7 @@ class PersonalRow(NamedTuple):
     topic_id: str
     partition: int
     offset: int
-    received_at: datetime
+    received_ms: int
     lead_id: str
     personal: str
 

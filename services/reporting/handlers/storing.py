@@ -58,7 +58,7 @@ def sort_out(record: Record, rows: Rows) -> None:
         rows.inbound.append(
             InboundRow(
                 record.topic_id, record.partition, record.offset, topic, record.event_id,
-                plain_text(record.source), _instant(record.timestamp),
+                plain_text(record.source), _millis(record),
             )
         )  # fmt: skip
     elif topic.endswith(_DEAD_LETTERS):
@@ -86,18 +86,16 @@ def _event(record: Record, rows: Rows) -> None:
 
 
 def _keep(record: Record, parts: Extract, facts: str, personal: str | None, rows: Rows) -> None:
-    received_at, occurred_at = _instant(record.timestamp), _occurred(record)
+    received, occurred_at = _millis(record), _occurred(record)
     lead_id = parts.lead_id
     rows.events.append(
         EventRow(
-            record.topic_id, record.partition, record.offset, received_at, record.event_id, record.topic,
+            record.topic_id, record.partition, record.offset, received, record.event_id, record.topic,
             plain_text(record.type), occurred_at, parts.source, lead_id, facts,
         )
     )  # fmt: skip
     if personal is not None and lead_id is not None:
-        rows.personal.append(
-            PersonalRow(record.topic_id, record.partition, record.offset, received_at, lead_id, personal)
-        )
+        rows.personal.append(PersonalRow(record.topic_id, record.partition, record.offset, received, lead_id, personal))
     if lead_id is not None:
         for stage in parts.stages:
             rows.reached(lead_id, stage, occurred_at, parts.source or "unknown")
@@ -142,7 +140,7 @@ def _dead_letter_row(record: Record) -> ParkedRow:
         _uuid(headers.get("dlq-event-id")) or record.event_id,
         _lead_of(record, headers.get("dlq-original-topic", "")),
         orjson.dumps(headers).decode(),
-        _instant(record.timestamp),
+        _instant(record),
         record.key,
         record.value,
     )
@@ -167,7 +165,7 @@ def _parked(
         record.event_id,
         None,
         orjson.dumps(plain_headers(record.headers)).decode(),
-        _instant(record.timestamp),
+        _instant(record),
         None if parts else record.key,
         None if parts else record.value,
     )
@@ -193,9 +191,13 @@ def _uuid(text: str | None) -> str | None:
         return None
 
 
-def _instant(milliseconds: int) -> datetime:
-    """A Kafka timestamp; one that no calendar holds becomes the nearest that it does."""
-    return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST_INSTANT) / 1000, UTC)
+def _millis(record: Record) -> int:
+    """Kafka's timestamp; one that no calendar holds becomes the nearest that it does."""
+    return min(max(record.timestamp, 0), _LAST_INSTANT)
+
+
+def _instant(record: Record) -> datetime:
+    return datetime.fromtimestamp(_millis(record) / 1000, UTC)
 
 
 def _occurred(record: Record) -> datetime:
@@ -203,5 +205,5 @@ def _occurred(record: Record) -> datetime:
     try:
         found = datetime.fromisoformat(record.time)
     except ValueError:
-        return _instant(record.timestamp)
+        return _instant(record)
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

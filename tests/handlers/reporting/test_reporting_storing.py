@@ -17,7 +17,14 @@ from shared.contracts.topics import CAPTURED, COMMANDS_COMPLETED, SCORED, dead_l
 from shared.handling.records import Record
 from shared.persistence.database import Database
 from tests.support.reporting import (
-    NOW, Stream, batches, count, instant, lead_id, snapshot, store,
+    NOW,
+    Stream,
+    batches,
+    count,
+    instant,
+    lead_id,
+    snapshot,
+    store,
 )  # fmt: skip
 
 EVERYTHING = {"kind": None, "service": None, "reason": None, "source": None, "first": None, "last": None, "after": None}
@@ -39,7 +46,12 @@ async def test_a_lead_is_stored_and_shown(database: Database) -> None:
         counts = await read_counts(work, cohort=False, first=None, last=None)
     shown = detail(newest(lead_id(1), events), personal=True)
     assert shown["lead"]["email"] == "person1@example.com"
-    assert shown["lead"]["company"] == {"name": "Example Corp", "domain": "example.com", "industry": "software", "employees": 250}
+    assert shown["lead"]["company"] == {
+        "name": "Example Corp",
+        "domain": "example.com",
+        "industry": "software",
+        "employees": 250,
+    }
     assert shown["stage"] == "converted" and shown["score"]["value"] == 80 and shown["assignment"]["owner"] == "ann"
     assert [o["stage"] for o in shown["opportunities"]] == ["Qualification"]
     stages = {row["stage"]: row["count"] for row in funnel_table(counts, "stage").rows}
@@ -50,7 +62,18 @@ async def test_no_personal_data_is_stored_with_the_events(database: Database) ->
     await store(database, journey(Stream(), 1))
     async with database.transaction(NOW) as work:
         facts = " ".join(row["facts"] for row in await work.fetch("SELECT facts FROM events"))
-    for private in ("person1", "example.com", "Lee1", "Ann", "+1415", "Call me", "blue", "Main St", "Tx9", "Example Corp"):
+    for private in (
+        "person1",
+        "example.com",
+        "Lee1",
+        "Ann",
+        "+1415",
+        "Call me",
+        "blue",
+        "Main St",
+        "Tx9",
+        "Example Corp",
+    ):
         assert private not in facts
 
 
@@ -73,7 +96,9 @@ async def test_any_order_and_any_redelivery_give_the_same_state(database: Databa
         assert await recount(work) == []
         ledger = await read_ledger(work)
         assert problems(ledger, caught_up=True) == []
-        await work.execute("TRUNCATE events, personal, inbound, outcomes, lead_stages, funnel_daily, parked, parked_values, aliases")
+        await work.execute(
+            "TRUNCATE events, personal, inbound, outcomes, lead_stages, funnel_daily, parked, parked_values, aliases"
+        )
     await store(database, records)
     assert _without_what_was(shuffled) == _without_what_was(await snapshot(database))
 

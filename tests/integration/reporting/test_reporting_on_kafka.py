@@ -152,4 +152,3 @@ async def _forget_marks(servers: Servers) -> None:
         await connection.execute("DELETE FROM marks WHERE group_id = $1", servers.names.group("reporting"))
     finally:
         await connection.close()
-
