@@ -27,7 +27,7 @@ MAX_DOCUMENT_BYTES: Final = 700_000  # with its JSON escapes it must fit into on
 class RulesToPublish(BaseModel):
     """A rule document and who wants it live, why."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     document: Annotated[str, Field(min_length=1)]
     author: Annotated[str, Field(min_length=1, max_length=200)]
