@@ -54,7 +54,7 @@ def _measure(wanted: argparse.Namespace, tables: list[str], results: dict[str, A
             results["hop"] = hops.as_dict()
             right = right and hops.right
         if wanted.what in ("pipeline", "all"):
-            races = asyncio.run(pipeline.measure(servers, wanted.messages, wanted.runs))
+            races = asyncio.run(pipeline.measure(servers, wanted.messages, wanted.runs, wanted.samples))
             tables.append(report.pipeline_table(races))
             results["pipeline"] = [race.as_dict() for race in races]
             right = right and not any(race.faults for race in races)

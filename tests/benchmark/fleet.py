@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from services.cli.installation import migrate
 from shared.contracts.topics import SERVICES
 from shared.runtime.settings import ServiceSettings
 from tests.benchmark.machine import cpu_seconds
+from tests.benchmark.sampled import SAMPLED_VARIABLE
+from tests.benchmark.sampling import SAMPLES_VARIABLE
 from tests.support.process import ServiceProcess
 from tests.support.stack import Servers
 from tests.support.waiting import eventually
@@ -37,6 +40,19 @@ class Fleet:
         """Services that run no more."""
         return [name for name, process in self.processes.items() if not process.running]
 
+    def mark(self) -> None:
+        """Tell services that are sampled to begin, then to end; others must not get this."""
+        for process in self.processes.values():
+            process.send(signal.SIGUSR1)
+
+    async def records_a_batch(self) -> dict[str, float]:
+        """Mean size of a batch by service, all its lanes together, since it was started."""
+        found = {}
+        for name, process in self.processes.items():
+            batches = await process.metric("consumer_batch_size_count")
+            found[name] = await process.metric("consumer_batch_size_sum") / max(1.0, batches)
+        return found
+
     async def caught_up(self) -> bool:
         """Whether every service says that it is ready and has nothing before it."""
         found = [await process.health() for process in self.processes.values()]
@@ -50,24 +66,28 @@ class Fleet:
 
 
 @asynccontextmanager
-async def running_fleet(servers: Servers, folder: Path) -> AsyncIterator[Fleet]:
+async def running_fleet(servers: Servers, folder: Path, samples: Path | None = None) -> AsyncIterator[Fleet]:
     """Schemas, default rules, five processes that are ready, and members who can own leads. All ended at the end."""
     keys = {name: secrets.token_urlsafe(24) for name in ("ADMIN_KEY", "SOURCE_KEY", "SECRET")}
     env = {**servers.environment(), **{f"LEADSTREAM_{name}": value for name, value in keys.items()}}
     settings = ServiceSettings(postgres_dsn=SecretStr(servers.postgres))
     await asyncio.to_thread(migrate, settings, lambda _line: None)
     async with AsyncExitStack() as stack:
-        processes = {
-            name: await stack.enter_async_context(
-                ServiceProcess(f"services.{name}.main", env, folder / f"{name}.log").start()
-            )
-            for name in SERVICES
-        }
+        processes = {name: await stack.enter_async_context(_start(name, env, folder, samples)) for name in SERVICES}
         for process in processes.values():
             await process.ready(_READY_S)
         fleet = Fleet(processes, keys["ADMIN_KEY"])
         await _set_members(fleet)
         yield fleet
+        await asyncio.gather(*(asyncio.to_thread(process.stop) for process in processes.values()))
+
+
+def _start(name: str, env: Mapping[str, str], folder: Path, samples: Path | None) -> ServiceProcess:
+    module = f"services.{name}.main"
+    if samples is None:
+        return ServiceProcess(module, env, folder / f"{name}.log").start()
+    watched = {SAMPLED_VARIABLE: module, SAMPLES_VARIABLE: str(samples / f"{name}.txt")}
+    return ServiceProcess("tests.benchmark.sampled", {**env, **watched}, folder / f"{name}.log").start()
 
 
 async def _set_members(fleet: Fleet) -> None:

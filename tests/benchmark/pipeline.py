@@ -33,6 +33,7 @@ class PipelineRun:
     seconds: float
     cpu_us: dict[str, float]
     done_after: dict[str, float]
+    records_a_batch: dict[str, float]
     resident_mib: float
     counts: dict[str, int]
     faults: tuple[str, ...]
@@ -46,24 +47,24 @@ class PipelineRun:
         return {**asdict(self), "rate": self.rate}
 
 
-async def measure(servers: Servers, leads: int, rounds: int) -> list[PipelineRun]:
+async def measure(servers: Servers, leads: int, rounds: int, samples: Path | None = None) -> list[PipelineRun]:
     """Every round on topics and a database of its own."""
-    return [await _round(servers, leads, n + 1) for n in range(rounds)]
+    return [await _round(servers, leads, n + 1, samples) for n in range(rounds)]
 
 
-async def _round(servers: Servers, leads: int, number: int) -> PipelineRun:
+async def _round(servers: Servers, leads: int, number: int, samples: Path | None) -> PipelineRun:
     mine = await fresh(replace(servers, spine_partitions=PARTITIONS))
     try:
         with tempfile.TemporaryDirectory(prefix="leadstream-bench-") as folder:
-            async with running_fleet(mine, Path(folder)) as fleet:
-                run = await _race(mine, fleet, leads)
+            async with running_fleet(mine, Path(folder), samples) as fleet:
+                run = await _race(mine, fleet, leads, sampled=samples is not None)
     finally:
         await dispose(mine, servers)
     print(f"pipeline, round {number}: {run.rate:,.0f} leads/s {'; '.join(run.faults)}", flush=True)
     return run
 
 
-async def _race(servers: Servers, fleet: Fleet, leads: int) -> PipelineRun:
+async def _race(servers: Servers, fleet: Fleet, leads: int, *, sampled: bool) -> PipelineRun:
     """The leads are written in one open transaction: they become visible together, when the services are ready."""
     pids = server_pids({"kafka": servers.kafka, "postgres": servers.postgres})
     producer = await _hidden_leads(servers, leads)
@@ -71,12 +72,16 @@ async def _race(servers: Servers, fleet: Fleet, leads: int) -> PipelineRun:
         await asyncio.sleep(1.0)  # what writing cost the broker is not the pipeline's
         watch = Watch(servers, fleet, pids)
         await watch.begin()
+        if sampled:
+            fleet.mark()
         await producer.commit_transaction()
     finally:
         await producer.stop()
     faults = await watch.until_quiet(leads)
+    if sampled:
+        fleet.mark()
     books = await examine(servers, fleet, leads)
-    return watch.result(leads, [*faults, *books.faults], books)
+    return watch.result(leads, [*faults, *books.faults], books, await fleet.records_a_batch())
 
 
 async def _hidden_leads(servers: Servers, leads: int) -> AIOKafkaProducer:
@@ -147,8 +152,10 @@ class Watch:
     def _used(self) -> dict[str, float]:
         return {**self._fleet.cpu(), **self._pids.cpu()}
 
-    def result(self, leads: int, faults: list[str], books: Books) -> PipelineRun:
+    def result(self, leads: int, faults: list[str], books: Books, batches: dict[str, float]) -> PipelineRun:
         """What was seen between `begin` and the last movement."""
         done = {name: round(moved - self._begun, 2) for name, moved in self._moved.items()}
         cpu = {name: (used - self._cpu_before[name]) * 1e6 / leads for name, used in self._cpu.items()}
-        return PipelineRun(leads, max(done.values()), cpu, done, self._resident, Counter(books.counts), tuple(faults))
+        return PipelineRun(
+            leads, max(done.values()), cpu, done, batches, self._resident, Counter(books.counts), tuple(faults)
+        )

@@ -30,6 +30,13 @@ class Sampler:
         signal.signal(signal.SIGPROF, self._note)
         signal.setitimer(signal.ITIMER_PROF, _EVERY_CPU_S, _EVERY_CPU_S)
 
+    def toggle(self) -> None:
+        """Start, or stop where it was started."""
+        if signal.getitimer(signal.ITIMER_PROF)[1]:
+            self.stop()
+        else:
+            self.start()
+
     def stop(self) -> None:
         """Stop, and write both tables in per cent of the samples."""
         signal.setitimer(signal.ITIMER_PROF, 0)
