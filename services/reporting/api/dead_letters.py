@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 
 from services.reporting.adapters.postgres.parked import list_parked, read_parked
-from services.reporting.api.reading import Reader, cursor_of, known_id, read_cursor, reading, sees_personal, utc
+from services.reporting.api.reading import (
+    Reader,
+    asked_time,
+    cursor_of,
+    known_id,
+    read_cursor,
+    reading,
+    sees_personal,
+)
 from shared.runtime.problems import Problem
 from shared.runtime.service import Service
 
@@ -37,8 +45,8 @@ def router(service: Service) -> APIRouter:
                 service=_storable(service_name),
                 reason=_storable(reason),
                 source=_storable(source),
-                first=utc(first) if first else None,
-                last=utc(last) if last else None,
+                first=asked_time(first, "from"),
+                last=asked_time(last, "to"),
                 after=read_cursor(cursor),
                 limit=limit,
             )

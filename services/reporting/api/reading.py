@@ -63,5 +63,13 @@ def read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
 
 
 def utc(instant: datetime) -> datetime:
-    """The instant with a zone; one without is taken as UTC."""
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    """The instant in UTC; one without a zone is taken as UTC. Raises OverflowError where UTC has no such instant."""
+    return instant.astimezone(UTC) if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+
+
+def asked_time(instant: datetime | None, field: str) -> datetime | None:
+    """A time that a caller asks for. Raises a 422 problem where no calendar holds it."""
+    try:
+        return None if instant is None else utc(instant)
+    except OverflowError as error:
+        raise Problem(422, "invalid_time", "There is no such time.", field=field) from error

@@ -51,6 +51,17 @@ def plain_text(value: object) -> str:
     return str(value).replace("\x00", "")[:_TEXT]
 
 
+def without_nul(value: Any) -> Any:
+    """The same JSON value with every NUL taken out of its texts."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, list):
+        return [without_nul(part) for part in value]
+    if isinstance(value, dict):
+        return {name.replace("\x00", ""): without_nul(part) for name, part in value.items()}
+    return value
+
+
 def lead_id_of(value: object) -> str:
     """A lead id, checked to be a UUID in its usual form."""
     if not isinstance(value, str) or len(value) != 36:

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 from uuid_utils import UUID
 
-from services.reporting.domain.extract import UNREADABLE, Extract, plain_text, read_event
+from services.reporting.domain.extract import UNREADABLE, Extract, plain_text, read_event, without_nul
 from services.reporting.domain.parking import number_of, plain_headers
 from services.reporting.domain.rows import EventRow, InboundRow, OutcomeRow, ParkedRow, PersonalRow, Rows
 from services.reporting.ports import EventStore
@@ -75,14 +75,20 @@ def _event(record: Record, rows: Rows) -> None:
         return
     try:
         parts = read_event(record.type, orjson.loads(record.value))
-        facts = orjson.dumps(parts.facts).decode()
-        personal = orjson.dumps(parts.personal).decode() if parts.personal else None
+        facts = _json(parts.facts)
+        personal = _json(parts.personal) if parts.personal else None
     except UNREADABLE:
         rows.parked.append(_parked(record, "unreadable", record.fault or "invalid_contract"))
         return
     _keep(record, parts, facts, personal, rows)
     if parts.refused is not None:
         rows.parked.append(_parked(record, "rejected", *parts.refused, parts=parts))
+
+
+def _json(value: object) -> str:
+    """JSON that Postgres can also take apart: it holds no NUL, not even an escaped one."""
+    text = orjson.dumps(value).decode()
+    return text if "\\u0000" not in text else orjson.dumps(without_nul(value)).decode()
 
 
 def _keep(record: Record, parts: Extract, facts: str, personal: str | None, rows: Rows) -> None:

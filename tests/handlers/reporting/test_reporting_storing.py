@@ -211,6 +211,22 @@ async def test_what_cannot_be_read_is_stored_as_it_came(database: Database, valu
     assert await count(database, "parked_values") >= 1
 
 
+async def test_a_nul_in_a_lead_or_a_score_is_left_out(database: Database) -> None:
+    stream = Stream()
+    inbound = stream.inbound()
+    records = [inbound, stream.captured(inbound, 1), stream.scored(inbound, 1)]
+    bad = [r._replace(value=(r.value or b"").replace(b"Example Corp", rb"Ex\u0000\\u0000").replace(b"Industry", rb"\u0000In"))
+           for r in records]  # fmt: skip
+    await store(database, bad)
+    async with database.transaction(NOW) as work:
+        assert await recount(work) == []
+        events = (await events_of_leads(work, [lead_id(1)]))[lead_id(1)]
+        assert await work.fetch("SELECT personal -> 'company' ->> 'name' AS name FROM personal")
+    shown = detail(newest(lead_id(1), events), personal=True)
+    assert shown["lead"]["company"]["name"] == r"Ex\u0000"
+    assert shown["score"]["contributions"][0]["reason"] == "In fits"
+
+
 async def test_dead_letters_with_nonsense_in_their_headers_are_stored(database: Database) -> None:
     stream = Stream()
     headers = [("dlq-original-offset", b"9" * 40), ("dlq-original-partition", b"-1"), ("dlq-reason", b"\xff\x00"),
