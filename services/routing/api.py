@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.routing.adapters.postgres.leads import PostgresLeads
-from services.routing.adapters.postgres.reads import After, find_lead, queue_page
+from services.routing.adapters.postgres.reads import BEGINNING, After, find_lead, queue_page
 from services.routing.adapters.postgres.roster import PostgresMembers
 from services.routing.adapters.postgres.rules import PostgresRules
 from services.routing.domain.rules import KIND, is_member_id, is_queue_name
@@ -196,14 +196,15 @@ def _cursor(last: RoutedLead) -> str:
     return base64.urlsafe_b64encode(f"{rfc3339(last.assigned_at)}|{last.lead_id}".encode()).decode()
 
 
-def _after(cursor: str | None) -> After | None:
+def _after(cursor: str | None) -> After:
     if cursor is None:
-        return None
+        return BEGINNING
+    after = None
     try:
         at, _, lead_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition("|")
         after = After(datetime.fromisoformat(at), lead_id)
     except (ValueError, binascii.Error):
-        after = None
+        pass
     if after is None or after.assigned_at.tzinfo is None or not is_lead_id(after.lead_id):
         raise Problem(422, "invalid_cursor", "Pass `next` of the page before, unchanged.", field="cursor")
     return after

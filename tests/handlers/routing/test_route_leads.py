@@ -17,6 +17,7 @@ from shared.handling.outcomes import Outcome, OutEvent, Produced, Rejected, Skip
 from shared.messaging.settling import Settling
 from shared.persistence.decisions import ClaimLost
 from tests.support.routing import NOW, Desk, lead_id
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.stack
 
@@ -170,12 +171,34 @@ async def test_inactive_members_get_nothing_and_the_default_queue_takes_over(des
 
 
 async def test_two_workers_at_once_keep_the_turns_fair(desk: Desk) -> None:
-    """Both wait for the same rotation: whoever comes second goes on where the first one ended."""
+    """Both need the same rotation, from partitions of their own: whoever comes second goes on where the first ended."""
     other = Settling(routing_subscription(postgres_tables()), "routing", desk.database, lambda: NOW)
-    batches = [[desk.feed.scored(f"{b}/{n}") for n in range(25)] for b in range(8)]
+    batches = [[desk.feed.scored(f"{b}/{n}") for n in range(25)] for b in range(12)]
     for first, second in zip(batches[::2], batches[1::2], strict=True):
-        await asyncio.gather(desk.take(*first), other.settle(second, {}))
-    assert await desk.owners() == {"ann": 67, "ben": 67, "chris": 66}
+        elsewhere = [record._replace(partition=1) for record in second]
+        await asyncio.gather(desk.take(*first), other.settle(elsewhere, {}))
+    assert await desk.owners() == {"ann": 100, "ben": 100, "chris": 100}
+
+
+async def test_a_second_worker_waits_for_the_rotation_and_goes_on_where_the_first_ended(desk: Desk) -> None:
+    await desk.take(desk.feed.scored(1))
+    rotations = PostgresRotations()
+
+    async def second() -> dict[str, str | None]:
+        async with desk.database.transaction(NOW) as work:
+            return await rotations.lock(work, ["queue/sales"])
+
+    async with desk.database.transaction(NOW) as work:
+        await rotations.lock(work, ["queue/sales"])
+        await rotations.save(work, [Turn("queue/sales", "chris")])
+        waiting = asyncio.create_task(second())
+
+        async def it_waits_or_is_done() -> bool:
+            waiters = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            return waiting.done() or bool(await desk.rows(waiters))
+
+        await eventually(it_waits_or_is_done, "the second worker came to the rotation")
+    assert await waiting == {"queue/sales": "chris"}
 
 
 async def test_two_workers_with_the_same_new_lead_make_one_assignment(desk: Desk) -> None:

@@ -1,7 +1,7 @@
 """What the API shows of assignments."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from services.routing.adapters.postgres.leads import COLUMNS, routed_lead
@@ -12,7 +12,7 @@ from shared.persistence import aliases
 # Leads that were merged away are shown as their winners only.
 _QUEUE_PAGE: Final = f"""
     SELECT {COLUMNS} FROM assignments
-    WHERE queue = $1 AND ($2::timestamptz IS NULL OR (assigned_at, assignments.lead_id) > ($2, $3::uuid))
+    WHERE queue = $1 AND (assigned_at, assignments.lead_id) > ($2, $3::uuid)
       AND NOT EXISTS (SELECT 1 FROM aliases WHERE loser_id = assignments.lead_id)
     ORDER BY assignments.queue, assignments.assigned_at, assignments.lead_id LIMIT $4
 """
@@ -27,10 +27,13 @@ class After:
     lead_id: str
 
 
-async def queue_page(work: Work, queue: str, after: After | None, limit: int) -> list[RoutedLead]:
+BEGINNING: Final = After(datetime(1, 1, 1, tzinfo=UTC), "00000000-0000-0000-0000-000000000000")
+
+
+async def queue_page(work: Work, queue: str, after: After, limit: int) -> list[RoutedLead]:
     """The leads of a queue, the longest waiting first."""
-    at, lead_id = (after.assigned_at, after.lead_id) if after is not None else (None, None)
-    return [routed_lead(row) for row in await work.fetch(_QUEUE_PAGE, queue, at, lead_id, limit)]
+    rows = await work.fetch(_QUEUE_PAGE, queue, after.assigned_at, after.lead_id, limit)
+    return [routed_lead(row) for row in rows]
 
 
 async def find_lead(work: Work, lead_id: str) -> RoutedLead | None:
