@@ -148,7 +148,6 @@ def _show(console: Console, env: Mapping[str, str]) -> None:
     _leadstream(env, "reports", "funnel", "--by", "source", show=True)
     for lead_id in _interesting(env):
         _leadstream(env, "leads", "explain", lead_id, show=True)
-    _leadstream(env, "ledger", "show", show=True)
     _leadstream(env, "ledger", "check", show=True)
 
 

@@ -7,8 +7,9 @@ import typer
 from deploy.local.cli import services_app, stack_app
 from deploy.local.envfile import load_env
 from deploy.local.home import home_from
-from services.cli import demo, operations, rules
 from services.capture import cli as capture
+from services.cli import demo, operations
+from services.cli.rules import rules_app
 from services.reporting import cli as reporting
 from services.routing import cli as routing
 from shared.runtime.version import VERSION
@@ -40,6 +41,15 @@ services_app.command("recover", epilog="Example: leadstream services recover sco
 app.command(epilog="Example: leadstream migrate")(operations.migrate)
 app.add_typer(operations.topics_app, name="topics")
 app.command(epilog="Example: leadstream doctor --json")(operations.doctor)
+app.command(epilog="Example: leadstream asyncapi > asyncapi.yaml")(operations.asyncapi)
+capture.register(app)
+app.add_typer(reporting.leads_app, name="leads")
+app.add_typer(rules_app, name="rules")
+app.add_typer(routing.members, name="members")
+app.add_typer(reporting.ledger_app, name="ledger")
+app.command(epilog="Example: leadstream reports funnel --by source --format csv")(reporting.reports)
+app.add_typer(reporting.dead_letters_app, name="dead-letters")
+app.add_typer(reporting.keys_app, name="keys")
 app.command(epilog="Example: leadstream demo")(demo.demo)
 
 

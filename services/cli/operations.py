@@ -5,12 +5,14 @@ import json
 from typing import Annotated
 
 import typer
+import yaml
 from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
 from services.cli import installation, recovery
 from services.cli.doctor import examine
+from shared.contracts.generate.asyncapi import asyncapi_document
 from shared.contracts.topics import TOPICS
 from shared.messaging.admin import TopicMismatch, describe
 from shared.runtime.settings import ServiceSettings
@@ -93,6 +95,12 @@ def doctor(as_json: JsonOption = False) -> None:
             typer.echo(f"{'ok   ' if finding.good else 'WRONG'}  {finding.what}: {finding.says}")
     if not all(finding.good for finding in findings):
         raise typer.Exit(WRONG)
+
+
+def asyncapi(as_json: JsonOption = False) -> None:
+    """The AsyncAPI document of every topic, generated from the register."""
+    document = asyncapi_document()
+    typer.echo(json.dumps(document) if as_json else yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 
 
 def _end(message: str, code: int) -> None:

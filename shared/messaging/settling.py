@@ -118,8 +118,9 @@ class Settling:
         return Settled(record, why)
 
     async def _bury(self, culprits: Sequence[tuple[Record, Rejected]]) -> None:
+        # A redelivered culprit has its decision already; asking for a first one would be tried for ever.
         async with self._database.transaction(self._clock()) as work:
-            await self._save_rejected(culprits, work)
+            await self._save_rejected(culprits, work, first_stands=True)
 
     async def _store(self, records: Sequence[Record], published: dict[Place, int]) -> list[Settled]:
         async with self._database.transaction(self._clock()) as work:
@@ -205,9 +206,12 @@ class Settling:
         if rejected:
             await self._save_rejected(rejected, work)
 
-    async def _save_rejected(self, rejected: Sequence[tuple[Record, Rejected]], work: Work) -> None:
+    async def _save_rejected(
+        self, rejected: Sequence[tuple[Record, Rejected]], work: Work, *, first_stands: bool = False
+    ) -> None:
         if self._subscription.decisions:
-            await save_decisions(work, [(record, _decision(why, work)) for record, why in rejected])
+            decided = [(record, _decision(why, work)) for record, why in rejected]
+            await save_decisions(work, decided, first_stands=first_stands)
         if self._subscription.on_dead_letters is not None:
             await self._subscription.on_dead_letters(rejected, work)
 

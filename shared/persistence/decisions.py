@@ -68,8 +68,13 @@ async def read_decisions(work: Work, event_ids: Sequence[str]) -> dict[str, Clai
     }
 
 
-async def save_decisions(work: Work, decided: Sequence[tuple[Record, Decision]]) -> None:
-    """Store decisions, all or none. Raises ClaimLost when one of the events was decided meanwhile."""
+async def save_decisions(
+    work: Work, decided: Sequence[tuple[Record, Decision]], *, first_stands: bool = False
+) -> None:
+    """Store decisions, all or none. Raises ClaimLost when one of the events was decided meanwhile.
+
+    With `first_stands` an event that has its decision keeps it, and nothing is raised.
+    """
     if not decided:
         return
     ordered = sorted(decided, key=lambda pair: pair[0].event_id)
@@ -88,5 +93,5 @@ async def save_decisions(work: Work, decided: Sequence[tuple[Record, Decision]])
         [d.fingerprint for d in decisions],
         work.now,
     )
-    if int(status.rsplit(" ", 1)[1]) != len(ordered):
+    if not first_stands and int(status.rsplit(" ", 1)[1]) != len(ordered):
         raise ClaimLost
