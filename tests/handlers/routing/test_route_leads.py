@@ -194,7 +194,7 @@ async def test_a_second_worker_waits_for_the_rotation_and_goes_on_where_the_firs
         waiting = asyncio.create_task(second())
 
         async def it_waits_or_is_done() -> bool:
-            waiters = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            waiters = "SELECT 1 FROM pg_locks WHERE NOT granted"
             return waiting.done() or bool(await desk.rows(waiters))
 
         await eventually(it_waits_or_is_done, "the second worker came to the rotation")
