@@ -82,17 +82,20 @@ class ConvertLeads:
 
     async def _decide(self, items: Sequence[InHand], work: Work) -> dict[int, Outcome]:
         gate = await self.gates.read(work)
-        winners = await resolve(work, {item.event.lead["lead_id"] for item in items})
         outcomes: dict[int, Outcome] = {}
         newest: dict[str, _Newest] = {}
         for item in items:
             lead_id = item.event.lead["lead_id"]
+            outcomes[id(item)] = Skipped("superseded", subject=lead_id)
+            _take(newest, lead_id, item)
+        stored = await self.leads.save_newest(work, {lead_id: one.state for lead_id, one in newest.items()})
+        # Asked under the leads' locks: a merge that was quicker is seen, a slower one sees what is decided here.
+        winners = await resolve(work, newest)
+        for item in items if winners else ():
+            lead_id = item.event.lead["lead_id"]
             if lead_id in winners:
                 outcomes[id(item)] = Skipped("merged_away", subject=winners[lead_id])
-            else:
-                outcomes[id(item)] = Skipped("superseded", subject=lead_id)
-                _take(newest, lead_id, item)
-        stored = await self.leads.save_newest(work, {lead_id: one.state for lead_id, one in newest.items()})
+                stored.pop(lead_id, None)
         wanted = _ask(gate, stored, newest, outcomes)
         for one in await self.converting.convert(wanted, work):
             lead_id = one.conversion.lead_id

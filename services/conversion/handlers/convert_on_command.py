@@ -47,7 +47,11 @@ class ConvertOnCommand:
         if not is_lead_id(lead_id):
             return None
         survivor = (await resolve(work, [lead_id])).get(lead_id, lead_id)
-        return (await self.leads.lock(work, [survivor])).get(survivor)
+        states = await self.leads.lock(work, [survivor])
+        merged_meanwhile = (await resolve(work, [survivor])).get(survivor)
+        if merged_meanwhile is not None:
+            return (await self.leads.lock(work, [merged_meanwhile])).get(merged_meanwhile)
+        return states.get(survivor)
 
     async def _first_answer(self, conversion_id: str, item: InHand, work: Work) -> Done:
         first = (await self.sales.conversions_of(work, [conversion_id]))[conversion_id]

@@ -47,13 +47,13 @@ class MergeLeads:
         return [Produced("merged", subject=item.event.winner_id) for item in items]
 
     async def _merge(self, merged: MergedLead, work: Work) -> None:
-        both = await self.leads.lock(work, [merged.winner_id, merged.loser_id])
+        winner = _state(merged.winner_id, merged.lead_version, merged.lead)
+        # A loser that was never heard of gets a row to lock, so that its first event waits and then sees the alias.
+        loser = _state(merged.loser_id, 0, {"lead_id": merged.loser_id})
+        await self.leads.save_newest(work, {merged.winner_id: winner, merged.loser_id: loser})
         await save_alias(work, merged.loser_id, merged.winner_id, merged.lead_version)
-        text = orjson.dumps(merged.lead).decode()
-        winner = LeadState(merged.winner_id, merged.lead_version, merged.lead, text)
-        await self.leads.save_newest(work, {merged.winner_id: winner})
-        ours = both[merged.winner_id].conversion_id if merged.winner_id in both else None
-        theirs = both[merged.loser_id].conversion_id if merged.loser_id in both else None
+        both = await self.leads.lock(work, [merged.winner_id, merged.loser_id])
+        ours, theirs = both[merged.winner_id].conversion_id, both[merged.loser_id].conversion_id
         if theirs is not None and ours is None:
             await self.leads.note_conversions(work, {merged.winner_id: theirs})
         elif theirs is not None and ours is not None and ours != theirs:
@@ -63,3 +63,7 @@ class MergeLeads:
         """Both were converted: both conversions stay, and a person looks at them."""
         review_id = ids.derive(ids.CONVERSIONS, "both_converted", *sorted((ours, theirs)))
         await self.sales.open_review(work, Review(review_id, merged.winner_id, merged.loser_id, ours, theirs))
+
+
+def _state(lead_id: str, version: int, lead: dict[str, Any]) -> LeadState:
+    return LeadState(lead_id, version, lead, orjson.dumps(lead).decode())

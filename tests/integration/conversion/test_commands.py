@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from shared.contracts.events.conversion import OpportunityChanged, OpportunityCo
 from shared.contracts.events.scoring import RulesPublished
 from shared.contracts.topics import CHANGED, COMMANDS_COMPLETED, CONVERTED, RULES_PUBLISHED
 from shared.handling.outcomes import Produced, Skipped
+from shared.handling.records import Record
+from shared.persistence.database import is_transient
 from tests.support.conversion import NOW, ConversionLane, Log, events, lanes, lead, lead_id
 
 pytestmark = pytest.mark.stack
@@ -58,7 +61,7 @@ async def test_a_second_request_gets_the_first_answer(lane: ConversionLane, firs
 )
 async def test_refused(lane: ConversionLane, given: dict[str, object], reason: str) -> None:
     log = Log()
-    nameless = {"first_name": None, "last_name": None, "name": None}
+    nameless: dict[str, Any] = {"first_name": None, "last_name": None, "name": None}
     await lane.settle(log.routed(1, value=5, **nameless), log.routed(2, value=5))
     (refused,) = await lane.settle(log.convert(**given))  # type: ignore[arg-type]
     assert (refused.outcome, refused.reason) == ("refused", reason)
@@ -95,6 +98,47 @@ async def test_a_hundred_pairs_of_event_and_click(dsn: str) -> None:
     by_gate = sum(isinstance(o, Produced) for o in gated)
     assert by_gate == sum(answer["result"]["already_converted"] for answer in answers)
     assert sum(isinstance(o, Skipped) and o.reason == "already_converted" for o in gated) == count - by_gate
+
+
+async def test_batches_that_meet_in_opposite_order_end(dsn: str) -> None:
+    """F33 in bulk: clicks lock one by one, events in order; a deadlock is transient, and the retry ends it."""
+    count = 40
+    async with lanes(dsn, 2) as (events_lane, clicks_lane):
+        setup = Log("setup")
+        company = lead(1)["company"]
+        await events_lane.settle(*(setup.routed(n, 1, value=5, company=company) for n in range(count)))
+        routed, clicks = Log("routed", 1000), Log("clicks", topic_id="00000000-0000-0000-0000-0000000000dd")
+        by_event = [routed.routed(n, 2, value=90, company=company) for n in range(count)]
+        by_click = [clicks.convert(n) for n in sorted(range(count), key=lead_id, reverse=True)]
+
+        async def until_stored(lane: ConversionLane, records: list[Record]) -> None:
+            for _ in range(10):
+                try:
+                    await lane.settle(*records)
+                except Exception as error:
+                    if not is_transient(error):
+                        raise
+                else:
+                    return
+            raise AssertionError("ten deadlocks in a row")
+
+        await asyncio.gather(until_stored(events_lane, by_event), until_stored(clicks_lane, by_click))
+        counts = await events_lane.counts()
+    assert (counts["opportunities"], counts["accounts"]) == (count, 1)
+
+
+async def test_a_first_event_and_its_merge_at_the_same_moment(dsn: str) -> None:
+    """Whichever is first: the lead is merged away, or its conversion counts for the winner or is reviewed."""
+    async with lanes(dsn, 2) as (one, other):
+        log, late = Log("merge"), Log("late", topic_id="00000000-0000-0000-0000-0000000000ee")
+        await one.settle(log.routed(1, value=5))
+        for n in range(2, 12):
+            _, (outcome,) = await asyncio.gather(one.settle(log.merged(1, n, n + 5)), other.settle(late.routed(n)))
+            converted = getattr(outcome, "outcome", None) == "converted"
+            assert converted or outcome == Skipped("merged_away", subject=lead_id(1))
+            (row,) = await one.rows("SELECT conversion_id::text FROM leads WHERE lead_id = $1", lead_id(1))
+            reviewed = await one.rows("SELECT 1 FROM reviews WHERE other_lead_id = $1", lead_id(n))
+            assert not converted or row["conversion_id"] == conversion_id_of(lead_id(n)) or reviewed
 
 
 async def test_changes_count_versions_and_are_announced(lane: ConversionLane) -> None:

@@ -102,9 +102,9 @@ def test_any_batch_leaves_every_key_with_a_party_that_exists(batch: list[dict[st
     assert set(book.account_keys.values()) <= set(book.accounts)
     assert set(book.contact_keys.values()) <= set(book.contacts)
     assert len(book.accounts) == sum(account.created for account in book.accounts.values())
-    for one in converted:
-        assert one.conversion.account_id in book.accounts and one.conversion.contact_id in book.contacts
-        OpportunityConverted.model_validate_json(one.conversion.event)
+    for each in converted:
+        assert each.conversion.account_id in book.accounts and each.conversion.contact_id in book.contacts
+        OpportunityConverted.model_validate_json(each.conversion.event)
     created = [orjson.loads(one.conversion.event)["account_created"] for one in converted]
     assert sum(created) == len(book.accounts)
 

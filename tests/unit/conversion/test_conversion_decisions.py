@@ -42,7 +42,12 @@ def test_the_sample_of_these_tests_is_what_routing_publishes() -> None:
 
 @pytest.mark.parametrize("owner", ["ann", None])
 def test_what_is_published_keeps_the_contract(owner: str | None) -> None:
-    for facts in ({}, {"budget": None, "products": [], "company": {}}, {"address": None, "emails": [], "email": None}):
+    samples: tuple[dict[str, Any], ...] = (
+        {},
+        {"budget": None, "products": [], "company": {}},
+        {"address": None, "emails": [], "email": None},
+    )
+    for facts in samples:
         (converted,) = convert_all([wanted(1, owner=owner, **facts)], PartyBook(), now=NOW)
         data = OpportunityConverted.model_validate_json(converted.conversion.event, strict=True)
         assert set(orjson.loads(converted.conversion.event)) == set(OpportunityConverted.model_fields)
