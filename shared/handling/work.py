@@ -1,7 +1,7 @@
 """The unit of work that a batch hands to adapters: one Postgres transaction, one instant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +14,15 @@ from shared.contracts.envelope import rfc3339
 class Work:
     """One Postgres transaction and the instant at which its decisions are made.
 
-    Adapters run SQL on `db` (asyncpg, prepared and cached by statement text); use cases only pass it on.
+    `instant` is `now` as the contracts write it. Adapters run SQL on `db` (asyncpg, prepared and cached by statement text); use cases only pass it on.
     """
 
     db: "asyncpg.Connection[asyncpg.Record]"
     now: datetime
+    instant: str = field(init=False)
 
-    @property
-    def instant(self) -> str:
-        """`now` as the contracts write it."""
-        return rfc3339(self.now)
+    def __post_init__(self) -> None:
+        self.instant = rfc3339(self.now)
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[asyncpg.Record]:
         """Rows of a statement."""

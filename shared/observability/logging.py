@@ -98,6 +98,8 @@ def configure(service: str, version: str, replica: int, level: str = "INFO", *, 
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # Its retries at the end of each transaction, a line a partition, say nothing that our own log does not.
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    # It calls every try to find a coordinator an error; ours says what is waited for.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
     logging.getLogger("faststream").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 

@@ -1,6 +1,8 @@
 """The HTTP face that every service has: health, metrics, commands; and how a service is served."""
 
 import asyncio
+import gc
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -84,11 +86,19 @@ class _Server(uvicorn.Server):
         await super().main_loop()
         ended.cancel()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop in order; a signal that asked for it is not raised again, so that the exit code is the service's."""
+        await super().shutdown(sockets)
+        self._captured_signals.clear()
+
 
 def serve(build_app: Callable[[], FastAPI]) -> None:
     """Run a service until it is told to stop or cannot go on. Exit code 0 or 1."""
     app = build_app()
     service: Service = app.state.service
+    # Batches make many short-lived objects and no cycles; the default threshold costs a fifth of the CPU.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     config = uvicorn.Config(
         app,
         host=service.settings.http_host,
