@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.conversion.adapters.postgres.gates import PostgresGates
 from services.conversion.adapters.postgres.reads import (
+    FIRST_PAGE,
     After,
     find_account,
     find_contact,
@@ -21,7 +22,6 @@ from services.conversion.adapters.postgres.reads import (
 )
 from services.conversion.domain.gate import KIND
 from services.conversion.domain.lead_ids import is_lead_id
-from services.conversion.ports import PublishedRules
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead
 from shared.handling.work import Work
@@ -34,7 +34,7 @@ from shared.runtime.service import Service
 MAX_PAGE: Final = 200
 _READ: Final = [Depends(Requires("read"))]
 _Changer = Annotated[Principal, Depends(Requires("change"))]
-_MAX_DOCUMENT: Final = 1024 * 1024
+_MAX_DOCUMENT: Final = 700_000  # with its JSON escapes it must fit into one record
 _Amount = Annotated[str | None, Field(max_length=40)]
 _Currency = Annotated[str | None, Field(max_length=3)]
 
@@ -94,7 +94,7 @@ def _opportunities(router: APIRouter, service: Service) -> None:
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         account_id: str | None = None,
     ) -> dict[str, Any]:
-        """Opportunities in the order of their creation. `next` is the cursor of the next page, null at the end."""
+        """Opportunities in the order in which their conversions began. `next` is the cursor of the next page, null at the end."""
         account = None if account_id is None else _id(account_id, "account")
         after = _after(cursor)
         async with _reading(service) as work:
@@ -138,18 +138,19 @@ def _rules(router: APIRouter, service: Service) -> None:
     gates = PostgresGates()
 
     @router.get("/rules/{kind}", dependencies=_READ, tags=["rules"])
-    async def active(kind: str) -> PublishedRules:
-        """The active version: document, number, author, reason."""
+    async def history(kind: str) -> dict[str, Any]:
+        """The published versions, newest first; the active one is marked."""
         _require_kind(kind)
         async with _reading(service) as work:
-            return await gates.version(work)
+            return {"kind": kind, "versions": await gates.history(work)}
 
     @router.post("/rules/{kind}", tags=["rules"])
     async def publish(kind: str, body: RulesBody, _who: _Changer, request: Request) -> JSONResponse:
         """Make a document the active version; a broken one is refused with line and what was expected."""
         _require_kind(kind)
         wanted = PublishRules(kind=kind, document=body.document, author=body.author, reason=body.reason)
-        return await answer(service, await send_command(service, PublishRules.TYPE, kind, wanted, request))
+        sent = await send_command(service, PublishRules.TYPE, f"{service.name}/{kind}", wanted, request)
+        return await answer(service, sent)
 
 
 @asynccontextmanager
@@ -168,15 +169,15 @@ def _cursor(last: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(f"{last['created_at']}|{last['opportunity_id']}".encode()).decode()
 
 
-def _after(cursor: str | None) -> After | None:
+def _after(cursor: str | None) -> After:
     if cursor is None:
-        return None
+        return FIRST_PAGE
     try:
         at, _, opportunity_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition("|")
         after = After(datetime.fromisoformat(at), opportunity_id)
     except (ValueError, binascii.Error):
-        after = None
-    if after is None or after.created_at.tzinfo is None or not is_lead_id(after.opportunity_id):
+        after = FIRST_PAGE
+    if after == FIRST_PAGE or after.created_at.tzinfo is None or not is_lead_id(after.opportunity_id):
         raise Problem(422, "invalid_cursor", "Pass `next` of the page before, unchanged.", field="cursor")
     return after
 

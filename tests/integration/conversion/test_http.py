@@ -65,8 +65,9 @@ async def _reads(client: httpx.AsyncClient) -> None:
     assert (contact["email"], contact["account_id"]) == (lead(1)["email"], one["account_id"])
     of_account = await client.get("/v1/opportunities", params={"account_id": one["account_id"]})
     assert len(of_account.json()["items"]) == 8
-    gate = (await client.get("/v1/rules/gate")).json()
-    assert (gate["version"], gate["author"]) == (1, "leadstream") and "min_score: 60" in gate["document"]
+    (gate,) = (await client.get("/v1/rules/gate")).json()["versions"]
+    assert (gate["version"], gate["author"], gate["active"]) == (1, "leadstream", True)
+    assert "min_score: 60" in gate["document"]
 
 
 async def _changes(client: httpx.AsyncClient) -> None:
@@ -81,6 +82,8 @@ async def _changes(client: httpx.AsyncClient) -> None:
     assert (refused.status_code, refused.json()["reason"]) == (409, "stage_not_allowed")
     publish = {"document": "kind: gate\nname: open\n", "author": "Ann", "reason": "a test"}
     assert (await client.post("/v1/rules/gate", json=publish)).json()["result"]["version"] == 2
+    versions = (await client.get("/v1/rules/gate")).json()["versions"]
+    assert [(version["version"], version["active"]) for version in versions] == [(2, True), (1, False)]
     broken = await client.post("/v1/rules/gate", json={**publish, "document": "kind: gate\nsecret: 1\n"})
     assert broken.json()["reason"] == "invalid_rules" and "gate.yaml:2:1" in broken.json()["result"]["detail"]
     unknown = await client.post(f"/v1/leads/{NOBODY}/convert")

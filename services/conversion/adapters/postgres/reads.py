@@ -1,7 +1,7 @@
 """What HTTP reads of accounts, contacts and opportunities. Changes nothing."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -12,12 +12,14 @@ from services.conversion.domain.parties import Opportunity
 from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 
+# No `$1 IS NULL OR ...`: a plan that must serve both could not begin at the cursor.
 _PAGE: Final = f"""
     SELECT {OPPORTUNITY_COLUMNS}, o.created_at FROM opportunities o
-    WHERE ($1::timestamptz IS NULL OR (o.created_at, o.opportunity_id) > ($1, $2::uuid))
-      AND ($3::uuid IS NULL OR o.account_id = $3)
-    ORDER BY o.created_at, o.opportunity_id LIMIT $4
+    WHERE (o.created_at, o.opportunity_id) > ($1::timestamptz, $2::uuid) {{also}}
+    ORDER BY o.created_at, o.opportunity_id LIMIT $3
 """
+_EVERY: Final = _PAGE.format(also="")
+_OF_ACCOUNT: Final = _PAGE.format(also="AND o.account_id = $4::uuid")
 _ONE: Final = f"""
     SELECT {OPPORTUNITY_COLUMNS}, o.created_at, c.event FROM opportunities o JOIN conversions c USING (conversion_id)
     WHERE o.opportunity_id = $1
@@ -44,12 +46,13 @@ class After:
     opportunity_id: str
 
 
-async def opportunities_page(
-    work: Work, after: After | None, account_id: str | None, limit: int
-) -> list[dict[str, Any]]:
+FIRST_PAGE: Final = After(datetime.min.replace(tzinfo=UTC), "00000000-0000-0000-0000-000000000000")
+
+
+async def opportunities_page(work: Work, after: After, account_id: str | None, limit: int) -> list[dict[str, Any]]:
     """Opportunities in the order of their creation."""
-    place = (after.created_at, after.opportunity_id) if after else (None, None)
-    rows = await work.fetch(_PAGE, *place, account_id, limit)
+    statement, also = (_EVERY, ()) if account_id is None else (_OF_ACCOUNT, (account_id,))
+    rows = await work.fetch(statement, after.created_at, after.opportunity_id, limit, *also)
     return [_opportunity(row) for row in rows]
 
 
