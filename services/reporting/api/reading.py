@@ -35,9 +35,10 @@ def known_id(text: str, what: str) -> str:
 
 @asynccontextmanager
 async def reading(service: Service) -> AsyncIterator[Work]:
-    """A transaction for reads; an outage is a 503, not a 500."""
+    """A transaction that only reads, all of it at one moment; an outage is a 503, not a 500."""
     try:
         async with service.database.transaction(service.clock()) as work:
+            await work.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield work
     except Exception as error:
         if not is_transient(error):

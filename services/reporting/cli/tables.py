@@ -5,24 +5,23 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import typer
 
 # What a spreadsheet would run as a formula, also in full width; a cell that starts so is text.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows under their column names; plain text where the output is no terminal."""
-    console = Console(soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        numeric = any(isinstance(row.get(name), int) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(_text(row.get(name)) for name in columns))
-    console.print(table) if rows else console.print("nothing")
+    """Rows under their column names, never cut, whatever the width: an id that is cut is of no use."""
+    if not rows:
+        typer.echo("nothing")
+        return
+    lines = [list(columns), *([_text(row.get(name)) for name in columns] for row in rows)]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(columns))]
+    right = [all(isinstance(row.get(name), int) for row in rows) for name in columns]
+    for line in lines:
+        cells = zip(line, widths, right, strict=True)
+        typer.echo("  ".join(cell.rjust(w) if number else cell.ljust(w) for cell, w, number in cells).rstrip())
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -47,5 +46,6 @@ def safe_cell(value: Any) -> Any:
     return value
 
 
-def _text(value: Any) -> Text:
-    return Text("" if value is None else str(value))  # never markup: cells hold what people sent
+def _text(value: Any) -> str:
+    """A cell on one line, without what a terminal would obey."""
+    return "" if value is None else "".join(char if char.isprintable() else " " for char in str(value))

@@ -29,6 +29,16 @@ class StoredEvent:
     record: Mapping[str, Any] | None
 
 
+def in_order(events: Sequence[StoredEvent]) -> list[StoredEvent]:
+    """Events by when they happened; of the same instant, a lead's stages in their order."""
+
+    def place(event: StoredEvent) -> tuple[str, int, str]:
+        stage = _STAGE_OF.get(event.type)
+        return event.occurred_at, len(_ORDER) if stage is None else _ORDER.index(stage), event.event_id
+
+    return sorted(events, key=place)
+
+
 @dataclass(slots=True)
 class _Newest:
     version: int = -1

@@ -1,5 +1,6 @@
 """Every topic's records in reporting's tables; a redelivery changes nothing."""
 
+import asyncio
 import random
 from datetime import timedelta
 
@@ -108,6 +109,23 @@ def _without_what_was(tables: dict[str, list[tuple[object, ...]]]) -> dict[str, 
     stages = [row[:5] for row in tables["lead_stages"]]
     funnel = [row for row in tables["funnel_daily"] if row[3]]
     return {**tables, "lead_stages": sorted(stages, key=repr), "funnel_daily": funnel}
+
+
+async def test_two_replicas_at_once_count_as_one(database: Database) -> None:
+    """Each has partitions of its own; leads, stages, days and sources they share."""
+    stream = Stream()
+    records = [r for n in range(40) for r in journey(stream, n, "ads" if n % 3 else "website")]
+    records += [stream.captured(records[0], n, "merged", version=2, time=instant(day=1 + n % 9)) for n in range(40)]
+    shares = [[r for r in records if (hash(r.topic) + r.partition) % 2 == share] for share in range(2)]
+    random.Random(1).shuffle(shares[1])
+
+    async def replica(share: list[Record]) -> None:
+        for batch in batches(share, 10):
+            await store(database, batch)
+
+    await asyncio.gather(*(replica(share) for share in shares))
+    async with database.transaction(NOW) as work:
+        assert await recount(work) == []
 
 
 async def test_a_moved_stage_takes_its_count_along(database: Database) -> None:
@@ -277,3 +295,13 @@ async def test_parked_records_are_forgotten_after_their_time(database: Database)
         assert await forget_parked(work, NOW - timedelta(days=90)) == 0
         assert await forget_parked(work, NOW) == 2
     assert await count(database, "parked_values") == 0
+
+
+async def test_events_of_the_same_second_stand_in_their_order(database: Database) -> None:
+    stream = Stream()
+    inbound = stream.inbound()
+    whole = stream.captured(inbound, 1, time="2026-01-05T10:00:00.000000Z")
+    await store(database, [stream.scored(inbound, 1, time="2026-01-05T10:00:00.500000Z"), whole])
+    async with database.transaction(NOW) as work:
+        events = (await events_of_leads(work, [lead_id(1)]))[lead_id(1)]
+    assert [event.type for event in events] == ["lead.captured", "lead.scored"]

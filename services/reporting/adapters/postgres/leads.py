@@ -1,13 +1,12 @@
 """Leads as their events tell: one lead with all its aliases, its timeline, and pages of the newest."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
 
-from services.reporting.domain.leads import StoredEvent
-from shared.contracts.envelope import rfc3339
+from services.reporting.domain.leads import StoredEvent, in_order
 from shared.handling.work import Work
 from shared.persistence.aliases import MAX_STEPS, resolve
 
@@ -62,9 +61,12 @@ async def events_of_leads(work: Work, lead_ids: Sequence[str]) -> dict[str, list
         found[winner_of[row["lead_id"]]].append(_event(row))
     for row in await work.fetch(_DEAD_LETTERS, everyone):
         found[winner_of[row["lead_id"]]].append(_dead_letter(row))
-    for events in found.values():
-        events.sort(key=lambda event: (event.occurred_at, event.event_id))
-    return found
+    return {lead_id: in_order(events) for lead_id, events in found.items()}
+
+
+def _sortable(at: datetime) -> str:
+    """An instant with all its microseconds, so that texts sort as instants do."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _event(row: Any) -> StoredEvent:
@@ -72,7 +74,7 @@ def _event(row: Any) -> StoredEvent:
         event_id=row["event_id"],
         type=row["type"],
         lead_id=row["lead_id"],
-        occurred_at=rfc3339(row["occurred_at"]),
+        occurred_at=_sortable(row["occurred_at"]),
         source=row["source"],
         facts=orjson.loads(row["facts"]),
         personal=orjson.loads(row["personal"]) if row["personal"] else {},
@@ -82,4 +84,6 @@ def _event(row: Any) -> StoredEvent:
 
 def _dead_letter(row: Any) -> StoredEvent:
     facts = {"service": row["service"], "reason": row["reason"], "place": row["place"]}
-    return StoredEvent(row["event_id"], "dead_letter", row["lead_id"], rfc3339(row["parked_at"]), None, facts, {}, None)
+    return StoredEvent(
+        row["event_id"], "dead_letter", row["lead_id"], _sortable(row["parked_at"]), None, facts, {}, None
+    )
