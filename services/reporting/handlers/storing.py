@@ -207,9 +207,12 @@ def _instant(record: Record) -> datetime:
 
 
 def _occurred(record: Record) -> datetime:
-    """When the event says that it happened; Kafka's timestamp where that cannot be read."""
+    """When the event says that it happened; Kafka's timestamp where that cannot be read or believed. The driver
+    takes the first and the last instant of all for minus and plus infinity."""
     try:
         found = datetime.fromisoformat(record.time)
     except ValueError:
+        return _instant(record)
+    if not 1970 <= found.year < 9999:
         return _instant(record)
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

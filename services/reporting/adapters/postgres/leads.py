@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from services.reporting.adapters.postgres.paging import NEWEST
 from services.reporting.domain.leads import StoredEvent, in_order
 from shared.handling.work import Work
 from shared.persistence.aliases import MAX_STEPS, resolve
@@ -36,7 +37,7 @@ _DEAD_LETTERS: Final = """
 _PAGE: Final = """
     SELECT s.lead_id::text, s.first_at FROM lead_stages s
     WHERE s.stage = 'captured' AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = s.lead_id)
-      AND ($1::timestamptz IS NULL OR (s.first_at, s.lead_id) < ($1, $2::uuid))
+      AND (s.first_at, s.lead_id) < ($1::timestamptz, $2::uuid)
     ORDER BY s.first_at DESC, s.lead_id DESC LIMIT $3
 """
 
@@ -48,8 +49,8 @@ async def surviving(work: Work, lead_id: str) -> str:
 
 async def page_of_leads(work: Work, after: tuple[datetime, str] | None, limit: int) -> list[tuple[str, datetime]]:
     """Ids and first times of the newest leads, those merged away left out, after a place in that order."""
-    at, lead_id = after or (None, None)
-    return [(row["lead_id"], row["first_at"]) for row in await work.fetch(_PAGE, at, lead_id, limit)]
+    rows = await work.fetch(_PAGE, *(after or NEWEST), limit)
+    return [(row["lead_id"], row["first_at"]) for row in rows]
 
 
 async def events_of_leads(work: Work, lead_ids: Sequence[str]) -> dict[str, list[StoredEvent]]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 
+from services.reporting.adapters.postgres.paging import NEWEST
 from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 
@@ -18,7 +19,7 @@ _LIST: Final = f"""
     WHERE ($1::text IS NULL OR p.kind = $1) AND ($2::text IS NULL OR p.service = $2)
       AND ($3::text IS NULL OR p.reason = $3) AND ($4::text IS NULL OR p.source = $4)
       AND ($5::timestamptz IS NULL OR p.parked_at >= $5) AND ($6::timestamptz IS NULL OR p.parked_at < $6)
-      AND ($7::timestamptz IS NULL OR (p.parked_at, p.parked_id) < ($7, $8::uuid))
+      AND (p.parked_at, p.parked_id) < ($7::timestamptz, $8::uuid)
     ORDER BY p.parked_at DESC, p.parked_id DESC LIMIT $9
 """
 
@@ -45,7 +46,7 @@ async def list_parked(
     limit: int,
 ) -> list[dict[str, Any]]:
     """Parked records, newest first, without their values."""
-    rows = await work.fetch(_LIST, kind, service, reason, source, first, last, *(after or (None, None)), limit)
+    rows = await work.fetch(_LIST, kind, service, reason, source, first, last, *(after or NEWEST), limit)
     return [_plain(row) for row in rows]
 
 
