@@ -3,19 +3,24 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from services.conversion.adapters.postgres.leads import PostgresLeads
+from services.conversion.adapters.postgres.sales import PostgresSales
 from services.conversion.domain.converting import conversion_id_of, opportunity_id_of
+from services.conversion.handlers.merge_leads import MergedLead, MergeLeads
 from shared.contracts import ids
 from shared.contracts.commands.sales import ConvertLead
 from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted
 from shared.contracts.events.scoring import RulesPublished
 from shared.contracts.topics import CHANGED, COMMANDS_COMPLETED, CONVERTED, RULES_PUBLISHED
-from shared.handling.outcomes import Produced, Skipped
+from shared.handling.outcomes import InHand, Produced, Skipped
 from shared.handling.records import Record
 from shared.persistence.database import is_transient
 from tests.support.conversion import NOW, ConversionLane, Log, events, lanes, lead, lead_id
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.stack
 EASY_GATE = "kind: gate\nname: easy\nmin_score: 5\n"
@@ -127,18 +132,23 @@ async def test_batches_that_meet_in_opposite_order_end(dsn: str) -> None:
     assert (counts["opportunities"], counts["accounts"]) == (count, 1)
 
 
-async def test_a_first_event_and_its_merge_at_the_same_moment(dsn: str) -> None:
-    """Whichever is first: the lead is merged away, or its conversion counts for the winner or is reviewed."""
-    async with lanes(dsn, 2) as (one, other):
+async def test_a_first_event_waits_for_a_merge_that_is_open(dsn: str) -> None:
+    """The loser was never heard of: the merge leaves a row to lock, and the alias is seen behind that lock."""
+    async with lanes(dsn, 3) as (one, other, watch):
         log, late = Log("merge"), Log("late", topic_id="00000000-0000-0000-0000-0000000000ee")
-        await one.settle(log.routed(1, value=5))
-        for n in range(2, 12):
-            _, (outcome,) = await asyncio.gather(one.settle(log.merged(1, n, n + 5)), other.settle(late.routed(n)))
-            converted = getattr(outcome, "outcome", None) == "converted"
-            assert converted or outcome == Skipped("merged_away", subject=lead_id(1))
-            (row,) = await one.rows("SELECT conversion_id::text FROM leads WHERE lead_id = $1", lead_id(1))
-            reviewed = await one.rows("SELECT 1 FROM reviews WHERE other_lead_id = $1", lead_id(n))
-            assert not converted or row["conversion_id"] == conversion_id_of(lead_id(n)) or reviewed
+        record = log.merged(1, 2)
+        merge = InHand(record, MergedLead.model_validate_json(record.value or b""))
+
+        async def is_blocked() -> bool:
+            waiting = "SELECT 1 FROM pg_locks JOIN pg_stat_activity a USING (pid) WHERE NOT granted AND a.datname = $1"
+            return bool(await watch.rows(waiting, urlsplit(dsn).path.lstrip("/")))
+
+        async with one.database.transaction(NOW) as work:
+            await MergeLeads(PostgresLeads(), PostgresSales())([merge], work)
+            first_event = asyncio.create_task(other.settle(late.routed(2)))
+            await eventually(is_blocked, "the first event waits", within=4)
+        assert await first_event == [Skipped("merged_away", subject=lead_id(1))]
+        assert (await other.counts())["conversions"] == 0
 
 
 async def test_changes_count_versions_and_are_announced(lane: ConversionLane) -> None:

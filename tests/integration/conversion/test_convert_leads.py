@@ -185,6 +185,23 @@ async def test_eight_writers_meet_in_one_account(dsn: str) -> None:
     assert len(events(outcomes, CHANGED)) == 200
 
 
+async def test_writers_lock_known_accounts_in_one_order(dsn: str) -> None:
+    """Each writer's leads belong to the same sixty accounts; a deadlock would be an error here."""
+    companies = [lead(n)["company"] for n in range(60)]
+    async with lanes(dsn, 4) as all_lanes:
+        await all_lanes[0].settle(*(Log("setup", n).routed(n) for n in range(60)))
+        for turn in range(3):
+            work = []
+            for number, lane in enumerate(all_lanes):
+                log = Log(f"{turn} {number}", topic_id=f"00000000-0000-0000-0000-0000000{turn:02d}{number:03d}")
+                first = 1000 * (4 * turn + number + 1)
+                records = [log.routed(first + n, company=company) for n, company in enumerate(companies)]
+                work.append(lane.settle(*records))
+            await asyncio.gather(*work)
+        counts = await all_lanes[0].counts()
+    assert (counts["accounts"], counts["conversions"]) == (60, 60 + 3 * 4 * 60)
+
+
 async def test_a_lead_without_an_id_is_refused_by_place(lane: ConversionLane) -> None:
     log = Log()
     raw = orjson.loads(log.routed(1).value or b"")
