@@ -114,7 +114,8 @@ async def running_capture(servers: Servers, tmp: Path, **environment: str) -> As
     }
     log = tmp / "capture.log"
     with log.open("w") as out:
-        process = subprocess.Popen([sys.executable, "-m", "services.capture.main"], env=env, stdout=out, stderr=out)
+        command = [sys.executable, "-m", "services.capture.main"]
+        process = subprocess.Popen(command, env=env, stdout=out, stderr=out)  # noqa: ASYNC220 - at once
         try:
             headers = {"Authorization": f"Bearer {SOURCE_KEY}"}
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=15) as client:
@@ -130,7 +131,7 @@ async def running_capture(servers: Servers, tmp: Path, **environment: str) -> As
 
 
 async def _ready(client: httpx.AsyncClient, process: "subprocess.Popen[bytes]", log: Path) -> bool:
-    assert process.poll() is None, log.read_text()[-4000:]
+    assert process.poll() is None, log.read_text()[-4000:]  # noqa: ASYNC240 - the test ends here
     try:
         return (await client.get("/health/ready")).status_code == 200
     except httpx.TransportError:

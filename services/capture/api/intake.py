@@ -9,8 +9,8 @@ import structlog
 from fastapi import Request
 
 from services.capture.adapters.redis import IdempotencyMemory
-from services.capture.domain.identity import identity_keys, partition_key
-from services.capture.domain.reading import Reading, fingerprint_of, named_source, read_value
+from services.capture.domain.identity import hashed_key
+from services.capture.domain.reading import fingerprint_of, judge_value, named_source
 from services.capture.domain.receipt import receipt_of
 from services.capture.domain.refusal import Refused
 from services.capture.handlers.arrivals import RECEIPT_HEADER, TEST_HEADER, clean_source
@@ -67,17 +67,15 @@ class Intake:
 
     def _judge(self, raw: bytes, content_type: str, source: str) -> tuple[Refused | None, str | None]:
         """Why it will be refused, if so, and the key that keeps one person's submissions in order."""
+        region = self.settings.default_region
         try:
-            reading = read_value(raw, content_type, default_region=self.settings.default_region)
+            judged = judge_value(raw, content_type, source_name=source, default_region=region)
         except Exception as error:  # the body is stored all the same; the consumer decides what becomes of it
             log.error("submission_unreadable", error=type(error).__name__)
             return None, None
-        if isinstance(reading, Refused):
-            return reading, None
-        return None, self._key_of(reading, source)
-
-    def _key_of(self, reading: Reading, source: str) -> str | None:
-        return partition_key(identity_keys(reading.clean, source_name=source), secret=self._secret)
+        if isinstance(judged, Refused):
+            return judged, None
+        return None, hashed_key(judged, secret=self._secret) if judged is not None else None
 
     async def store(self, incoming: Sequence[Incoming]) -> None:
         """Return when all are in Kafka with `acks=all`. Raises a 503 problem, within about 3 s."""

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from services.capture.commands.ending import FOUND_WRONG, MISUSED, NOT_THERE, Shown, end, print_json, progress_of
 from services.capture.domain.facts import facts_of
+from services.capture.domain.payload import JSON_TYPE
 from services.capture.domain.people import stamp_of_record
+from services.capture.domain.reading import Reading, read_value
 from services.capture.domain.view import lead_view
 from services.capture.importing.csv import CsvFile, open_csv
 from services.capture.importing.inspecting import FileFacts, inspect_file
@@ -180,8 +182,9 @@ def _print_row(row: RowRecord) -> None:
 
 
 def _lead(row: RowRecord) -> dict[str, Any] | None:
-    if row.reading is None:
+    read = read_value(row.value, JSON_TYPE) if row.refusal is None else None
+    if not isinstance(read, Reading):
         return None
     stamp = stamp_of_record(0, 0, row.number, row.event_id)
-    view = lead_view(facts_of(row.reading.clean, stamp, source_name=""), "")
+    view = lead_view(facts_of(read.clean, stamp, source_name=""), "")
     return {name: value for name, value in view.items() if value and name not in ("first_touch", "last_touch")}

@@ -67,14 +67,13 @@ def external_key(source_name: str, external_id: str) -> IdentityKey:
 
 
 def partition_key(keys: Sequence[IdentityKey], *, secret: bytes) -> str | None:
-    """HMAC-SHA256 (hex) of the strongest of external id, e-mail, phone; None when there is none of them.
+    """The keyed hash of the strongest of external id, e-mail, phone; None when there is none of them."""
+    return next((hashed_key(key, secret=secret) for key in keys if key.kind != "click_id"), None)
 
-    Everyone who has it can keep one person's records in order; nobody can read the person from it.
-    """
-    for key in keys:
-        if key.kind != "click_id":
-            return hmac.digest(secret, f"{key.kind}\0{key.value}".encode(), "sha256").hex()
-    return None
+
+def hashed_key(key: IdentityKey, *, secret: bytes) -> str:
+    """HMAC-SHA256 (hex): who has it can keep one person's records in order; nobody can read the person from it."""
+    return hmac.digest(secret, f"{key.kind}\0{key.value}".encode(), "sha256").hex()
 
 
 def choose_lead(

@@ -6,6 +6,8 @@ from typing import Any
 from services.capture.domain.consent import iso_utc
 from services.capture.domain.fact_shape import Facts, Layer, LeadFacts
 from services.capture.domain.facts import moment_of
+from services.capture.domain.identity import external_key
+from services.capture.domain.vocabulary import UNMAPPED
 
 
 def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
@@ -24,8 +26,8 @@ def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
         "lead_id": lead_id,
         "email": addresses[0] if addresses else None,
         "emails": addresses,
-        "email_free": kind == "free" if kind else None,
-        "email_disposable": kind == "disposable" if kind else None,
+        "email_free": kind == "free",
+        "email_disposable": kind == "disposable",
         "phone": numbers[0] if numbers else None,
         "phones": numbers,
         "first_name": first,
@@ -33,8 +35,8 @@ def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
         "name": values.get("name") or " ".join(part for part in (first, last) if part) or None,
         "title": values.get("title"),
         "company": _company(values, emails),
-        "address": values.get("address"),
-        "source": source,
+        "address": values.get("address", {}),
+        "source": source or UNMAPPED,
         "source_detail": detail,
         "source_raw": sent_as,
         "campaign": _earliest(layers, "campaign"),
@@ -45,7 +47,7 @@ def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
         "last_touch": first_touch if len(layers) == 1 else _touch(state.layers[-1]),
         "touch_count": state.counted + len(layers),
         "consent": _consent(layers),
-        "external_ids": [{"source": pair[0], "id": pair[1]} for facts in layers for pair in facts.get("i", ())],
+        "external_ids": [external_key(pair[0], pair[1]).value for facts in layers for pair in facts.get("i", ())],
         "warnings": _warnings(layers, emails, phones),
         "extra": _extra(layers),
         "raw": _originals(layers, emails, phones),
@@ -68,8 +70,8 @@ def _earliest(layers: Iterable[Facts], unit: str) -> Any:
     return next((facts["o"][unit] for facts in layers if unit in facts.get("o", ())), None)
 
 
-def _company(values: dict[str, Any], emails: list[list[str | None]]) -> dict[str, Any] | None:
-    """The company text; its domain from the website, else from the first e-mail that is the company's own."""
+def _company(values: dict[str, Any], emails: list[list[str | None]]) -> dict[str, Any]:
+    """The company text, without parts that are not known; its domain from the website, else from the first e-mail that is the company's own."""
     name, key = values.get("company.name", (None, None))
     website, domain = values.get("company.website", (None, None))
     if domain is None:
@@ -83,7 +85,7 @@ def _company(values: dict[str, Any], emails: list[list[str | None]]) -> dict[str
         "employees": values.get("company.employees"),
         "annual_revenue": _money(values.get("company.annual_revenue")),
     }
-    return company if any(value is not None for value in company.values()) else None
+    return {part: value for part, value in company.items() if value is not None}
 
 
 def _money(pair: list[str | None] | None) -> dict[str, str | None] | None:

@@ -96,15 +96,16 @@ class CaptureLeads:
         """Decide on every readable record, in the order of the log."""
         tests = {place for place, read in readable.items() if read.arrival.is_test or read.reading.is_test}
         keys = {key for place, read in readable.items() if place not in tests for key in read.keys}
-        people = await self.leads.load(work, keys) if keys else People()
+        if not readable:
+            return
+        people = await self.leads.load(work, keys)
         for place, read in readable.items():
             await _give_way(place)
             if place in tests:
                 outcomes[place] = _settle_test(read, receipts, work)
             else:
                 outcomes[place] = self._settle(read, people, receipts, work)
-        if keys:
-            await self.leads.save(work, people)
+        await self.leads.save(work, people)
 
     def _settle(self, read: Read, people: People, receipts: list[Receipt], work: Work) -> Produced:
         arrival, record = read.arrival, read.arrival.record

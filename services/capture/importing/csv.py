@@ -93,7 +93,7 @@ class CsvFile:
         for row in self._rows():
             if row.damage:
                 raise FileRefused("the header row is damaged")
-            if len(row.cells) == 1 and row.cells[0].lower().startswith("sep="):
+            if row.number == 1 and row.cells[0].lower() == "sep=":
                 continue
             _check_header(row.cells)
             return [cell.strip() for cell in row.cells]

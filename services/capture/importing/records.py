@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
-from services.capture.domain.identity import identity_keys, partition_key
+from services.capture.domain.identity import IdentityKey, hashed_key
 from services.capture.domain.payload import JSON_TYPE
-from services.capture.domain.reading import ROW_TYPE, Reading, read_value
+from services.capture.domain.reading import ROW_TYPE, judge_value
 from services.capture.domain.receipt import receipt_of
 from services.capture.domain.refusal import DETAILS, Refused
 from services.capture.handlers.arrivals import DAMAGE_HEADER, RECEIPT_HEADER, ROW_HEADER
@@ -20,14 +20,13 @@ from shared.contracts.envelope import Envelope
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """A row, ready to be sent. `refusal` is what capture will say of it; `reading` what it will make of it."""
+    """A row, ready to be sent. `refusal` is what capture will say of it."""
 
     number: int
     event_id: str
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
-    reading: Reading | None
     refusal: Refused | None
 
 
@@ -48,21 +47,15 @@ class RowRecords:
             value, content_type = row.raw.encode("utf-8", "surrogatepass"), ROW_TYPE
         else:
             value, content_type = orjson.dumps(self.mapping.document(row.cells)), JSON_TYPE
-        read = read_value(value, content_type, damage=row.damage, default_region=self.default_region)
         ce_id = f"{self.digest}/{row.number}"
         event_id = ids.root_event_id(self.source, ce_id)
-        key = None
-        if isinstance(read, Reading):
-            key = partition_key(identity_keys(read.clean, source_name=self.source), secret=self.secret)
-        return RowRecord(
-            row.number,
-            event_id,
-            (key or event_id).encode(),
-            value,
-            self._headers(ce_id, event_id, content_type, row),
-            read if isinstance(read, Reading) else None,
-            read if isinstance(read, Refused) else None,
+        judged = judge_value(
+            value, content_type, source_name=self.source, damage=row.damage, default_region=self.default_region
         )
+        refusal = judged if isinstance(judged, Refused) else None
+        key = hashed_key(judged, secret=self.secret) if isinstance(judged, IdentityKey) else event_id
+        headers = self._headers(ce_id, event_id, content_type, row)
+        return RowRecord(row.number, event_id, key.encode(), value, headers, refusal)
 
     def _headers(self, ce_id: str, event_id: str, content_type: str, row: Row) -> list[tuple[str, bytes]]:
         receipt_id = receipt_of(event_id, secret=self.secret)

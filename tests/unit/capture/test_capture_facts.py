@@ -70,7 +70,7 @@ def test_a_refusal_stays_and_brings_its_evidence() -> None:
 
 def test_the_company_domain_is_of_the_website_else_of_a_company_mailbox() -> None:
     assert lead({"email": "a@mail.corp-one.com"})["company"]["domain"] == "corp-one.com"
-    assert lead({"email": "a@gmail.com"})["company"] is None
+    assert lead({"email": "a@gmail.com"})["company"] == {}
     assert lead({"email": "a@one.com", "company": {"website": "https://two.com"}})["company"]["domain"] == "two.com"
     odd = lead({"email": "a@one.com", "company": {"website": "soon"}})
     assert (odd["company"]["domain"], odd["warnings"]) == ("one.com", ["website_unparseable"])
@@ -80,7 +80,7 @@ def test_free_and_disposable_flags_are_of_the_first_address() -> None:
     free, thrown = lead({"email": "a@gmail.com"}), lead({"email": "a@mailinator.com"})
     assert (free["email_free"], free["email_disposable"]) == (True, False)
     assert (thrown["email_free"], thrown["email_disposable"]) == (False, True)
-    assert lead({"phone": "+1 415 555 0100"})["email_free"] is None
+    assert lead({"phone": "+1 415 555 0100"})["email_free"] is False
 
 
 def test_short_forms_of_objects_and_lists() -> None:

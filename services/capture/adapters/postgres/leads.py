@@ -86,6 +86,8 @@ class IdentifiedPeople(People):
 
 async def _claim(work: Work, keys: Sequence[IdentityKey]) -> tuple[dict[IdentityKey, int], list[IdentityKey]]:
     """The row of each key, made or locked, and which keys were there before."""
+    if not keys:
+        return {}, []
     rows = await work.fetch(_CLAIM, [key.kind for key in keys], [key.value for key in keys])
     found = {IdentityKey(row[1], row[2]): row[0] for row in rows}
     known = [key for key in keys if key not in found]
