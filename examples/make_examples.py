@@ -11,8 +11,45 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-FIRST = "Ann Ben Carla David Elena Farid Grace Hugo Ines Jonas Keiko Liam Maya Nadia Omar Paula Quentin Rosa Sven Tara".split()
-LAST = "Adler Brandt Costa Dubois Eriksen Fischer Garcia Haddad Ivanova Jensen Kowalski Lindqvist Moreau Novak O'Brien".split()
+FIRST = [
+    "Ann",
+    "Ben",
+    "Carla",
+    "David",
+    "Elena",
+    "Farid",
+    "Grace",
+    "Hugo",
+    "Ines",
+    "Jonas",
+    "Keiko",
+    "Liam",
+    "Maya",
+    "Nadia",
+    "Omar",
+    "Paula",
+    "Quentin",
+    "Rosa",
+    "Sven",
+    "Tara",
+]
+LAST = [
+    "Adler",
+    "Brandt",
+    "Costa",
+    "Dubois",
+    "Eriksen",
+    "Fischer",
+    "Garcia",
+    "Haddad",
+    "Ivanova",
+    "Jensen",
+    "Kowalski",
+    "Lindqvist",
+    "Moreau",
+    "Novak",
+    "O'Brien",
+]
 COMPANIES = [
     ("Northwind Robotics", "northwind-robotics.example", "software", 420, "US"),
     ("Alpenblick Versand GmbH", "alpenblick.example", "retail", 85, "DE"),

@@ -18,7 +18,7 @@ import typer
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
-from deploy.local.errors import AlreadyRunning, MissingPart, StackError
+from deploy.local.errors import MissingPart, StackError
 from deploy.local.home import CHECKOUT, Home, home_from
 from deploy.local.lock import holder
 from deploy.local.services import ServiceFleet
@@ -184,4 +184,3 @@ def _leadstream(env: Mapping[str, str], *arguments: str, show: bool = False, all
 def _end(message: str, code: int) -> None:
     typer.echo(message, err=True)
     raise typer.Exit(code)
-

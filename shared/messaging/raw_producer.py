@@ -60,7 +60,7 @@ class RawProducer:
         self._free -= len(records)
         try:
             async with asyncio.timeout(deadline_s):
-                await asyncio.gather(*[future for future in await self._enqueue(topic, records)])
+                await asyncio.gather(*await self._enqueue(topic, records))
         except (TimeoutError, KafkaError) as error:
             self._broken_until = time.monotonic() + _BREAK_S
             raise IntakeUnavailable from error

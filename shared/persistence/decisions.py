@@ -68,9 +68,7 @@ async def read_decisions(work: Work, event_ids: Sequence[str]) -> dict[str, Clai
     }
 
 
-async def save_decisions(
-    work: Work, decided: Sequence[tuple[Record, Decision]], *, first_stands: bool = False
-) -> None:
+async def save_decisions(work: Work, decided: Sequence[tuple[Record, Decision]], *, first_stands: bool = False) -> None:
     """Store decisions, all or none. Raises ClaimLost when one of the events was decided meanwhile.
 
     With `first_stands` an event that has its decision keeps it, and nothing is raised.

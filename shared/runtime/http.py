@@ -64,7 +64,7 @@ async def _database_reasons(service: Service) -> list[str]:
 
 
 def _refresh_lag(service: Service) -> None:
-    from shared.observability.metrics import LAG  # noqa: PLC0415 - a register, read where it is shown
+    from shared.observability.metrics import LAG
 
     for lane in service.lanes:
         if lane.consumer is None:

@@ -18,7 +18,7 @@ from tests.benchmark import gauge
 from tests.benchmark.checking import Expected, Output, check, ends_of, expected_of, read_from
 from tests.benchmark.contenders import Contender, contenders
 from tests.benchmark.leads import captured_events
-from tests.benchmark.machine import ServerPids, server_pids
+from tests.benchmark.machine import ServerPids, cpu_seconds, server_pids
 from tests.benchmark.preload import Placed, preload
 from tests.benchmark.sampling import SAMPLES_VARIABLE
 from tests.benchmark.variants.place import GROUP_VARIABLE
@@ -125,6 +125,9 @@ class HopBench:
         servers = await _handed_over(process, path, len(self._expected), self._pids)
         output = await read_from(self._servers, None, before, len(self._expected))
         reading = gauge.read(path)
+        cpu_us = reading.cpu_us
+        if variant.in_background:
+            cpu_us = (cpu_seconds(process.pid) * 1e6 - reading.first_cpu / 1000) / max(1, reading.handed)
         found = check(self._expected, Output.of(output))
         faults = list(found.faults)
         if reading.handed < len(self._expected):

@@ -29,7 +29,8 @@ def hop_table(result: HopResult) -> str:
         "|---|---|---|---|---|---|---|---|---|",
         *(_row(name, result.promises[name], runs, reference) for name, runs in by_name.items() if runs),
         "",
-        "CPU is user and system time of the worker's process between the first and the last hand-over to the handler, by the kernel's clock. "
+        "CPU is user and system time of the worker's process between the first and the last hand-over to the handler, by the kernel's clock "
+        "(Quix Streams, which writes in the background: until its output could be read). "
         "`FastStream's is … times`: FastStream as documented takes that many times the CPU. "
         "Output is what a read_committed reader finds: every lead once, with its score.",
         *(f"\n{line}." for line in result.left_out),

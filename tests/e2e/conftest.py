@@ -127,7 +127,7 @@ async def product_on(
 
 async def migrated(servers: Servers) -> None:
     """Every schema at its newest version, defaults seeded."""
-    settings = ServiceSettings(postgres_dsn=servers.postgres)  # type: ignore[arg-type]
+    settings = ServiceSettings(postgres_dsn=servers.postgres)
     await asyncio.to_thread(installation.migrate, settings, lambda _line: None)
 
 

@@ -100,7 +100,9 @@ def event_of(settled: Settled) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running_capture(servers: Servers, tmp: Path, **environment: str) -> AsyncIterator[httpx.AsyncClient]:
+async def running_capture(
+    servers: Servers, tmp: Path, *, until_ready: bool = True, **environment: str
+) -> AsyncIterator[httpx.AsyncClient]:
     """The service as a process; a client with the source's key. The database must have its tables."""
     port = choose_port(())
     env = {
@@ -119,7 +121,8 @@ async def running_capture(servers: Servers, tmp: Path, **environment: str) -> As
         try:
             headers = {"Authorization": f"Bearer {SOURCE_KEY}"}
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=15) as client:
-                await until(lambda: _ready(client, process, log), "capture is ready")
+                path = "/health/ready" if until_ready else "/health/live"
+                await until(lambda: _answers(client, path, process, log), f"capture answers {path}")
                 yield client
         finally:
             process.terminate()
@@ -130,10 +133,10 @@ async def running_capture(servers: Servers, tmp: Path, **environment: str) -> As
                 process.wait()
 
 
-async def _ready(client: httpx.AsyncClient, process: "subprocess.Popen[bytes]", log: Path) -> bool:
+async def _answers(client: httpx.AsyncClient, path: str, process: "subprocess.Popen[bytes]", log: Path) -> bool:
     assert process.poll() is None, log.read_text()[-4000:]  # noqa: ASYNC240 - the test ends here
     try:
-        return (await client.get("/health/ready")).status_code == 200
+        return (await client.get(path)).status_code == 200
     except httpx.TransportError:
         return False
 

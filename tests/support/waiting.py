@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[T]], what: str, *, within: float = 30.0, every: float = 0.05
+    condition: Callable[[], Awaitable[T | None]], what: str, *, within: float = 30.0, every: float = 0.05
 ) -> T:
     """The first truthy answer of `condition`; fails with `what` when there is none in time."""
     deadline = time.monotonic() + within
