@@ -15,7 +15,7 @@ import asyncpg
 
 from shared.contracts.topics import CAPTURED
 from tests.benchmark import gauge
-from tests.benchmark.checking import Expected, Output, check, ends_of, expected_of, read_from
+from tests.benchmark.checking import Checked, Expected, Output, check, ends_of, expected_of, read_from
 from tests.benchmark.contenders import Contender, contenders
 from tests.benchmark.leads import captured_events
 from tests.benchmark.machine import ServerPids, cpu_seconds, server_pids
@@ -125,18 +125,12 @@ class HopBench:
         servers = await _handed_over(process, path, len(self._expected), self._pids)
         output = await read_from(self._servers, None, before, len(self._expected))
         reading = gauge.read(path)
-        cpu_us = reading.cpu_us
-        if variant.in_background:
-            cpu_us = (cpu_seconds(process.pid) * 1e6 - reading.first_cpu / 1000) / max(1, reading.handed)
+        cpu_us = _cpu_until_now(process.pid, reading) if variant.in_background else reading.cpu_us
         found = check(self._expected, Output.of(output))
-        faults = list(found.faults)
-        if reading.handed < len(self._expected):
-            faults.insert(0, f"{reading.handed} of {len(self._expected)} handed over")
-        if variant.ours and not (found.keys_kept and found.partitions_kept):
-            faults.append("keys or partitions not kept")
+        faults = _faults(variant, reading, found, len(self._expected))
         return Run(
-            variant.name, reading.rate, reading.cpu_us, servers.get("kafka", 0.0), servers.get("postgres", 0.0),
-            reading.handed / max(1, reading.times), tuple(faults), found.keys_kept, found.partitions_kept,
+            variant.name, reading.rate, cpu_us, servers.get("kafka", 0.0), servers.get("postgres", 0.0),
+            reading.handed / max(1, reading.times), faults, found.keys_kept, found.partitions_kept,
         )  # fmt: skip
 
     def _env(self, variant: Contender, path: Path) -> dict[str, str]:
@@ -161,6 +155,20 @@ class HopBench:
             await connection.execute("TRUNCATE scoring.decisions, scoring.hop_leads, scoring.marks")
         finally:
             await connection.close()
+
+
+def _cpu_until_now(pid: int, reading: gauge.Reading) -> float:
+    """CPU microseconds a record since the first hand-over, whatever the process did after the last one."""
+    return (cpu_seconds(pid) * 1e6 - reading.first_cpu / 1000) / max(1, reading.handed)
+
+
+def _faults(variant: Contender, reading: gauge.Reading, found: Checked, total: int) -> tuple[str, ...]:
+    faults = list(found.faults)
+    if reading.handed != total:
+        faults.insert(0, f"{reading.handed} of {total} handed over")
+    if variant.ours and not (found.keys_kept and found.partitions_kept):
+        faults.append("keys or partitions not kept")
+    return tuple(faults)
 
 
 async def _handed_over(
