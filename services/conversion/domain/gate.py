@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
+from shared.contracts.lead_fields import LEAD_FIELDS, OPEN_PREFIXES
 from shared.rules import (
     Facts,
     FieldCatalogue,
@@ -29,38 +30,9 @@ CATALOGUE: Final = FieldCatalogue(
         "score.temperature": "text",
         "assignment.owner": "text",
         "assignment.queue": "text",
-        "email": "text",
-        "emails": "list",
-        "email_free": "boolean",
-        "email_disposable": "boolean",
-        "phone": "text",
-        "phones": "list",
-        "first_name": "text",
-        "last_name": "text",
-        "name": "text",
-        "title": "text",
-        "company.name": "text",
-        "company.name_key": "text",
-        "company.website": "text",
-        "company.domain": "text",
-        "company.industry": "text",
-        "company.employees": "number",
-        "company.annual_revenue.amount": "number",
-        "company.annual_revenue.currency": "text",
-        "address.city": "text",
-        "address.state": "text",
-        "address.postal_code": "text",
-        "address.country": "text",
-        "source": "text",
-        "source_detail": "text",
-        "campaign": "text",
-        "message": "text",
-        "budget.amount": "number",
-        "budget.currency": "text",
-        "products": "list",
-        "touch_count": "number",
+        **LEAD_FIELDS,
     },
-    open_prefixes=("extra.", "consent.", "first_touch.", "last_touch."),
+    OPEN_PREFIXES,
 )
 
 

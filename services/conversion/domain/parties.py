@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from shared.contracts.lead_fields import facts_of
+
 Key: TypeAlias = tuple[str, str]
 """A natural key: kind and value, such as `("domain", "example.com")`. One party at most holds it."""
 
@@ -47,22 +49,8 @@ class LeadState:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a gate may ask about: amounts as numbers, currencies as they are."""
-        lead = self.lead
-        facts = {**lead, "score": self.score, "assignment": self.assignment}
-        if budget := lead.get("budget"):
-            facts["budget"] = _with_number(budget)
-        company = lead.get("company") or {}
-        if revenue := company.get("annual_revenue"):
-            facts["company"] = {**company, "annual_revenue": _with_number(revenue)}
-        return facts
-
-
-def _with_number(money: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return {**money, "amount": float(money["amount"])}
-    except (KeyError, TypeError, ValueError):
-        return {**money, "amount": None}
+        """What a gate may ask about: the lead with its amounts as numbers, score and assignment beside."""
+        return {**facts_of(self.lead), "score": self.score, "assignment": self.assignment}
 
 
 @dataclass(slots=True)

@@ -16,12 +16,22 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from services.scoring.domain.fields import LEAD_FIELDS
-from shared.rules import LoadedRules, Rule, RuleFault, RuleModel, RuleSetHeader, expected, load_rule_document
+from shared.contracts.lead_fields import LEAD_FIELDS, OPEN_PREFIXES
+from shared.rules import (
+    FieldCatalogue,
+    LoadedRules,
+    Rule,
+    RuleFault,
+    RuleModel,
+    RuleSetHeader,
+    expected,
+    load_rule_document,
+)
 
 KIND: Final = "scoring"
 MAX_POINTS: Final = 1000
 MAX_RULES: Final = 2000
+_CATALOGUE: Final = FieldCatalogue(LEAD_FIELDS, OPEN_PREFIXES)
 
 Axis = Literal["fit", "engagement"]
 Grade = Literal["A", "B", "C", "D"]
@@ -171,4 +181,4 @@ class ScoringModel(RuleSetHeader):
 
 def load_scoring_model(text: str | bytes, file: str = "scoring.yaml") -> LoadedRules[ScoringModel]:
     """The checked model. Raises RuleFileError with file, line and column of every problem."""
-    return load_rule_document(text, ScoringModel, file=file, catalogue=LEAD_FIELDS)
+    return load_rule_document(text, ScoringModel, file=file, catalogue=_CATALOGUE)

@@ -13,9 +13,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from services.scoring.domain.fields import facts_of
 from services.scoring.domain.model import KIND, Axis, Grade, ScoringModel, ScoringRule, Temperature
 from shared.contracts.envelope import rfc3339
+from shared.contracts.lead_fields import facts_of
 from shared.rules import (
     AllOf,
     Always,
