@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 from fastapi import Request
@@ -12,6 +13,8 @@ from shared.runtime.problems import Problem
 
 # What stays of a body that was refused is not read: the connection cannot be used again.
 _CLOSE: Final = {"Connection": "close"}
+_DISCARD_BYTES: Final = 8_388_608
+_DISCARD_S: Final = 1.0
 
 
 class _Decoder(Protocol):
@@ -50,13 +53,15 @@ def _invalid_encoding() -> Problem:
 
 async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
     """The body. Raises problems: 413 beyond `limit` bytes (inflated ones too), 408 when it takes too long."""
+    chunks = request.stream()
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
+        await _discard(chunks)
         raise _too_large(limit)
     decoder = _decoder(request)
     try:
         async with asyncio.timeout(timeout_s):
-            return await _collect(request, decoder, limit)
+            return await _collect(chunks, decoder, limit)
     except TimeoutError as error:
         detail = f"The body did not arrive within {timeout_s:.0f} s."
         raise Problem(408, "body_too_slow", detail, headers=_CLOSE) from error
@@ -64,17 +69,31 @@ async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
         raise Problem(400, "incomplete_body", "The body ended early.", headers=_CLOSE) from error
 
 
-async def _collect(request: Request, decoder: _Decoder, limit: int) -> bytes:
+async def _collect(chunks: AsyncIterator[bytes], decoder: _Decoder, limit: int) -> bytes:
     parts: list[bytes] = []
     room = limit
-    async for chunk in request.stream():
+    async for chunk in chunks:
         part = decoder.take(chunk, room + 1)
         room -= len(part)
         if room < 0:
+            await _discard(chunks)
             raise _too_large(limit)
         parts.append(part)
     decoder.end()
     return b"".join(parts)
+
+
+async def _discard(chunks: AsyncIterator[bytes]) -> None:
+    """Take some more of a body that is refused: closed at once, most clients would see a reset and not the answer."""
+    size = 0
+    try:
+        async with asyncio.timeout(_DISCARD_S):
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > _DISCARD_BYTES:
+                    return
+    except (TimeoutError, ClientDisconnect):
+        return
 
 
 def _decoder(request: Request) -> _Decoder:

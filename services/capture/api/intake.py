@@ -52,18 +52,30 @@ class Intake:
         self._secret = settings.secret_bytes
 
     def prepare(
-        self, raw: bytes, content_type: str, source: str, event: str | None, *, is_test: bool, traceparent: str | None
+        self,
+        raw: bytes,
+        content_type: str,
+        source: str,
+        event: str | None,
+        *,
+        is_test: bool,
+        traceparent: str | None,
+        by_event: bool = False,
     ) -> Incoming:
-        """A submission as the record that it will be. `event` is the source's own id of it (an Idempotency-Key)."""
+        """A submission as the record that it will be. `event` is the source's own id of it (an Idempotency-Key).
+
+        Its key is the person's, which keeps one person's submissions in order. `by_event` makes it the event's: then
+        all bodies under one Idempotency-Key are in one partition, and the first that was stored is the one that stands.
+        """
         ce_id = event or ids.new_id()
         event_id = ids.root_event_id(source, ce_id)
         receipt_id = receipt_of(event_id, secret=self._secret)
-        refusal, key = self._judge(raw, content_type, source)
+        refusal, person = self._judge(raw, content_type, source)
         headers = _headers(ce_id, source, receipt_id, rfc3339(self._service.clock()), content_type, traceparent)
         if is_test:
             headers.append((TEST_HEADER, b"1"))
-        record = RawRecord((key or event_id).encode(), raw, headers)
-        return Incoming(event_id, receipt_id, record, fingerprint_of(raw), refusal)
+        key = event_id if by_event or person is None else person
+        return Incoming(event_id, receipt_id, RawRecord(key.encode(), raw, headers), fingerprint_of(raw), refusal)
 
     def _judge(self, raw: bytes, content_type: str, source: str) -> tuple[Refused | None, str | None]:
         """Why it will be refused, if so, and the key that keeps one person's submissions in order."""

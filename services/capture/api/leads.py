@@ -49,6 +49,7 @@ def leads_router(intake: Intake) -> APIRouter:
             key,
             is_test=flagged_test(request),
             traceparent=request.headers.get("traceparent"),
+            by_event=key is not None,
         )
         await intake.store([incoming])
         if key is not None and await intake.conflicts(incoming):

@@ -20,7 +20,7 @@ _TABLES = (
         merged_into  uuid,
         changed_at   timestamptz NOT NULL,
         facts        text        NOT NULL
-    )
+    ) WITH (toast_tuple_target = 8128)
     """,
     # The lock by which one person reaching two replicas at once is one lead.
     """
