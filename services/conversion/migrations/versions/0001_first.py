@@ -27,7 +27,7 @@ _TABLES = {
             origin             text,
             conversion_id      uuid,
             updated_at         timestamptz NOT NULL
-        )
+        ) WITH (toast_tuple_target = 8128, fillfactor = 85)
     """,
     "accounts": """
         CREATE TABLE accounts (
@@ -98,7 +98,7 @@ _TABLES = {
             trigger        text        NOT NULL,
             event_id       uuid        NOT NULL,
             event          text        NOT NULL
-        )
+        ) WITH (toast_tuple_target = 8128)
     """,
     # What a person has to look at: two converted leads that turned out to be one person.
     "reviews": """

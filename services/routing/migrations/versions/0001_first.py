@@ -26,7 +26,7 @@ _TABLES = (
         assigned_at        timestamptz NOT NULL,
         updated_at         timestamptz NOT NULL,
         CONSTRAINT owner_or_queue CHECK ((owner IS NULL) <> (queue IS NULL))
-    ) WITH (fillfactor = 85)
+    ) WITH (toast_tuple_target = 8128, fillfactor = 85)
     """,
     "CREATE INDEX assignments_of_queue ON assignments (queue, assigned_at, lead_id) WHERE queue IS NOT NULL",
     """
