@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from services.cli.installation import migrate
@@ -23,6 +24,34 @@ from tests.support.waiting import eventually
 
 _MEMBERS = 5
 _READY_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """How large batches were, and how long they took in Postgres and in Kafka's transaction, in seconds in all."""
+
+    records_each: float
+    storing: float
+    publishing: float
+
+
+def batches_in(metrics: str) -> Batches:
+    """What a service's metrics say of its batches."""
+
+    def total(name: str, **labels: str) -> float:
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(metrics)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    count = total("consumer_batch_size_count")
+    return Batches(
+        total("consumer_batch_size_sum") / max(1.0, count),
+        total("consumer_batch_seconds_sum", step="store"),
+        total("consumer_batch_seconds_sum", step="publish"),
+    )
 
 
 @dataclass(frozen=True)
@@ -45,12 +74,12 @@ class Fleet:
         for process in self.processes.values():
             process.send(signal.SIGUSR1)
 
-    async def records_a_batch(self) -> dict[str, float]:
-        """Mean size of a batch by service, all its lanes together, since it was started."""
+    async def batches(self) -> dict[str, Batches]:
+        """Batches of each service since it was started, all its lanes together."""
         found = {}
         for name, process in self.processes.items():
-            batches = await process.metric("consumer_batch_size_count")
-            found[name] = await process.metric("consumer_batch_size_sum") / max(1.0, batches)
+            async with httpx.AsyncClient(base_url=process.url, timeout=10) as client:
+                found[name] = batches_in((await client.get("/metrics")).text)
         return found
 
     async def caught_up(self) -> bool:

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from shared.contracts.topics import INBOUND, SERVICES
 from tests.benchmark.books import Books, examine
-from tests.benchmark.fleet import Fleet, running_fleet
+from tests.benchmark.fleet import Batches, Fleet, running_fleet
 from tests.benchmark.inbound import inbound_leads
 from tests.benchmark.machine import ServerPids, memory_mib, server_pids
 from tests.benchmark.preload import create_producer, write
@@ -33,7 +33,7 @@ class PipelineRun:
     seconds: float
     cpu_us: dict[str, float]
     done_after: dict[str, float]
-    records_a_batch: dict[str, float]
+    batches: dict[str, Batches]
     resident_mib: float
     counts: dict[str, int]
     faults: tuple[str, ...]
@@ -81,7 +81,7 @@ async def _race(servers: Servers, fleet: Fleet, leads: int, *, sampled: bool) ->
     if sampled:
         fleet.mark()
     books = await examine(servers, fleet, leads)
-    return watch.result(leads, [*faults, *books.faults], books, await fleet.records_a_batch())
+    return watch.result(leads, [*faults, *books.faults], books, await fleet.batches())
 
 
 async def _hidden_leads(servers: Servers, leads: int) -> AIOKafkaProducer:
@@ -152,7 +152,7 @@ class Watch:
     def _used(self) -> dict[str, float]:
         return {**self._fleet.cpu(), **self._pids.cpu()}
 
-    def result(self, leads: int, faults: list[str], books: Books, batches: dict[str, float]) -> PipelineRun:
+    def result(self, leads: int, faults: list[str], books: Books, batches: dict[str, Batches]) -> PipelineRun:
         """What was seen between `begin` and the last movement."""
         done = {name: round(moved - self._begun, 2) for name, moved in self._moved.items()}
         cpu = {name: (used - self._cpu_before[name]) * 1e6 / leads for name, used in self._cpu.items()}

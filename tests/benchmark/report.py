@@ -60,7 +60,14 @@ def pipeline_table(runs: Sequence[PipelineRun]) -> str:
     rates = sorted(run.rate for run in runs)
     cpu = {name: median(run.cpu_us[name] for run in runs) for name in names}
     done = {name: median(run.done_after[name] for run in runs) for name in runs[0].done_after}
-    batch = {name: median(run.records_a_batch[name] for run in runs) for name in done}
+    parts = {
+        title: {name: median(getattr(run.batches[name], field) for run in runs) for name in done}
+        for title, field in (
+            ("records a batch", "records_each"),
+            ("storing, s", "storing"),
+            ("publishing, s", "publishing"),
+        )
+    }
     faults = sorted({fault for run in runs for fault in run.faults})
     lines = [
         f"## Pipeline: five services, {runs[0].leads:,} leads from {INBOUND} to the last stored event, medians of {len(runs)}",
@@ -72,7 +79,10 @@ def pipeline_table(runs: Sequence[PipelineRun]) -> str:
         f"|---|{'---|' * (len(names) + 1)}",
         f"| CPU µs a lead | {' | '.join(f'{cpu[name]:.0f}' for name in names)} | {sum(cpu.values()):.0f} |",
         f"| done after, s | {' | '.join(f'{done[name]:.1f}' if name in done else '' for name in names)} | {max(done.values()):.1f} |",
-        f"| records a batch | {' | '.join(f'{batch[name]:.0f}' if name in done else '' for name in names)} | |",
+        *(
+            f"| {title} | {' | '.join(f'{values[name]:.1f}' if name in done else '' for name in names)} | |"
+            for title, values in parts.items()
+        ),
         "",
         f"Services' resident memory at most {max(run.resident_mib for run in runs):.0f} MiB. Events: "
         + ", ".join(f"{name} {n:,}" for name, n in runs[-1].counts.items())

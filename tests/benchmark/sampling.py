@@ -4,12 +4,13 @@ import os
 import signal
 from collections import Counter
 from pathlib import Path
-from types import FrameType
-from typing import Final
+from types import CodeType, FrameType
+from typing import Final, TypeAlias
 
 SAMPLES_VARIABLE: Final = "LEADSTREAM_BENCH_SAMPLES"
 _EVERY_CPU_S: Final = 0.001
-_DEPTH: Final = 40
+_DEPTH: Final = 60
+_Line: TypeAlias = tuple[CodeType, int | None]
 
 
 class Sampler:
@@ -17,8 +18,8 @@ class Sampler:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._own: Counter[str] = Counter()
-        self._under: Counter[str] = Counter()
+        self._own: Counter[_Line] = Counter()
+        self._under: Counter[_Line] = Counter()
         self._samples = 0
 
     @classmethod
@@ -43,21 +44,23 @@ class Sampler:
         lines = [f"{self._samples} samples"]
         for title, counter in (("by themselves", self._own), ("with what they call", self._under)):
             lines += ["", title]
-            lines += [f"{100 * n / max(1, self._samples):6.2f} %  {where}" for where, n in counter.most_common(120)]
+            lines += [
+                f"{100 * n / max(1, self._samples):6.2f} %  {_place(line)}" for line, n in counter.most_common(120)
+            ]
         self._path.write_text("\n".join(lines) + "\n")
 
     def _note(self, _signal: int, frame: FrameType | None) -> None:
         self._samples += 1
         if frame is not None:
-            self._own[_place(frame)] += 1
-        seen: set[str] = set()
+            self._own[(frame.f_code, frame.f_lineno)] += 1
+        seen: set[_Line] = set()
         depth = 0
         while frame is not None and depth < _DEPTH:
-            seen.add(_place(frame))
+            seen.add((frame.f_code, frame.f_lineno))
             frame, depth = frame.f_back, depth + 1
         self._under.update(seen)
 
 
-def _place(frame: FrameType) -> str:
-    path = Path(frame.f_code.co_filename)
-    return f"{'/'.join(path.parts[-3:])}:{frame.f_lineno} {frame.f_code.co_name}"
+def _place(line: _Line) -> str:
+    code, number = line
+    return f"{'/'.join(Path(code.co_filename).parts[-3:])}:{number} {code.co_name}"
