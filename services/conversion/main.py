@@ -7,12 +7,14 @@ from services.conversion.adapters.postgres.leads import PostgresLeads
 from services.conversion.adapters.postgres.parties import PostgresParties
 from services.conversion.adapters.postgres.sales import PostgresSales
 from services.conversion.api import conversion_router
+from services.conversion.domain.gate import KIND
 from services.conversion.settings import ConversionSettings
 from services.conversion.subscribers import conversion_subscription
 from shared.contracts.topics import CHANGED, CONVERTED, RULES_PUBLISHED
 from shared.messaging.subscription import Subscription
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
+from shared.runtime.rules_api import rules_router
 from shared.runtime.service import Service
 
 
@@ -27,7 +29,9 @@ def build_app(settings: ConversionSettings | None = None) -> FastAPI:
     settings = settings or ConversionSettings()
     service = Service("conversion", settings, publishes=[CONVERTED, CHANGED, RULES_PUBLISHED])
     service.subscriptions.append(subscription(settings.max_records))
-    return create_http(service, routers=[conversion_router(service), commands_router(service)])
+    return create_http(
+        service, routers=[conversion_router(service), rules_router(service, KIND), commands_router(service)]
+    )
 
 
 if __name__ == "__main__":

@@ -22,25 +22,8 @@ class Review:
     other_conversion_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedRules:
-    """A version of the gate, as stored."""
-
-    kind: str
-    name: str
-    version: int
-    content_hash: str
-    author: str
-    reason: str
-    document: str
-    published_at: str
-
-
 class Gates(Protocol):
-    """The active gate, and its versions."""
-
-    async def version(self, work: Work, version: int | None = None) -> PublishedRules:
-        """A stored version; None: the active one."""
+    """The active gate."""
 
     async def read(self, work: Work) -> Gate:
         """The compiled gate of this batch. Raises NoActiveRules."""

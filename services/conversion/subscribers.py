@@ -1,11 +1,11 @@
 """What conversion consumes."""
 
+from services.conversion.domain.gate import KIND, load_gate
 from services.conversion.handlers.change_opportunity import ChangeOnCommand
 from services.conversion.handlers.convert_leads import ConvertLeads, RoutedLead
 from services.conversion.handlers.convert_on_command import ConvertOnCommand
 from services.conversion.handlers.converting import STAGE, Converting
 from services.conversion.handlers.merge_leads import MergedLead, MergeLeads
-from services.conversion.handlers.publish_gate import PublishGate
 from services.conversion.ports import Gates, Leads, Parties, Sales
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead
@@ -13,6 +13,7 @@ from shared.contracts.events.capture import LeadMerged
 from shared.contracts.events.routing import LeadRouted
 from shared.contracts.topics import MERGED, ROUTED, SALES_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
+from shared.messaging.publish_rules import publish_rules
 from shared.messaging.subscription import Handled, Subscription
 
 
@@ -30,7 +31,7 @@ def conversion_subscription(
             LeadMerged.TYPE: Handled(MergeLeads(leads, sales), MergedLead),
             ConvertLead.TYPE: Handled(command(STAGE, on_command), ConvertLead),
             ChangeOpportunity.TYPE: Handled(command(STAGE, ChangeOnCommand(sales)), ChangeOpportunity),
-            PublishRules.TYPE: Handled(command(STAGE, PublishGate(gates)), PublishRules),
+            PublishRules.TYPE: Handled(command(STAGE, publish_rules(STAGE, KIND, load_gate)), PublishRules),
         },
         on_dead_letters=note_dead_commands,
         max_records=max_records,

@@ -4,11 +4,13 @@ from fastapi import FastAPI
 
 from services.routing.adapters.postgres import postgres_tables
 from services.routing.api import routing_router
+from services.routing.domain.rules import KIND
 from services.routing.settings import RoutingSettings
 from services.routing.subscribers import routing_subscription
 from shared.contracts.topics import ROUTED, RULES_PUBLISHED
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
+from shared.runtime.rules_api import rules_router
 from shared.runtime.service import Service
 
 
@@ -17,7 +19,9 @@ def build_app(settings: RoutingSettings | None = None) -> FastAPI:
     settings = settings or RoutingSettings()
     service = Service("routing", settings, publishes=[ROUTED, RULES_PUBLISHED])
     service.subscriptions.append(routing_subscription(postgres_tables(), max_records=settings.max_records))
-    return create_http(service, routers=[routing_router(service), commands_router(service)])
+    return create_http(
+        service, routers=[routing_router(service), rules_router(service, KIND), commands_router(service)]
+    )
 
 
 if __name__ == "__main__":

@@ -39,20 +39,6 @@ class RoutedLead:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedRules:
-    """A stored version of rules, with who published it and why."""
-
-    kind: str
-    name: str
-    version: int
-    content_hash: str
-    author: str
-    reason: str
-    document: str
-    published_at: str
-
-
 class Leads(Protocol):
     """The routed leads."""
 
@@ -102,10 +88,6 @@ class Rules(Protocol):
 
     async def read(self, work: Work) -> AssignmentPolicy:
         """The active version, compiled."""
-        ...
-
-    async def version(self, work: Work, version: int) -> PublishedRules:
-        """A stored version."""
         ...
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from services.routing.domain.rules import KIND, load_assignment_rules
 from shared.handling.work import Work
-from shared.persistence.rule_versions import NewRules, publish_version
+from shared.persistence.rule_versions import publish_default
 
 if TYPE_CHECKING:
     import asyncpg
@@ -19,8 +19,7 @@ QUEUE: Final = "sales"
 async def seed(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Version 1 of the rules and the members of the queue `sales`; what is there already stays as it is."""
     work = Work(connection, datetime.now(UTC))
-    if not await work.fetch("SELECT 1 FROM active_rules WHERE kind = $1", KIND):
-        await _publish_defaults(work)
+    await publish_default(work, KIND, RULES_FILE, load_assignment_rules)
     if not await work.fetch("SELECT 1 FROM members LIMIT 1"):
         await work.execute(
             """
@@ -33,11 +32,3 @@ async def seed(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
             [QUEUE],
             work.now,
         )
-
-
-async def _publish_defaults(work: Work) -> None:
-    document = RULES_FILE.read_text(encoding="utf-8")
-    loaded = load_assignment_rules(document, file=RULES_FILE.name)
-    await publish_version(
-        work, NewRules(KIND, loaded.model.name, loaded.content_hash, document, "leadstream", "default rules")
-    )

@@ -1,5 +1,6 @@
 """What routing consumes."""
 
+from services.routing.domain.rules import KIND, load_assignment_rules
 from services.routing.handlers.commands import RoutingCommands
 from services.routing.handlers.events import STAGE, MergedLead, ScoredLead
 from services.routing.handlers.merging import LeadMerging
@@ -9,19 +10,21 @@ from shared.contracts.commands.routing import ReassignLead, SetMember
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.topics import MERGED, ROUTING_COMMANDS, SCORED
 from shared.messaging.commands import command, note_dead_commands
+from shared.messaging.publish_rules import publish_rules
 from shared.messaging.subscription import Handled, Subscription
 
 
 def routing_subscription(tables: Tables, *, max_records: int = 2000) -> Subscription:
     """The one lane of routing."""
     commands = RoutingCommands(tables)
+    publish = publish_rules(STAGE, KIND, load_assignment_rules, commands.find_gaps)
     return Subscription(
         "routing",
         (SCORED, MERGED, ROUTING_COMMANDS),
         {
             ScoredLead.TYPE: Handled(LeadRouting(tables).route_leads, ScoredLead),
             MergedLead.TYPE: Handled(LeadMerging(tables).merge_leads, MergedLead),
-            PublishRules.TYPE: Handled(command(STAGE, commands.publish_rules), PublishRules),
+            PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
             SetMember.TYPE: Handled(command(STAGE, commands.set_member), SetMember),
             ReassignLead.TYPE: Handled(command(STAGE, commands.reassign_lead), ReassignLead),
         },

@@ -1,4 +1,4 @@
-"""Use cases of scoring: score captured leads, follow merges, publish rules."""
+"""Use cases of scoring: score captured leads, follow merges."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,19 +7,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.scoring.domain.inbound import CapturedLead, MergedLead
-from services.scoring.domain.model import KIND, load_scoring_model
 from services.scoring.domain.scoring import Score
 from services.scoring.domain.standing import Standing, score_captured, score_merged, why_not_scored
-from services.scoring.ports import Models, PublishedRules, RuleVersions, Standings
-from shared.contracts.commands.rules import PublishRules
-from shared.contracts.envelope import rfc3339
-from shared.contracts.events.scoring import LeadScored, RulesPublished
-from shared.contracts.topics import RULES_PUBLISHED, SCORED
+from services.scoring.ports import Models, Standings
+from shared.contracts.events.scoring import LeadScored
+from shared.contracts.topics import SCORED
 from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Rejected, Skipped, Stage
 from shared.handling.work import Work
-from shared.messaging.commands import Done, Refused
 from shared.observability.metrics import LEAD_SECONDS, LEADS_SCORED
-from shared.rules import RuleFileError
 
 STAGE: Final = Stage("scoring")
 
@@ -94,36 +89,6 @@ class FollowMerges:
         return outcomes
 
 
-@dataclass(frozen=True, slots=True)
-class PublishModel:
-    """Obey `rules.publish`: check the document, make it the active version, and say so."""
-
-    versions: RuleVersions
-
-    async def __call__(self, item: InHand, work: Work) -> Done | Refused:
-        """Refused when the document is of another kind or has problems; the last good version keeps working then."""
-        wanted: PublishRules = item.event
-        if item.decision is not None:
-            return _publication(
-                item, await self.versions.published_by(work, item.record.subject or item.record.event_id)
-            )
-        if wanted.kind != KIND:
-            return Refused("unknown_kind", f"scoring applies rules of the kind {KIND} only")
-        try:
-            loaded = load_scoring_model(wanted.document)
-        except RuleFileError as error:
-            return Refused("invalid_rules", str(error))
-        published = await self.versions.publish(
-            work,
-            name=loaded.model.name,
-            content_hash=loaded.content_hash,
-            document=wanted.document,
-            author=wanted.author,
-            reason=wanted.reason,
-        )
-        return _publication(item, published)
-
-
 def _subjects(items: Iterable[InHand]) -> set[str]:
     """The leads that redelivered records were decided about."""
     return {item.decision.subject for item in items if item.decision is not None and item.decision.subject}
@@ -168,32 +133,6 @@ def _event(item: InHand, standing: Standing, at: str) -> OutEvent:
     return STAGE.event(
         item.record, LeadScored.TYPE, topic=SCORED, key=standing.lead_id, data=standing.published(), time=at
     )
-
-
-def _publication(item: InHand, published: PublishedRules) -> Done:
-    at = rfc3339(published.published_at)
-    data = RulesPublished(
-        service=STAGE.name,
-        kind=published.kind,
-        name=published.name,
-        version=published.version,
-        content_hash=published.content_hash,
-        author=published.author,
-        reason=published.reason,
-        document=published.document,
-        published_at=at,
-    )
-    key = f"{STAGE.name}/{published.kind}"
-    event = STAGE.event(
-        item.record, RulesPublished.TYPE, topic=RULES_PUBLISHED, key=key, data=data.model_dump_json().encode(), time=at
-    )
-    result: dict[str, Any] = {
-        "kind": published.kind,
-        "name": published.name,
-        "version": published.version,
-        "content_hash": published.content_hash,
-    }
-    return Done(result, (event,))
 
 
 def _count_grades(outcomes: Sequence[Outcome]) -> int:

@@ -3,13 +3,15 @@
 from fastapi import FastAPI
 
 from services.scoring.adapters.models import active_models
-from services.scoring.adapters.postgres import PostgresRuleVersions, PostgresStandings
-from services.scoring.api import rules_router, scores_router
+from services.scoring.adapters.postgres import PostgresStandings
+from services.scoring.api import scores_router
+from services.scoring.domain.model import KIND
 from services.scoring.settings import ScoringSettings
 from services.scoring.subscribers import subscription
 from shared.contracts.topics import COMMANDS_COMPLETED, RULES_PUBLISHED, SCORED
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
+from shared.runtime.rules_api import rules_router
 from shared.runtime.service import Service
 
 
@@ -17,10 +19,8 @@ def build_app(settings: ScoringSettings | None = None) -> FastAPI:
     """The app, with nothing started yet."""
     settings = settings or ScoringSettings()
     service = Service("scoring", settings, publishes=[SCORED, RULES_PUBLISHED, COMMANDS_COMPLETED])
-    service.subscriptions.append(
-        subscription(active_models(), PostgresStandings(), PostgresRuleVersions(), max_records=settings.max_records)
-    )
-    return create_http(service, routers=[scores_router(service), rules_router(service), commands_router(service)])
+    service.subscriptions.append(subscription(active_models(), PostgresStandings(), max_records=settings.max_records))
+    return create_http(service, routers=[scores_router(service), rules_router(service, KIND), commands_router(service)])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """What the use cases need of the outside."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from services.scoring.domain.scoring import CompiledModel
@@ -35,32 +33,4 @@ class Standings(Protocol):
 
     async def save_merges(self, work: Work, merges: Sequence[tuple[str, str, int]]) -> None:
         """Remember (loser, winner, version)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedRules:
-    """A version of rules as it was published."""
-
-    kind: str
-    version: int
-    name: str
-    content_hash: str
-    document: str
-    author: str
-    reason: str
-    published_at: datetime
-
-
-class RuleVersions(Protocol):
-    """The published versions of rules."""
-
-    async def publish(
-        self, work: Work, *, name: str, content_hash: str, document: str, author: str, reason: str
-    ) -> PublishedRules:
-        """Make a checked document the active version."""
-        ...
-
-    async def published_by(self, work: Work, command_id: str) -> PublishedRules:
-        """The version that a completed command made active."""
         ...

@@ -1,24 +1,27 @@
 """What scoring consumes, and who handles it."""
 
 from services.scoring.domain.inbound import CapturedLead, MergedLead
-from services.scoring.handlers import STAGE, FollowMerges, PublishModel, ScoreLeads
-from services.scoring.ports import Models, RuleVersions, Standings
+from services.scoring.domain.model import KIND, load_scoring_model
+from services.scoring.handlers import STAGE, FollowMerges, ScoreLeads
+from services.scoring.ports import Models, Standings
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.events.capture import LeadCaptured, LeadMerged
 from shared.contracts.topics import CAPTURED, MERGED, SCORING_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
+from shared.messaging.publish_rules import publish_rules
 from shared.messaging.subscription import Handled, Subscription
 
 
-def subscription(models: Models, standings: Standings, versions: RuleVersions, *, max_records: int) -> Subscription:
+def subscription(models: Models, standings: Standings, *, max_records: int) -> Subscription:
     """The one lane of scoring, group `scoring`."""
+    publish = publish_rules(STAGE, KIND, load_scoring_model)
     return Subscription(
         "scoring",
         (CAPTURED, MERGED, SCORING_COMMANDS),
         {
             LeadCaptured.TYPE: Handled(ScoreLeads(models, standings), CapturedLead),
             LeadMerged.TYPE: Handled(FollowMerges(models, standings), MergedLead),
-            PublishRules.TYPE: Handled(command(STAGE, PublishModel(versions)), PublishRules),
+            PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
         },
         on_dead_letters=note_dead_commands,
         max_records=max_records,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from shared.contracts.events.platform import CommandCompleted
 from shared.contracts.topics import COMMANDS_COMPLETED
@@ -31,6 +31,12 @@ class Refused:
 
 
 Obey: TypeAlias = Callable[[InHand, Work], Awaitable[Done | Refused]]
+LONGEST_TEXT: Final = 1000
+
+
+def is_readable(text: str) -> bool:
+    """Whether a command's text is one for people: 1 to 1000 printable characters. (Postgres cannot store a NUL.)"""
+    return len(text.strip()) > 0 and len(text) <= LONGEST_TEXT and text.isprintable()
 
 
 def command(stage: Stage, obey: Obey) -> UseCase:

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from shared.handling.work import Work
-from shared.rules import RuleFileError
+from shared.rules import LoadedRules, RuleFileError
 
 Compiled = TypeVar("Compiled")
+Load: TypeAlias = Callable[[str, str], LoadedRules[Any]]
+"""Checks a document, given with the file name that problems are told with. Raises RuleFileError."""
 
 
 class NoActiveRules(RuntimeError):
@@ -30,6 +34,15 @@ class RuleVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedVersion(RuleVersion):
+    """A published version with who published it, why and when."""
+
+    author: str
+    reason: str
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NewRules:
     """What is to be published; the version number is given by the database."""
 
@@ -44,6 +57,16 @@ class NewRules:
 _ACTIVE: Final = """
     SELECT r.kind, r.version, r.name, r.content_hash, r.document
     FROM active_rules a JOIN rule_versions r USING (kind, version) WHERE a.kind = $1
+"""
+_VERSION: Final = """
+    SELECT kind, version, name, content_hash, document, author, reason, published_at
+    FROM rule_versions WHERE kind = $1 AND version = $2
+"""
+_HISTORY: Final = """
+    SELECT r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, r.document,
+           a.version IS NOT NULL AS active
+    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
+    WHERE r.kind = $1 ORDER BY r.version DESC LIMIT 500
 """
 _POINTER: Final = """
     SELECT r.version, r.content_hash FROM active_rules a JOIN rule_versions r USING (kind, version) WHERE a.kind = $1
@@ -102,3 +125,26 @@ async def publish_version(work: Work, rules: NewRules) -> int:
         version,
     )
     return version
+
+
+async def publish_default(work: Work, kind: str, file: Path, load: Load) -> None:
+    """Publish the document that the service ships where no version is active; an active one stays as it is."""
+    if not await work.fetch(_POINTER, kind):
+        await publish_version(work, _default(kind, file, load))
+
+
+def _default(kind: str, file: Path, load: Load) -> NewRules:
+    document = file.read_text(encoding="utf-8")
+    loaded = load(document, file.name)
+    return NewRules(kind, loaded.model.name, loaded.content_hash, document, "leadstream", f"the default {kind} rules")
+
+
+async def read_version(work: Work, kind: str, version: int) -> PublishedVersion:
+    """A version that was published."""
+    rows = await work.fetch(_VERSION, kind, version)
+    return PublishedVersion(**dict(rows[0]))
+
+
+async def read_history(work: Work, kind: str) -> list[dict[str, Any]]:
+    """The newest 500 versions of a kind, newest first; `active` marks the one that is applied."""
+    return [dict(row) for row in await work.fetch(_HISTORY, kind)]

@@ -12,7 +12,7 @@ import orjson
 
 import services.scoring
 from services.scoring.adapters.models import active_models
-from services.scoring.adapters.postgres import PostgresRuleVersions, PostgresStandings
+from services.scoring.adapters.postgres import PostgresStandings
 from services.scoring.seed import seed
 from services.scoring.subscribers import subscription
 from shared.contracts import ids
@@ -134,7 +134,7 @@ async def create_schema(dsn: str) -> None:
 async def scoring_lane(dsn: str) -> AsyncIterator[ScoringLane]:
     """A lane on a migrated database."""
     database = Database(create_engine(dsn, "scoring"))
-    lane = subscription(active_models(), PostgresStandings(), PostgresRuleVersions(), max_records=2000)
+    lane = subscription(active_models(), PostgresStandings(), max_records=2000)
     try:
         yield ScoringLane(database, Settling(lane, "scoring", database, lambda: NOW))
     finally:

@@ -7,16 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 
 from services.reporting.adapters.postgres.parked import list_parked, read_parked
-from services.reporting.api.reading import (
-    Reader,
-    asked_time,
-    cursor_of,
-    known_id,
-    read_cursor,
-    reading,
-    sees_personal,
-)
+from services.reporting.api.reading import Reader, asked_time, sees_personal
+from shared.runtime.paging import DEFAULT_PAGE, Cursor, PageSize, cursor_of, read_cursor
 from shared.runtime.problems import Problem
+from shared.runtime.reading import known_id, reading
 from shared.runtime.service import Service
 
 Kind = Literal["dead_letter", "rejected", "unreadable"]
@@ -35,8 +29,8 @@ def router(service: Service) -> APIRouter:
         source: str | None = None,
         first: Annotated[datetime | None, Query(alias="from")] = None,
         last: Annotated[datetime | None, Query(alias="to")] = None,
-        cursor: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        cursor: Cursor = None,
+        limit: PageSize = DEFAULT_PAGE,
     ) -> dict[str, Any]:
         async with reading(service) as work:
             rows = await list_parked(

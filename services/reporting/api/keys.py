@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.reporting.api.reading import reading
 from services.reporting.ports import KeyStore
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.runtime.access import Requires
 from shared.runtime.commands_api import answer, send_command
 from shared.runtime.problems import Problem
+from shared.runtime.reading import reading
 from shared.runtime.service import Service
 
 

@@ -1,13 +1,15 @@
 """Leads: pages of the newest, one of them, and what happened to it."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from services.reporting.adapters.postgres.leads import events_of_leads, page_of_leads, surviving
-from services.reporting.api.reading import Reader, cursor_of, known_id, read_cursor, reading, sees_personal
+from services.reporting.api.reading import Reader, sees_personal
 from services.reporting.domain.leads import StoredEvent, detail, newest, summary, timeline
+from shared.runtime.paging import DEFAULT_PAGE, Cursor, PageSize, cursor_of, read_cursor
 from shared.runtime.problems import Problem
+from shared.runtime.reading import known_id, reading
 from shared.runtime.service import Service
 
 
@@ -16,9 +18,7 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["leads"])
 
     @routes.get("/v1/leads")
-    async def leads(
-        reader: Reader, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
-    ) -> dict[str, Any]:
+    async def leads(reader: Reader, cursor: Cursor = None, limit: PageSize = DEFAULT_PAGE) -> dict[str, Any]:
         after = read_cursor(cursor)
         async with reading(service) as work:
             page = await page_of_leads(work, after, limit)

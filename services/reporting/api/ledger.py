@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 
 from services.reporting.adapters.postgres.funnel import recount
 from services.reporting.adapters.postgres.ledger import read_ledger
-from services.reporting.api.reading import Reader, reading
+from services.reporting.api.reading import Reader
 from services.reporting.domain.ledger import problems
+from shared.runtime.reading import reading
 from shared.runtime.service import Service
 
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query
 
 from services.reporting.adapters.postgres.funnel import read_counts, recount
-from services.reporting.api.reading import Reader, reading
+from services.reporting.api.reading import Reader
 from services.reporting.domain.funnel import By, funnel_table
 from shared.runtime.problems import Problem
+from shared.runtime.reading import reading
 from shared.runtime.service import Service
 
 NAMES: Final = ("funnel",)

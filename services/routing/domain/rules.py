@@ -167,7 +167,7 @@ class AssignmentPolicy:
     used: Mapping[str, Any]
 
 
-def load_assignment_rules(text: str | bytes, *, file: str) -> LoadedRules[AssignmentRules]:
+def load_assignment_rules(text: str | bytes, file: str) -> LoadedRules[AssignmentRules]:
     """Reads and checks a document. Raises RuleFileError with file, line and what was expected."""
     return load_rule_document(text, AssignmentRules, file=file, catalogue=CATALOGUE)
 

@@ -3,29 +3,21 @@
 from services.routing.domain.assignment import assign_by_hand
 from services.routing.domain.roster import Roster
 from services.routing.domain.rules import (
-    KIND,
     AssignmentPolicy,
     AssignmentRules,
     is_member_id,
-    load_assignment_rules,
     owners_named,
 )
-from services.routing.handlers.events import STAGE, assignment_id_for, is_lead_id, json_text, routed
-from services.routing.ports import PublishedRules, RoutedLead, Tables
+from services.routing.handlers.events import assignment_id_for, is_lead_id, json_text, routed
+from services.routing.ports import RoutedLead, Tables
 from shared.contracts.commands.routing import ReassignLead, SetMember
-from shared.contracts.commands.rules import PublishRules
-from shared.contracts.events.scoring import RulesPublished
-from shared.contracts.topics import RULES_PUBLISHED
-from shared.handling.outcomes import InHand, OutEvent
+from shared.handling.outcomes import InHand
 from shared.handling.records import Record
 from shared.handling.work import Work
-from shared.messaging.commands import Done, Refused
+from shared.messaging.commands import LONGEST_TEXT, Done, Refused, is_readable
 from shared.observability.metrics import LEADS_ASSIGNED
 from shared.persistence.commands import read_completed
-from shared.persistence.rule_versions import NewRules, publish_version
-from shared.rules import LoadedRules, RuleFileError
 
-_LONGEST_TEXT = 1000
 _MOST_QUEUES = 1000
 
 
@@ -79,37 +71,7 @@ class RoutingCommands:
         event = routed(item.record, state, time=item.decision.decided_at)
         return Done(first["result"] if first else _held(state), (event,), subject=subject)
 
-    async def publish_rules(self, item: InHand, work: Work) -> Done | Refused:
-        """Make a checked document the active version from the next batch on. Refused with line and expectation."""
-        wanted: PublishRules = item.event
-        if wanted.kind != KIND:
-            return Refused("unknown_kind", f"routing applies rules of the kind {KIND}")
-        if not (_is_readable(wanted.author) and _is_readable(wanted.reason)):
-            return Refused("invalid_text", f"author and reason: 1 to {_LONGEST_TEXT} printable characters")
-        try:
-            loaded = load_assignment_rules(wanted.document, file=f"{KIND}.yaml")
-        except RuleFileError as error:
-            return Refused("invalid_rules", str(error))
-        if item.decision is not None:
-            return await self._published_again(item, work)
-        version = await publish_version(work, _new_rules(wanted, loaded))
-        result = {
-            "kind": KIND,
-            "version": version,
-            "content_hash": loaded.content_hash,
-            "warnings": [*map(str, loaded.warnings), *await self._gaps(loaded.model, work)],
-        }
-        stored = await self._tables.rules.version(work, version)
-        return Done(result, (_rules_published(item.record, stored, work.instant),))
-
-    async def _published_again(self, item: InHand, work: Work) -> Done:
-        assert item.decision is not None
-        first = await read_completed(work, item.record.subject or item.record.event_id)
-        assert first is not None  # stored in the transaction that stored the decision
-        stored = await self._tables.rules.version(work, first["result"]["version"])
-        return Done(first["result"], (_rules_published(item.record, stored, item.decision.decided_at),))
-
-    async def _gaps(self, document: AssignmentRules, work: Work) -> list[str]:
+    async def find_gaps(self, document: AssignmentRules, work: Work) -> list[str]:
         """What the document leaves open with the members and leads of today."""
         roster = await self._tables.members.roster(work)
         missing = [owner for owner in owners_named(document) if roster.standing(owner) == "unknown"]
@@ -120,15 +82,11 @@ class RoutingCommands:
         ]
 
 
-def _is_readable(text: str) -> bool:
-    return len(text.strip()) > 0 and len(text) <= _LONGEST_TEXT and text.isprintable()
-
-
 def _member_fault(wanted: SetMember, policy: AssignmentPolicy) -> Refused | None:
     if not is_member_id(wanted.member_id):
         return Refused("invalid_member_id", "1 to 64 letters, digits, dots, dashes or underscores")
-    if not _is_readable(wanted.name):
-        return Refused("invalid_name", f"1 to {_LONGEST_TEXT} printable characters")
+    if not is_readable(wanted.name):
+        return Refused("invalid_name", f"1 to {LONGEST_TEXT} printable characters")
     if len(wanted.queues) > _MOST_QUEUES or not policy.queues.issuperset(wanted.queues):
         return Refused("unknown_queue", _declared(policy))
     return None
@@ -137,8 +95,8 @@ def _member_fault(wanted: SetMember, policy: AssignmentPolicy) -> Refused | None
 def _reassignment_fault(wanted: ReassignLead, policy: AssignmentPolicy, roster: Roster) -> Refused | None:
     if (wanted.owner is None) == (wanted.queue is None):
         return Refused("owner_or_queue", "exactly one of owner and queue is needed")
-    if not _is_readable(wanted.reason):
-        return Refused("invalid_reason", f"1 to {_LONGEST_TEXT} printable characters")
+    if not is_readable(wanted.reason):
+        return Refused("invalid_reason", f"1 to {LONGEST_TEXT} printable characters")
     if wanted.queue is not None:
         return None if wanted.queue in policy.queues else Refused("unknown_queue", _declared(policy))
     match roster.standing(wanted.owner or ""):
@@ -171,26 +129,3 @@ def _by_hand(
 def _held(state: RoutedLead) -> dict[str, object]:
     version = state.assignment_version
     return {"lead_id": state.lead_id, "owner": state.owner, "queue": state.queue, "assignment_version": version}
-
-
-def _new_rules(wanted: PublishRules, loaded: LoadedRules[AssignmentRules]) -> NewRules:
-    return NewRules(
-        KIND, loaded.model.name, loaded.content_hash, wanted.document, wanted.author.strip(), wanted.reason.strip()
-    )
-
-
-def _rules_published(cause: Record, stored: PublishedRules, time: str) -> OutEvent:
-    data = RulesPublished(
-        service=STAGE.name,
-        kind=stored.kind,
-        name=stored.name,
-        version=stored.version,
-        content_hash=stored.content_hash,
-        author=stored.author,
-        reason=stored.reason,
-        document=stored.document,
-        published_at=time,
-    )
-    raw = data.__pydantic_serializer__.to_json(data)
-    key = f"{STAGE.name}/{stored.kind}"
-    return STAGE.event(cause, RulesPublished.TYPE, topic=RULES_PUBLISHED, key=key, data=raw, time=time)

@@ -1,17 +1,13 @@
-"""Scoring's tables: `lead_scores`, and the chassis' aliases and rule versions."""
+"""Scoring's tables: `lead_scores`, and the chassis' aliases."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.scoring.domain.model import KIND
 from services.scoring.domain.standing import Standing
-from services.scoring.ports import PublishedRules
 from shared.handling.work import Work
 from shared.persistence import aliases
-from shared.persistence.commands import read_completed
 from shared.persistence.decisions import ClaimLost
-from shared.persistence.rule_versions import NewRules, publish_version
 
 # ::text keeps the JSON as it was stored, and ids as the text that everything else holds.
 _LOCK: Final = """
@@ -40,15 +36,6 @@ _UPDATE: Final = f"""
 _SHOW: Final = """
     SELECT lead_id::text, lead_version, score::text, score_version, updated_at
     FROM lead_scores WHERE lead_id = $1 AND origin IS NOT NULL
-"""
-_HISTORY: Final = """
-    SELECT r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, a.version IS NOT NULL AS active
-    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
-    WHERE r.kind = $1 ORDER BY r.version DESC LIMIT 500
-"""
-_VERSION: Final = """
-    SELECT kind, version, name, content_hash, document, author, reason, published_at
-    FROM rule_versions WHERE kind = $1 AND version = $2
 """
 
 
@@ -107,26 +94,6 @@ def _columns(standings: Sequence[Standing]) -> tuple[list[Any], ...]:
     )
 
 
-class PostgresRuleVersions:
-    """`RuleVersions` in Postgres."""
-
-    async def publish(
-        self, work: Work, *, name: str, content_hash: str, document: str, author: str, reason: str
-    ) -> PublishedRules:
-        version = await publish_version(work, NewRules(KIND, name, content_hash, document, author, reason))
-        return await self._read(work, version)
-
-    async def published_by(self, work: Work, command_id: str) -> PublishedRules:
-        completed = await read_completed(work, command_id)
-        if completed is None:
-            raise LookupError("a decided command without its outcome")
-        return await self._read(work, completed["result"]["version"])
-
-    async def _read(self, work: Work, version: int) -> PublishedRules:
-        rows = await work.fetch(_VERSION, KIND, version)
-        return PublishedRules(**dict(rows[0]))
-
-
 @dataclass(frozen=True, slots=True)
 class ShownScore:
     """A lead's score as people ask for it."""
@@ -143,8 +110,3 @@ async def read_score(work: Work, lead_id: str) -> ShownScore | None:
     survivor = (await aliases.resolve(work, [lead_id])).get(lead_id, lead_id)
     rows = await work.fetch(_SHOW, survivor)
     return ShownScore(**dict(rows[0])) if rows else None
-
-
-async def read_history(work: Work, kind: str) -> list[dict[str, Any]]:
-    """The published versions of a kind of rules, newest first; `active` marks the one that is applied."""
-    return [dict(row) for row in await work.fetch(_HISTORY, kind)]

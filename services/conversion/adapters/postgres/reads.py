@@ -1,6 +1,5 @@
 """What HTTP reads of accounts, contacts and opportunities. Changes nothing."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -38,21 +37,15 @@ _CONTACT: Final = """
 _AT_CONVERSION: Final = ("converted_at", "score", "first_touch", "lead_snapshot", "reason", "fields_mapped")
 
 
-@dataclass(frozen=True, slots=True)
-class After:
-    """Where a page begins: behind this opportunity."""
-
-    created_at: datetime
-    opportunity_id: str
+_BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), "00000000-0000-0000-0000-000000000000")
 
 
-FIRST_PAGE: Final = After(datetime.min.replace(tzinfo=UTC), "00000000-0000-0000-0000-000000000000")
-
-
-async def opportunities_page(work: Work, after: After, account_id: str | None, limit: int) -> list[dict[str, Any]]:
-    """Opportunities in the order of their creation."""
+async def opportunities_page(
+    work: Work, after: tuple[datetime, str] | None, account_id: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """Opportunities behind a place, in the order of their creation."""
     statement, also = (_EVERY, ()) if account_id is None else (_OF_ACCOUNT, (account_id,))
-    rows = await work.fetch(statement, after.created_at, after.opportunity_id, limit, *also)
+    rows = await work.fetch(statement, *(after or _BEGINNING), limit, *also)
     return [_opportunity(row) for row in rows]
 
 

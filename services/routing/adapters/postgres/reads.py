@@ -1,6 +1,5 @@
 """What the API shows of assignments."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,20 +18,13 @@ _QUEUE_PAGE: Final = f"""
 _LEAD: Final = f"SELECT {COLUMNS} FROM assignments WHERE lead_id = $1"
 
 
-@dataclass(frozen=True, slots=True)
-class After:
-    """Where the next page begins: behind this lead."""
-
-    assigned_at: datetime
-    lead_id: str
+# Before everything. A condition that may be absent would get a plan that reads all pages before.
+_BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), "00000000-0000-0000-0000-000000000000")
 
 
-BEGINNING: Final = After(datetime(1, 1, 1, tzinfo=UTC), "00000000-0000-0000-0000-000000000000")
-
-
-async def queue_page(work: Work, queue: str, after: After, limit: int) -> list[RoutedLead]:
-    """The leads of a queue, the longest waiting first."""
-    rows = await work.fetch(_QUEUE_PAGE, queue, after.assigned_at, after.lead_id, limit)
+async def queue_page(work: Work, queue: str, after: tuple[datetime, str] | None, limit: int) -> list[RoutedLead]:
+    """The leads of a queue behind a place in it, the longest waiting first."""
+    rows = await work.fetch(_QUEUE_PAGE, queue, *(after or _BEGINNING), limit)
     return [routed_lead(row) for row in rows]
 
 

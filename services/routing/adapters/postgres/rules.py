@@ -1,7 +1,6 @@
-"""The published rules, and the leads that were merged away."""
+"""The active rules, and the leads that were merged away."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
 
 from services.routing.domain.rules import (
     KIND,
@@ -9,21 +8,9 @@ from services.routing.domain.rules import (
     compile_assignment_rules,
     load_assignment_rules,
 )
-from services.routing.ports import PublishedRules
-from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 from shared.persistence import aliases
 from shared.persistence.rule_versions import ActiveRules, RuleVersion
-
-_VERSION: Final = """
-    SELECT kind, name, version, content_hash, author, reason, document, published_at FROM rule_versions
-    WHERE kind = $1 AND version = $2
-"""
-_HISTORY: Final = """
-    SELECT r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, a.version IS NOT NULL AS active
-    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
-    WHERE r.kind = $1 ORDER BY r.version DESC LIMIT 500
-"""
 
 
 def _compile(stored: RuleVersion) -> AssignmentPolicy:
@@ -40,16 +27,6 @@ class PostgresRules:
     async def read(self, work: Work) -> AssignmentPolicy:
         """The active version, compiled."""
         return await self._active.read(work)
-
-    async def version(self, work: Work, version: int) -> PublishedRules:
-        """A stored version."""
-        stored = dict((await work.fetch(_VERSION, KIND, version))[0])
-        return PublishedRules(**{**stored, "published_at": rfc3339(stored["published_at"])})
-
-    async def history(self, work: Work) -> list[dict[str, Any]]:
-        """The published versions, newest first; `active` marks the one that is applied."""
-        rows = [dict(row) for row in await work.fetch(_HISTORY, KIND)]
-        return [{**row, "published_at": rfc3339(row["published_at"])} for row in rows]
 
 
 class PostgresAliases:
