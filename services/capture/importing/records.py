@@ -7,7 +7,7 @@ import orjson
 
 from services.capture.domain.identity import IdentityKey, hashed_key
 from services.capture.domain.payload import JSON_TYPE
-from services.capture.domain.reading import ROW_TYPE, judge_value
+from services.capture.domain.reading import MAX_BYTES, ROW_TYPE, judge_value
 from services.capture.domain.receipt import receipt_of
 from services.capture.domain.refusal import DETAILS, Refused
 from services.capture.handlers.arrivals import DAMAGE_HEADER, RECEIPT_HEADER, ROW_HEADER
@@ -42,11 +42,11 @@ class RowRecords:
     default_region: str | None = None
 
     def record(self, row: Row) -> RowRecord:
-        """The record of a row; a damaged one is stored as it stands."""
-        if row.damage:
-            value, content_type = row.raw.encode("utf-8", "surrogatepass"), ROW_TYPE
-        else:
-            value, content_type = orjson.dumps(self.mapping.document(row.cells)), JSON_TYPE
+        """The record of a row; a damaged one is stored as it stands, one that is too large as far as it may be."""
+        value, content_type = self._value(row)
+        if len(value) > MAX_BYTES:
+            row = Row(row.number, (), damage="too_large")
+            value, content_type = value[:MAX_BYTES], ROW_TYPE
         ce_id = f"{self.digest}/{row.number}"
         event_id = ids.root_event_id(self.source, ce_id)
         judged = judge_value(
@@ -56,6 +56,11 @@ class RowRecords:
         key = hashed_key(judged, secret=self.secret) if isinstance(judged, IdentityKey) else event_id
         headers = self._headers(ce_id, event_id, content_type, row)
         return RowRecord(row.number, event_id, key.encode(), value, headers, refusal)
+
+    def _value(self, row: Row) -> tuple[bytes, str]:
+        if row.damage:
+            return row.raw.encode("utf-8", "surrogatepass"), ROW_TYPE
+        return orjson.dumps(self.mapping.document(row.cells)), JSON_TYPE
 
     def _headers(self, ce_id: str, event_id: str, content_type: str, row: Row) -> list[tuple[str, bytes]]:
         receipt_id = receipt_of(event_id, secret=self.secret)

@@ -188,3 +188,18 @@ async def test_without_kafka_the_answer_is_503_and_quick(own: Servers, tmp_path:
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         assert answer.json()["code"] == "unavailable"
         assert (await client.get("/health/ready")).status_code == 503
+
+
+async def test_without_redis_a_conflict_is_found_at_the_receipt(own: Servers, tmp_path: Path) -> None:
+    await create_schema(own.postgres)
+    async with running_capture(own, tmp_path, LEADSTREAM_REDIS_URL="redis://127.0.0.1:9/0") as client:
+        key = {"Idempotency-Key": "order-7"}
+        first = await client.post("/v1/leads?source=shop", json={"email": "ann@example.com"}, headers=key)
+        other = await client.post("/v1/leads?source=shop", json={"email": "bob@example.com"}, headers=key)
+        assert (first.status_code, other.status_code) == (202, 202)
+
+        async def conflict() -> bool:
+            found = (await client.get(f"/v1/receipts/{first.json()['receipt_id']}")).json()
+            return [repeat["reason"] for repeat in found.get("repeats", ())] == ["id_conflict"]
+
+        await until(conflict, "the conflict is at the receipt")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.capture.domain.reading import Reading, read_value
-from services.capture.importing.csv import MAX_ROW, CsvFile, open_csv
+from services.capture.domain.reading import MAX_BYTES, Reading, read_value
+from services.capture.importing.csv import MAX_ROW, CsvFile, Row, open_csv
 from services.capture.importing.inspecting import inspect_file
 from services.capture.importing.mapping import ColumnMapping, load_mapping, suggest
 from services.capture.importing.publishing import Checkpoint
@@ -222,6 +222,14 @@ def test_rows_become_records_with_the_same_ids_every_time(tmp_path: Path) -> Non
     )
     assert first[2].value == b"broken\n"
     assert isinstance(read_value(first[0].value, "application/json"), Reading)
+
+
+def test_a_row_that_becomes_too_large_is_stored_cut_and_named_so() -> None:
+    row = Row(7, ["a@b.com", "\x01" * 100_000])
+    record = records(suggest(["email", "notes"], source="fair")).record(row)
+    assert len(record.value) == MAX_BYTES
+    assert dict(record.headers)["ls_damage"] == b"too_large"
+    assert record.refusal == read_value(record.value, "text/csv", damage="too_large")
 
 
 def test_checkpoints_are_of_one_file_and_source(tmp_path: Path) -> None:
