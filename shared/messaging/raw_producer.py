@@ -21,6 +21,10 @@ class IntakeUnavailable(Exception):
     """Kafka did not take the record in time. It may still land; the receipt shows it."""
 
 
+class RecordTooLarge(Exception):
+    """A record that no batch can hold; nothing of the call was sent. Callers keep their records far below."""
+
+
 @dataclass(frozen=True, slots=True)
 class RawRecord:
     """A record to send as it is."""
@@ -86,10 +90,14 @@ class RawProducer:
     def _built(self, records: Sequence[RawRecord], count: int) -> dict[int, list[Any]]:
         built: dict[int, list[Any]] = {}
         for record in records:
-            builders = built.setdefault(partition_for(record.key, count), [self._producer.create_batch()])
+            partition = partition_for(record.key, count)
+            builders = built.get(partition)
+            if builders is None:
+                builders = built[partition] = [self._producer.create_batch()]
             if not _append(builders[-1], record):
                 builders.append(self._producer.create_batch())
-                _append(builders[-1], record)
+                if not _append(builders[-1], record):
+                    raise RecordTooLarge
         for builders in built.values():
             for builder in builders:
                 builder.close()
