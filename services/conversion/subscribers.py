@@ -5,12 +5,12 @@ from services.conversion.handlers.change_opportunity import ChangeOnCommand
 from services.conversion.handlers.convert_leads import ConvertLeads, RoutedLead
 from services.conversion.handlers.convert_on_command import ConvertOnCommand
 from services.conversion.handlers.converting import STAGE, Converting
-from services.conversion.handlers.merge_leads import MergedLead, MergeLeads
+from services.conversion.handlers.merge_leads import MergeLeads
 from services.conversion.ports import Gates, Leads, Parties, Sales
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead
-from shared.contracts.events.capture import LeadMerged
 from shared.contracts.events.routing import LeadRouted
+from shared.contracts.thin import MergedLead
 from shared.contracts.topics import MERGED, ROUTED, SALES_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.publish_rules import publish_rules
@@ -28,7 +28,7 @@ def conversion_subscription(
         (ROUTED, MERGED, SALES_COMMANDS),
         {
             LeadRouted.TYPE: Handled(ConvertLeads(gates, leads, sales, converting), RoutedLead),
-            LeadMerged.TYPE: Handled(MergeLeads(leads, sales), MergedLead),
+            MergedLead.TYPE: Handled(MergeLeads(leads, sales), MergedLead),
             ConvertLead.TYPE: Handled(command(STAGE, on_command), ConvertLead),
             ChangeOpportunity.TYPE: Handled(command(STAGE, ChangeOnCommand(sales)), ChangeOpportunity),
             PublishRules.TYPE: Handled(command(STAGE, publish_rules(STAGE, KIND, load_gate)), PublishRules),

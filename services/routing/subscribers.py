@@ -2,12 +2,13 @@
 
 from services.routing.domain.rules import KIND, load_assignment_rules
 from services.routing.handlers.commands import RoutingCommands
-from services.routing.handlers.events import STAGE, MergedLead, ScoredLead
+from services.routing.handlers.events import STAGE, ScoredLead
 from services.routing.handlers.merging import LeadMerging
 from services.routing.handlers.routing import LeadRouting
 from services.routing.ports import Tables
 from shared.contracts.commands.routing import ReassignLead, SetMember
 from shared.contracts.commands.rules import PublishRules
+from shared.contracts.thin import MergedLead
 from shared.contracts.topics import MERGED, ROUTING_COMMANDS, SCORED
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.publish_rules import publish_rules

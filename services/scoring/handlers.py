@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from services.scoring.domain.inbound import CapturedLead, MergedLead
+from services.scoring.domain.inbound import CapturedLead
 from services.scoring.domain.scoring import Score
 from services.scoring.domain.standing import Standing, score_captured, score_merged, why_not_scored
 from services.scoring.ports import Models, Standings
 from shared.contracts.events.scoring import LeadScored
+from shared.contracts.thin import MergedLead
 from shared.contracts.topics import SCORED
 from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Rejected, Skipped, Stage
 from shared.handling.work import Work

@@ -1,11 +1,11 @@
 """What scoring consumes, and who handles it."""
 
-from services.scoring.domain.inbound import CapturedLead, MergedLead
+from services.scoring.domain.inbound import CapturedLead
 from services.scoring.domain.model import KIND, load_scoring_model
 from services.scoring.handlers import STAGE, FollowMerges, ScoreLeads
 from services.scoring.ports import Models, Standings
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.events.capture import LeadCaptured, LeadMerged
+from shared.contracts.thin import MergedLead
 from shared.contracts.topics import CAPTURED, MERGED, SCORING_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.publish_rules import publish_rules
@@ -19,8 +19,8 @@ def subscription(models: Models, standings: Standings, *, max_records: int) -> S
         "scoring",
         (CAPTURED, MERGED, SCORING_COMMANDS),
         {
-            LeadCaptured.TYPE: Handled(ScoreLeads(models, standings), CapturedLead),
-            LeadMerged.TYPE: Handled(FollowMerges(models, standings), MergedLead),
+            CapturedLead.TYPE: Handled(ScoreLeads(models, standings), CapturedLead),
+            MergedLead.TYPE: Handled(FollowMerges(models, standings), MergedLead),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
         },
         on_dead_letters=note_dead_commands,

@@ -4,12 +4,14 @@ A record that is delivered twice leads to the same event ids, lead ids and recei
 redelivery recognisable everywhere downstream (`docs/adr/0003-derived-event-ids.md`).
 """
 
-from typing import Final
+import re
+from typing import Any, Final, TypeGuard
 
 from uuid_utils import UUID, uuid5, uuid7
 
 _ROOT: Final = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 _SEPARATOR: Final = "\x1f"
+_WRITTEN: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _namespace(name: str) -> UUID:
@@ -24,6 +26,11 @@ CONVERSIONS: Final = _namespace("conversions")
 STAGES: Final = {
     stage: _namespace(f"stage/{stage}") for stage in ("capture", "scoring", "routing", "conversion", "reporting")
 }
+
+
+def is_id(value: Any) -> TypeGuard[str]:
+    """Whether this is an id as ids are written here: a UUID, hyphenated, in small letters."""
+    return isinstance(value, str) and _WRITTEN.fullmatch(value) is not None
 
 
 def derive(namespace: UUID, *parts: str) -> str:

@@ -8,7 +8,6 @@ from uuid import UUID
 from shared.contracts import ids
 from shared.contracts.envelope import from_millis, header_map
 
-_CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _OUR_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", re.ASCII)
 
 
@@ -55,7 +54,7 @@ def read_record(raw: Any, topic: str, topic_id: str, *, inbound: bool) -> Record
     if inbound:
         event_id = ids.root_event_id(source, ce_id or f"{topic_id}-{raw.partition}-{raw.offset}")
         record_type = record_type or "lead.submitted"
-    elif _CANONICAL_UUID.fullmatch(ce_id):
+    elif ids.is_id(ce_id):
         event_id = ce_id
     else:
         event_id, fault = _other_event_id(ce_id, source, raw, topic_id, fault)

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from services.conversion.domain.announcing import changed_data
 from services.conversion.domain.changing import Unchangeable, apply_change, named_changes
-from services.conversion.domain.lead_ids import is_lead_id
 from services.conversion.domain.parties import Opportunity
 from services.conversion.handlers.converting import STAGE
 from services.conversion.ports import Sales
 from shared.contracts.commands.sales import ChangeOpportunity
 from shared.contracts.events.conversion import OpportunityChanged
+from shared.contracts.ids import is_id
 from shared.contracts.topics import CHANGED
 from shared.handling.outcomes import InHand, OutEvent
 from shared.handling.work import Work
@@ -31,7 +31,7 @@ class ChangeOnCommand:
         unknown_stage, stage_not_allowed, invalid_amount, invalid_currency."""
         wanted: ChangeOpportunity = item.event
         held = None
-        if is_lead_id(wanted.opportunity_id):
+        if is_id(wanted.opportunity_id):
             held = await self.sales.lock_opportunity(work, wanted.opportunity_id)
         if held is None:
             return _UNKNOWN

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import orjson
-from pydantic import AfterValidator
 
 from services.conversion.domain.converting import Wanted, conversion_id_of
 from services.conversion.domain.gate import Closed, Gate, check_gate
-from services.conversion.domain.lead_ids import is_lead_id
 from services.conversion.domain.parties import LeadState
 from services.conversion.handlers.converting import Converting, converted_event_id, events_of
 from services.conversion.ports import Gates, Leads, Sales
 from shared.contracts.base import Contract
+from shared.contracts.thin import LeadJson, Version
 from shared.handling.outcomes import InHand, Outcome, Produced, Skipped
 from shared.handling.work import Work
 from shared.persistence.aliases import resolve
@@ -23,21 +22,15 @@ GATE_CLOSED: Final = "gate_closed"
 BY_GATE: Final = "gate"
 
 
-def _with_lead_id(lead: dict[str, Any]) -> dict[str, Any]:
-    if not is_lead_id(lead.get("lead_id")):
-        raise ValueError("lead_id must be a UUID")
-    return lead
-
-
 class RoutedLead(Contract):
     """The thin read model of `lead.routed`: parts are kept as they came."""
 
-    lead: Annotated[dict[str, Any], AfterValidator(_with_lead_id)]
-    lead_version: int
+    lead: LeadJson
+    lead_version: Version
     score: dict[str, Any]
-    score_version: int
+    score_version: Version
     assignment: dict[str, Any]
-    assignment_version: int
+    assignment_version: Version
     origin: dict[str, Any]
 
 

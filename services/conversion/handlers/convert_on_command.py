@@ -7,12 +7,12 @@ from typing import Any, Final
 from services.conversion.domain.changing import is_currency
 from services.conversion.domain.converting import Converted, Wanted
 from services.conversion.domain.gate import Closed, check_gate
-from services.conversion.domain.lead_ids import is_lead_id
 from services.conversion.domain.money import parse_amount
 from services.conversion.domain.parties import LeadState
 from services.conversion.handlers.converting import Converting, converted_event_id, events_of
 from services.conversion.ports import Gates, Leads, Sales
 from shared.contracts.commands.sales import ConvertLead
+from shared.contracts.ids import is_id
 from shared.handling.outcomes import InHand
 from shared.handling.work import Work
 from shared.messaging.commands import Done, Refused
@@ -44,7 +44,7 @@ class ConvertOnCommand:
 
     async def _lock(self, lead_id: str, work: Work) -> LeadState | None:
         """The lead, or the one that it was merged into, locked."""
-        if not is_lead_id(lead_id):
+        if not is_id(lead_id):
             return None
         survivor = (await resolve(work, [lead_id])).get(lead_id, lead_id)
         states = await self.leads.lock(work, [survivor])

@@ -2,34 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from pydantic import AfterValidator
 
-from services.conversion.domain.lead_ids import is_lead_id
 from services.conversion.domain.parties import LeadState
 from services.conversion.ports import Leads, Review, Sales
 from shared.contracts import ids
-from shared.contracts.base import Contract
+from shared.contracts.thin import MergedLead
 from shared.handling.outcomes import InHand, Outcome, Produced
 from shared.handling.work import Work
 from shared.persistence.aliases import save_alias
-
-
-def _lead_id(value: str) -> str:
-    if not is_lead_id(value):
-        raise ValueError("a lead id must be a UUID")
-    return value
-
-
-class MergedLead(Contract):
-    """The thin read model of `lead.merged`."""
-
-    winner_id: Annotated[str, AfterValidator(_lead_id)]
-    loser_id: Annotated[str, AfterValidator(_lead_id)]
-    lead: dict[str, Any]
-    lead_version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from services.routing.domain.rules import (
     is_member_id,
     owners_named,
 )
-from services.routing.handlers.events import assignment_id_for, is_lead_id, json_text, routed
+from services.routing.handlers.events import assignment_id_for, json_text, routed
 from services.routing.ports import RoutedLead, Tables
 from shared.contracts.commands.routing import ReassignLead, SetMember
+from shared.contracts.ids import is_id
 from shared.handling.outcomes import InHand
 from shared.handling.records import Record
 from shared.handling.work import Work
@@ -57,7 +58,7 @@ class RoutingCommands:
         return Done(_held(moved), (event,), subject=moved.lead_id)
 
     async def _lead(self, lead_id: str, work: Work) -> RoutedLead | None:
-        if not is_lead_id(lead_id):
+        if not is_id(lead_id):
             return None
         found = (await self._tables.aliases.resolve(work, [lead_id])).get(lead_id, lead_id)
         return (await self._tables.leads.lock(work, [found])).get(found)

@@ -1,48 +1,21 @@
 """What routing reads (only the parts that it uses) and what it publishes."""
 
-import re
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final
 
 import orjson
-from pydantic import AfterValidator, Field, model_validator
 
 from services.routing.domain.assignment import Assignment
 from services.routing.ports import RoutedLead
 from shared.contracts.base import Contract
 from shared.contracts.events.routing import LeadRouted
+from shared.contracts.thin import LeadJson, Version
 from shared.contracts.topics import ROUTED
 from shared.handling.outcomes import OutEvent, Stage
 from shared.handling.records import Record
 
 STAGE: Final = Stage("routing")
 ASSIGNED: Final = "lead.assigned"  # names assignment ids; no event carries it
-
-_LEAD_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_MAX_VERSION: Final = 2**31 - 2
-Version = Annotated[int, Field(ge=0, le=_MAX_VERSION)]
-
-
-def is_lead_id(text: str) -> bool:
-    """Whether a text is a lead's id as ids are written here: a UUID, hyphenated, in small letters."""
-    return _LEAD_ID.fullmatch(text) is not None
-
-
-def _require_lead_id(text: str) -> str:
-    if not is_lead_id(text):
-        raise ValueError("not a lead id")
-    return text
-
-
-def _require_lead(lead: dict[str, Any]) -> dict[str, Any]:
-    lead_id = lead.get("lead_id")
-    if not isinstance(lead_id, str) or not is_lead_id(lead_id):
-        raise ValueError("lead without a lead id")
-    return lead
-
-
-LeadId = Annotated[str, AfterValidator(_require_lead_id)]
-LeadJson = Annotated[dict[str, Any], AfterValidator(_require_lead)]
 
 
 class ScoredLead(Contract):
@@ -60,23 +33,6 @@ class ScoredLead(Contract):
     def lead_id(self) -> str:
         """The lead's id."""
         return str(self.lead["lead_id"])
-
-
-class MergedLead(Contract):
-    """`lead.merged` as far as routing looks into it."""
-
-    TYPE: ClassVar[str] = "lead.merged"
-
-    winner_id: LeadId
-    loser_id: LeadId
-    lead: LeadJson
-    lead_version: Version
-
-    @model_validator(mode="after")
-    def _of_two_leads(self) -> Self:
-        if self.winner_id == self.loser_id or self.lead["lead_id"] != self.winner_id:
-            raise ValueError("a merge needs a winner, whose state it carries, and another loser")
-        return self
 
 
 def json_text(value: Any) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.routing.handlers.events import MergedLead, json_text, routed
+from services.routing.handlers.events import json_text, routed
 from services.routing.ports import RoutedLead, Tables
+from shared.contracts.thin import MergedLead
 from shared.handling.outcomes import Decision, InHand, Outcome, Produced
 from shared.handling.work import Work
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from services.scoring.domain.inbound import CapturedLead, MergedLead
+from services.scoring.domain.inbound import CapturedLead
 from services.scoring.domain.scoring import CompiledModel, Score, compute_score
+from shared.contracts.thin import MergedLead
 
 
 @dataclass(slots=True)

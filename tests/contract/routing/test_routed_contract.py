@@ -8,13 +8,14 @@ import pytest
 from services.routing.domain.assignment import choose_assignment
 from services.routing.domain.catalogue import facts_of
 from services.routing.domain.roster import Member, Roster
-from services.routing.handlers.events import MergedLead, ScoredLead, new_state, routed
+from services.routing.handlers.events import ScoredLead, new_state, routed
 from services.routing.handlers.merging import merged_state
 from services.routing.seed import RULES_FILE
 from shared.contracts.events.capture import LeadMerged
 from shared.contracts.events.lead import Lead, Origin
 from shared.contracts.events.routing import Assignment, LeadRouted
 from shared.contracts.events.scoring import LeadScored, Score
+from shared.contracts.thin import MergedLead
 from tests.support.routing import NOW, Feed, lead_id, merged, policy, scored
 
 ROSTER = Roster.of([Member("ann", True, ("sales",)), Member("ben", False, ("sales",))])

@@ -10,11 +10,12 @@ import pytest
 from services.conversion.adapters.postgres.leads import PostgresLeads
 from services.conversion.adapters.postgres.sales import PostgresSales
 from services.conversion.domain.converting import conversion_id_of, opportunity_id_of
-from services.conversion.handlers.merge_leads import MergedLead, MergeLeads
+from services.conversion.handlers.merge_leads import MergeLeads
 from shared.contracts import ids
 from shared.contracts.commands.sales import ConvertLead
 from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted
 from shared.contracts.events.scoring import RulesPublished
+from shared.contracts.thin import MergedLead
 from shared.contracts.topics import CHANGED, COMMANDS_COMPLETED, CONVERTED, RULES_PUBLISHED
 from shared.handling.outcomes import InHand, Produced, Skipped
 from shared.handling.records import Record

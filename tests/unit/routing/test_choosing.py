@@ -175,7 +175,7 @@ def test_each_part_is_taken_only_where_it_is_newer(versions: tuple[int, int], ne
 
 
 def test_a_winner_that_was_merged_away_itself_gives_the_survivor_no_facts() -> None:
-    from services.routing.handlers.events import MergedLead
+    from shared.contracts.thin import MergedLead
     from tests.support.routing import merged
 
     event = MergedLead.model_validate(merged("winner", "loser", lead_version=9))
