@@ -5,13 +5,20 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError, UnsupportedCodecError
 
 from shared.messaging.fencing import NO_GENERATION, Membership, current_membership, read_stable_offsets
+from shared.messaging.fetched import read_any_header_name
+
+log = structlog.get_logger(__name__)
 
 _IDLE_POLL_MS = 500
 _KEEP_ALIVE_S = 1.0
+
+read_any_header_name()
 
 
 class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
@@ -46,7 +53,14 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
                 await self._idle_while_halted()
                 continue
             # No await between the end of this call and the note: that is what ties records to a membership.
-            found = await super().getmany(timeout_ms=max(timeout_ms, _IDLE_POLL_MS), max_records=max_records)
+            try:
+                found = await super().getmany(timeout_ms=max(timeout_ms, _IDLE_POLL_MS), max_records=max_records)
+            except Exception as error:
+                if not _loses_records(error):
+                    raise
+                log.error("fetch_failed", error=type(error).__name__)
+                self._batch_was_lost()
+                continue
             self.fetched_under = current_membership(self)
             if found:
                 self.caught_up = False
@@ -58,7 +72,7 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
                 await self.on_idle()
 
     def _batch_was_lost(self) -> None:
-        """The shell asks for more although the lane never got the last batch: going on would commit past it."""
+        """Records were taken from the fetch and never reached the lane: going on would commit past them."""
         self.halted = True
         if self.on_untaken is not None:
             self.on_untaken()
@@ -98,3 +112,10 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         if high is None or state is None or not state.has_valid_position:
             return 0
         return max(0, int(high - state.position))
+
+
+def _loses_records(error: Exception) -> bool:
+    """Whether it came from taking records apart: aiokafka has then moved the position past the ones before it."""
+    if isinstance(error, (CorruptRecordException, UnsupportedCodecError)):
+        return True
+    return not isinstance(error, (KafkaError, ConsumerStoppedError))
