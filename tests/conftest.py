@@ -1,9 +1,10 @@
 """Fixtures for every test: one stack a run, a database and a topic prefix of its own for each test that asks."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
+from tests.support.process import STARTED
 from tests.support.stack import Servers, dispose, fresh, running_servers
 
 
@@ -21,3 +22,14 @@ async def own(servers: Servers) -> AsyncIterator[Servers]:
     mine = await fresh(servers)
     yield mine
     await dispose(mine, servers)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed shows the ends of the logs of its processes."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"log of {process.module} ({process.log.name})", process.tail(40)) for process in STARTED]
+    if report.when == "teardown":
+        STARTED[:] = [process for process in STARTED if process.running]
+    return report

@@ -136,13 +136,3 @@ async def product(own: Servers, tmp_path: Path) -> AsyncIterator[Product]:
     """Migrated, all five services ready."""
     async with product_on(own, tmp_path, SERVICES) as made:
         yield made
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> object:
-    report = yield
-    product = getattr(item, "funcargs", {}).get("product")
-    if getattr(report, "failed", False) and product is not None:
-        for name, process in product.services.items():
-            print(f"--- {name}\n{process.tail(30)}")
-    return report

@@ -25,6 +25,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+STARTED: "list[ServiceProcess]" = []
+"""The processes of the test that runs, and those that outlive it."""
+
+
 class ServiceProcess:
     """`python -m <module>` with an environment; its log is shown when a test fails."""
 
@@ -32,7 +36,7 @@ class ServiceProcess:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        self._module = module
+        self.module = module
         self._env = {
             **os.environ,
             **env,
@@ -55,13 +59,15 @@ class ServiceProcess:
     def start(self, **env: str) -> Self:
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module], cwd=ROOT, env={**self._env, **env}, stdout=out, stderr=out
+                [sys.executable, "-m", self.module], cwd=ROOT, env={**self._env, **env}, stdout=out, stderr=out
             )
+        if self not in STARTED:
+            STARTED.append(self)
         return self
 
     async def ready(self, within: float = 40) -> Self:
         await eventually(
-            self._is_ready, f"{self._module} is ready; its log is {self.log}:\n{self.tail()}", within=within
+            self._is_ready, f"{self.module} is ready; its log is {self.log}:\n{self.tail()}", within=within
         )
         return self
 
@@ -73,7 +79,7 @@ class ServiceProcess:
             return None
 
     async def _is_ready(self) -> bool:
-        assert self.running, f"{self._module} has ended:\n{self.tail()}"
+        assert self.running, f"{self.module} has ended:\n{self.tail()}"
         health = await self.health()
         return health is not None and bool(health["ready"])
 
@@ -126,7 +132,5 @@ class ServiceProcess:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            print(f"--- {self._module} {self.log}\n{self.tail()}")
         self.kill()
         await self._client.aclose()

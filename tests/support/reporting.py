@@ -1,16 +1,13 @@
 """Records of every topic as reporting reads them, and reporting's tables in a database of a test's own."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import orjson
 
 from services.reporting.adapters.postgres.store import PostgresEventStore
@@ -39,7 +36,7 @@ from shared.handling.records import Record
 from shared.messaging.dead_letters import dead_letter_headers
 from shared.persistence import migrations
 from shared.persistence.database import Database, create_engine
-from tests.support.stack import Servers
+from tests.support.stack import Servers, create_database, drop_database
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 FOLDER = Path(__file__).resolve().parents[2] / "services" / "reporting" / "migrations"
@@ -253,22 +250,12 @@ async def count(database: Database, table: str) -> int:
 @contextmanager
 def own_schema(servers: Servers) -> Iterator[str]:
     """The DSN of a database of one's own with reporting's schema, without Kafka's topics. For synchronous fixtures."""
-    name = f"t_{secrets.token_hex(4)}"
-    dsn = urlunsplit(urlsplit(servers.postgres)._replace(path=f"/{name}"))
-    asyncio.run(_administer(servers, f'CREATE DATABASE "{name}"'))
+    dsn = asyncio.run(create_database(servers.postgres))
     try:
         migrations.upgrade("reporting", FOLDER, dsn)
         yield dsn
     finally:
-        asyncio.run(_administer(servers, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-
-
-async def _administer(servers: Servers, statement: str) -> None:
-    admin = await asyncpg.connect(servers.postgres)
-    try:
-        await admin.execute(statement)
-    finally:
-        await admin.close()
+        asyncio.run(drop_database(servers.postgres, dsn))
 
 
 @asynccontextmanager

@@ -1,15 +1,12 @@
 """Scored leads, rule documents and routing's own database, for the tests of routing."""
 
 import asyncio
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import orjson
 
 import services.routing
@@ -25,6 +22,7 @@ from shared.handling.records import Record
 from shared.messaging.settling import Settling
 from shared.persistence import migrations
 from shared.persistence.database import Database, create_engine
+from tests.support.stack import create_database
 
 MIGRATIONS = Path(services.routing.__file__).parent / "migrations"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -187,15 +185,9 @@ class Desk:
         return {row["owner"]: row["n"] for row in rows}
 
 
-async def create_database(root: str) -> str:
+async def own_schema(root: str) -> str:
     """A database of its own with routing's schema, without the default rules; its DSN."""
-    name = f"t_{secrets.token_hex(4)}"
-    connection = await asyncpg.connect(root)
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}"')
-    finally:
-        await connection.close()
-    dsn = urlunsplit(urlsplit(root)._replace(path=f"/{name}"))
+    dsn = await create_database(root)
     await asyncio.to_thread(migrations.upgrade, "routing", MIGRATIONS, dsn)
     return dsn
 
@@ -204,14 +196,6 @@ async def prepare(dsn: str) -> None:
     """Routing's schema with the default rules and members, in a database that is there."""
     await asyncio.to_thread(migrations.upgrade, "routing", MIGRATIONS, dsn)
     await migrations.seed("routing", dsn, seed)
-
-
-async def drop_database(root: str, dsn: str) -> None:
-    connection = await asyncpg.connect(root)
-    try:
-        await connection.execute(f'DROP DATABASE IF EXISTS "{urlsplit(dsn).path.lstrip("/")}" WITH (FORCE)')
-    finally:
-        await connection.close()
 
 
 async def emptied(dsn: str) -> Database:

@@ -67,16 +67,34 @@ def running_servers() -> Iterator[Servers]:
             yield servers
 
 
-async def fresh(servers: Servers) -> Servers:
-    """A database and a topic prefix of one's own."""
-    tag = secrets.token_hex(4)
-    connection = await asyncpg.connect(servers.postgres)
+async def create_database(root: str) -> str:
+    """A database of one's own on the server of `root`; its DSN."""
+    dsn = urlunsplit(urlsplit(root)._replace(path=f"/t_{secrets.token_hex(4)}"))
+    await _administer(root, f'CREATE DATABASE "{_name_of(dsn)}"')
+    return dsn
+
+
+async def drop_database(root: str, dsn: str) -> None:
+    """Take it away again, whoever is still connected."""
+    await _administer(root, f'DROP DATABASE IF EXISTS "{_name_of(dsn)}" WITH (FORCE)')
+
+
+async def _administer(root: str, statement: str) -> None:
+    connection = await asyncpg.connect(root)
     try:
-        await connection.execute(f'CREATE DATABASE "t_{tag}"')
+        await connection.execute(statement)
     finally:
         await connection.close()
-    dsn = urlunsplit(urlsplit(servers.postgres)._replace(path=f"/t_{tag}"))
-    mine = replace(servers, postgres=dsn, prefix=f"t-{tag}.")
+
+
+def _name_of(dsn: str) -> str:
+    return urlsplit(dsn).path.lstrip("/")
+
+
+async def fresh(servers: Servers) -> Servers:
+    """A database and a topic prefix of one's own."""
+    dsn = await create_database(servers.postgres)
+    mine = replace(servers, postgres=dsn, prefix=f"{_name_of(dsn).replace('_', '-')}.")
     await admin.apply(mine.kafka, mine.names, replication=1, min_insync=1)
     await admin.wait_until_described(mine.kafka, mine.names, TOPICS)
     return mine
@@ -92,12 +110,7 @@ async def dispose(servers: Servers, root: Servers) -> None:
         await client.delete_topics([servers.names.topic(name) for name in TOPICS])
     finally:
         await client.close()
-    connection = await asyncpg.connect(root.postgres)
-    try:
-        name = urlsplit(servers.postgres).path.lstrip("/")
-        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    finally:
-        await connection.close()
+    await drop_database(root.postgres, servers.postgres)
 
 
 def run_fresh(servers: Servers) -> Servers:

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.support.routing import Desk, create_database, drop_database, emptied
-from tests.support.stack import Servers
+from tests.support.routing import Desk, emptied, own_schema
+from tests.support.stack import Servers, drop_database
 
 
 @pytest.fixture(scope="module")
 def routing_dsn(servers: Servers) -> Iterator[str]:
-    dsn = asyncio.run(create_database(servers.postgres))
+    dsn = asyncio.run(own_schema(servers.postgres))
     yield dsn
     asyncio.run(drop_database(servers.postgres, dsn))
 

@@ -94,13 +94,3 @@ async def one_hop(own: Servers, tmp_path: Path) -> AsyncIterator[Hop]:
     finally:
         for member in made.members:
             member.kill()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> object:
-    report = yield
-    hop_of = getattr(item, "funcargs", {}).get("one_hop")
-    if getattr(report, "failed", False) and hop_of is not None:
-        for member in hop_of.members:
-            print(f"--- {member.log.name}\n{member.tail(40)}")
-    return report

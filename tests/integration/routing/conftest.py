@@ -78,13 +78,3 @@ async def routing(own: Servers, tmp_path: Path) -> AsyncIterator[Routing]:
     finally:
         for process in made.processes:
             process.kill()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    report = yield
-    found = getattr(item, "funcargs", {}).get("routing")
-    if getattr(report, "failed", False) and found is not None:
-        for process in found.processes:
-            print(f"--- {process.log.name}\n{process.tail(40)}")
-    return report
