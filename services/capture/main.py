@@ -14,6 +14,7 @@ from services.capture.api.receipts import receipts_router
 from services.capture.settings import CaptureSettings
 from services.capture.subscribers import Books, subscriptions
 from shared.contracts.topics import CAPTURED, INBOUND, MERGED, RECEIPTS_SETTLED, REJECTED
+from shared.runtime.bodies import BODY_LIMIT_BYTES
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
 from shared.runtime.service import Service
@@ -45,7 +46,8 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         merging_router(service),
         commands_router(service),
     ]
-    return create_http(service, routers, ready=lambda: _intake_reasons(service))
+    limit = max(BODY_LIMIT_BYTES, settings.batch_limit_bytes)
+    return create_http(service, routers, ready=lambda: _intake_reasons(service), body_limit_bytes=limit)
 
 
 def _intake_reasons(service: Service) -> list[str]:

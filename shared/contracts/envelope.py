@@ -1,11 +1,14 @@
 """CloudEvents 1.0 in Kafka's binary mode: the envelope is headers, the value is the event's JSON."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeAlias
 
 SPEC_VERSION: Final = b"1.0"
 JSON: Final = b"application/json"
+
+_TRACE_CONTEXT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 Headers: TypeAlias = list[tuple[str, bytes]]
 
@@ -47,6 +50,11 @@ def header_map(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, bytes]:
         if value is not None:
             found.setdefault(name, value)
     return found
+
+
+def trace_context(given: bytes | None) -> bytes | None:
+    """A W3C `traceparent`, or None for what is none: it is carried along on every event that follows."""
+    return given if given is not None and _TRACE_CONTEXT.fullmatch(given) else None
 
 
 def rfc3339(instant: datetime) -> str:

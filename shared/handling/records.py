@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from shared.contracts import ids
-from shared.contracts.envelope import from_millis, header_map
+from shared.contracts.envelope import from_millis, header_map, trace_context
 
 _OUR_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", re.ASCII)
 
@@ -72,7 +72,7 @@ def read_record(raw: Any, topic: str, topic_id: str, *, inbound: bool) -> Record
         source,
         subject,
         _instant(time, trusted=not inbound) or from_millis(raw.timestamp or 0),
-        headers.get("traceparent"),
+        trace_context(headers.get("traceparent")),
         fault,
     )
 

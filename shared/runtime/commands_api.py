@@ -10,13 +10,15 @@ from fastapi.responses import JSONResponse
 
 from shared.contracts import ids
 from shared.contracts.base import Contract
-from shared.contracts.envelope import Envelope, rfc3339
+from shared.contracts.envelope import Envelope, rfc3339, trace_context
 from shared.contracts.topics import COMMAND_TOPICS
 from shared.messaging.raw_producer import IntakeUnavailable, RawRecord
 from shared.persistence.commands import read_completed
 from shared.persistence.database import is_transient
 from shared.runtime.access import Requires
+from shared.runtime.idempotency import idempotency_key
 from shared.runtime.problems import Problem
+from shared.runtime.reading import known_id
 from shared.runtime.service import Service
 
 WAIT_S: Final = 2.0
@@ -41,8 +43,9 @@ def command_id(command: str, key: str, idempotency_key: str | None) -> str:
 async def send_command(
     service: Service, command_type: str, key: str, data: Contract, request: Request | None = None
 ) -> Sent:
-    """Put a command on the service's own topic, acknowledged. Raises a 503 problem when Kafka cannot take it."""
-    wanted = request.headers.get("idempotency-key") if request is not None else None
+    """Put a command on the service's own topic, acknowledged. Raises a 503 problem when Kafka cannot take it,
+    and a 400 problem for an Idempotency-Key that is none."""
+    wanted = idempotency_key(request) if request is not None else None
     sent = Sent(command_id(command_type, key, wanted), command_type)
     traceparent = request.headers.get("traceparent") if request is not None else None
     envelope = Envelope(
@@ -51,7 +54,7 @@ async def send_command(
         f"leadstream/{service.name}/api",
         sent.command_id,
         rfc3339(service.clock()),
-        traceparent.encode() if traceparent else None,
+        trace_context(traceparent.encode()) if traceparent else None,
     )
     record = RawRecord(key.encode(), data.__pydantic_serializer__.to_json(data), envelope.headers())
     try:
@@ -95,7 +98,8 @@ def commands_router(service: Service) -> APIRouter:
 
     @router.get("/v1/commands/{command_id}", dependencies=[Depends(Requires("read"))])
     async def read(command_id: str) -> JSONResponse:
-        completed = await _completed(service, command_id)
-        return JSONResponse(completed or {"command_id": command_id, "status": "pending"})
+        asked = known_id(command_id, "command")
+        completed = await _completed(service, asked)
+        return JSONResponse(completed or {"command_id": asked, "status": "pending"})
 
     return router

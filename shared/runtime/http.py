@@ -13,12 +13,17 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.runtime import problems
+from shared.runtime.bodies import BODY_LIMIT_BYTES, BoundedBodies
 from shared.runtime.service import Service
 from shared.runtime.version import VERSION
 
 
 def create_http(
-    service: Service, routers: Sequence[APIRouter] = (), *, ready: Callable[[], list[str]] | None = None
+    service: Service,
+    routers: Sequence[APIRouter] = (),
+    *,
+    ready: Callable[[], list[str]] | None = None,
+    body_limit_bytes: int = BODY_LIMIT_BYTES,
 ) -> FastAPI:
     """The app of a service. `ready` replaces the service's own reasons for being unready (capture's intake)."""
     app = FastAPI(
@@ -29,6 +34,7 @@ def create_http(
         redoc_url=None,
     )
     app.state.service = service
+    app.add_middleware(BoundedBodies, limit=body_limit_bytes)
     problems.install(app)
     app.include_router(_operations(service, ready or service.unready_reasons))
     for router in routers:

@@ -1,7 +1,7 @@
 """Errors over HTTP: `application/problem+json` (RFC 9457) with `code`, `field`, `detail`; never the value sent."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
@@ -12,6 +12,14 @@ from starlette.exceptions import HTTPException
 from shared.observability.logging import describe_error
 
 log = structlog.get_logger(__name__)
+
+_CODES: Final = {
+    400: "invalid_body",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "body_too_slow",
+    413: "too_large",
+}
 
 
 class Problem(Exception):
@@ -50,12 +58,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":  # its place is a position in the body, and not a field
+            return Problem(400, "invalid_json", "The body is not valid JSON.").response()
         place = ".".join(str(part) for part in first["loc"][1:])
         return Problem(422, str(first["type"]), str(first["msg"]), field=place or None).response()
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        code = _CODES.get(error.status_code, "http_error")
         return Problem(error.status_code, code, str(error.detail), headers=error.headers).response()
 
     @app.exception_handler(Exception)

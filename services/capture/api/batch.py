@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from services.capture.api.bodies import content_type, read_body
-from services.capture.api.intake import Incoming, Intake, flagged_test, idempotency_key, named_by_body, named_by_request
+from services.capture.api.intake import Incoming, Intake, flagged_test, named_by_body, named_by_request
 from services.capture.domain.payload import JSON_TYPE
 from services.capture.domain.refusal import refuse
 from shared.runtime.access import Principal, Requires
+from shared.runtime.idempotency import idempotency_key
 from shared.runtime.problems import Problem
 
 _ALLOWED: Final = frozenset(

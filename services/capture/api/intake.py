@@ -1,6 +1,5 @@
 """Raw first: what an authenticated source sends within the limits is in Kafka before anyone is told what it holds."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +16,7 @@ from services.capture.handlers.arrivals import RECEIPT_HEADER, TEST_HEADER, clea
 from services.capture.settings import CaptureSettings
 from shared.contracts import ids
 from shared.contracts.commands.capture import LEAD_SUBMITTED
-from shared.contracts.envelope import Envelope, rfc3339
+from shared.contracts.envelope import Envelope, rfc3339, trace_context
 from shared.contracts.topics import INBOUND
 from shared.messaging.raw_producer import IntakeUnavailable, RawRecord
 from shared.runtime.access import Principal
@@ -28,7 +27,6 @@ log = structlog.get_logger(__name__)
 
 DEFAULT_SOURCE: Final = "api"
 SOURCE_HEADER: Final = "x-lead-source"
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class Intake:
 def _headers(
     ce_id: str, source: str, receipt_id: str, at: str, content_type: str, traceparent: str | None
 ) -> list[tuple[str, bytes]]:
-    trace = traceparent.encode() if traceparent else None
+    trace = trace_context(traceparent.encode()) if traceparent else None
     envelope = Envelope(ce_id, LEAD_SUBMITTED, source, receipt_id, at, trace)
     headers = [pair for pair in envelope.headers() if pair[0] != "content-type"]
     return [*headers, ("content-type", content_type.encode()), (RECEIPT_HEADER, receipt_id.encode())]
@@ -116,15 +114,6 @@ def _headers(
 def flagged_test(request: Request) -> bool:
     """Whether the sender says that this is a test (header `ls-test: 1`)."""
     return "1" in (request.headers.get("ls-test"), request.headers.get(TEST_HEADER))
-
-
-def idempotency_key(request: Request) -> str | None:
-    """The request's Idempotency-Key. Raises a 400 problem for one that is blank, too long, or not plain ASCII."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        detail = "An Idempotency-Key has 1 to 200 visible ASCII characters."
-        raise Problem(400, "invalid_idempotency_key", detail, field="idempotency-key")
-    return key
 
 
 def named_by_request(request: Request, principal: Principal) -> str | None:

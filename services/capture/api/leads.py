@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from services.capture.api.bodies import content_type, read_body
-from services.capture.api.intake import Intake, flagged_test, idempotency_key, named_by_body, named_by_request
+from services.capture.api.intake import Intake, flagged_test, named_by_body, named_by_request
 from services.capture.domain.payload import FORM_TYPE, JSON_TYPE
 from services.capture.domain.refusal import MALFORMED, Refused, refuse
 from shared.runtime.access import Principal, Requires
+from shared.runtime.idempotency import idempotency_key
 from shared.runtime.problems import Problem
 
 _ALLOWED: Final = frozenset({JSON_TYPE, FORM_TYPE})

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared.contracts.envelope import Envelope, header_map, rfc3339
+from shared.contracts.envelope import Envelope, header_map, rfc3339, trace_context
 from shared.contracts.generate.schemas import ENVELOPE
 from shared.handling.records import read_record
 
@@ -71,3 +71,20 @@ def test_instants_are_written_in_utc() -> None:
 
     assert rfc3339(datetime(2026, 1, 5, 12, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-05T10:00:00Z"
     assert rfc3339(datetime(2026, 1, 5, 12)) == "2026-01-05T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b"",
+        b"junk",
+        b"\x00\xff" * 1000,
+        b"00-" + b"0" * 52,
+        b"ann@example.com",
+        b"00-" + b"A" * 32 + b"-" + b"0" * 16 + b"-01",
+    ],
+)
+def test_only_a_trace_context_is_carried_along(given: bytes) -> None:
+    real = b"00-" + b"a1" * 16 + b"-" + b"b2" * 8 + b"-01"
+    assert trace_context(given) is None
+    assert trace_context(real) == real
