@@ -39,7 +39,7 @@ echo "setup: installing the locked packages"
 pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes "$@"; }
 # uv is about ten times as fast. Where it cannot be had, or cannot reach the registry that pip is configured for, pip does the same.
 if ! { pip -r deploy/local/installer.lock \
-    && .venv/bin/python -m uv --quiet pip install --python .venv/bin/python --require-hashes -r requirements-dev.lock; }; then
+    && .venv/bin/python -m uv --quiet pip install --compile-bytecode --python .venv/bin/python --require-hashes -r requirements-dev.lock; }; then
     echo "setup: uv did not manage, using pip"
     pip -r requirements-dev.lock || { echo "setup: the packages could not be installed" >&2; exit 3; }
 fi
@@ -53,6 +53,8 @@ exec "$(dirname -- "$0")/python" -P -c 'import sys; sys.argv[0] = "leadstream"; 
 SCRIPT
 chmod 755 .venv/bin/leadstream
 
+# Where the environment forbids Python to write bytecode, every start would compile everything anew.
+.venv/bin/python -m compileall -q services shared deploy || true
 .venv/bin/python -P -m deploy.local.jars >/dev/null || exit 3
 printf '%s\n' "$wanted" > "$stamp"
 echo "setup: done"
