@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 from shared.contracts.events.platform import CommandCompleted
 from shared.contracts.topics import COMMANDS_COMPLETED
@@ -39,6 +40,14 @@ def is_readable(text: str) -> bool:
     return len(text.strip()) > 0 and len(text) <= LONGEST_TEXT and text.isprintable()
 
 
+def command_id_of(record: Record) -> str:
+    """The id under which a command is answered: its subject, or its event's id where the subject is no UUID."""
+    try:
+        return str(UUID(record.subject))
+    except ValueError:
+        return record.event_id
+
+
 def command(stage: Stage, obey: Obey) -> UseCase:
     """A use case that obeys commands one by one and publishes what became of each.
 
@@ -54,7 +63,7 @@ def command(stage: Stage, obey: Obey) -> UseCase:
 
 async def _obey(stage: Stage, obey: Obey, item: InHand, work: Work) -> Outcome:
     record = item.record
-    command_id = record.subject or record.event_id
+    command_id = command_id_of(record)
     answer = await _stored_refusal(item, work, command_id) or await obey(item, work)
     match answer:
         case Done(result=result, events=events, subject=subject):
@@ -110,5 +119,5 @@ def _completed(
 async def note_dead_commands(rejected: Sequence[tuple[Record, Rejected]], work: Work) -> None:
     """A command that could not be processed is completed as `dead_lettered`, so that nobody waits for it."""
     for record, why in rejected:
-        if record.topic.endswith(".commands.v1") and record.subject:
-            await save_completed(work, record.subject, record.type or "unknown", "dead_lettered", why.reason, {})
+        if record.topic.endswith(".commands.v1"):
+            await save_completed(work, command_id_of(record), record.type or "unknown", "dead_lettered", why.reason, {})

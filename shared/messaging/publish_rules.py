@@ -9,7 +9,7 @@ from shared.contracts.events.scoring import RulesPublished
 from shared.contracts.topics import RULES_PUBLISHED
 from shared.handling.outcomes import InHand, OutEvent, Stage
 from shared.handling.work import Work
-from shared.messaging.commands import LONGEST_TEXT, Done, Obey, Refused, is_readable
+from shared.messaging.commands import LONGEST_TEXT, Done, Obey, Refused, command_id_of, is_readable
 from shared.persistence.commands import read_completed
 from shared.persistence.rule_versions import Load, NewRules, PublishedVersion, publish_version, read_version
 from shared.rules import LoadedRules, RuleFileError
@@ -43,7 +43,7 @@ def publish_rules(stage: Stage, kind: str, load: Load, find_gaps: FindGaps | Non
 
     async def _again(item: InHand, decided_at: str, work: Work) -> Done:
         """A redelivery: the first answer, and the version that it named, whatever is active by now."""
-        first = await read_completed(work, item.record.subject or item.record.event_id)
+        first = await read_completed(work, command_id_of(item.record))
         assert first is not None  # stored in the transaction that stored the decision
         stored = await read_version(work, kind, first["result"]["version"])
         return Done(first["result"], (_announced(item, stored, decided_at),))

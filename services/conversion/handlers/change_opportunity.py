@@ -14,7 +14,7 @@ from shared.contracts.ids import is_id
 from shared.contracts.topics import CHANGED
 from shared.handling.outcomes import InHand, OutEvent
 from shared.handling.work import Work
-from shared.messaging.commands import Done, Refused
+from shared.messaging.commands import Done, Refused, command_id_of
 from shared.persistence.commands import read_completed
 
 _UNKNOWN: Final = Refused("unknown_opportunity", "There is no opportunity of this id.")
@@ -54,7 +54,7 @@ class ChangeOnCommand:
 async def _again(held: Opportunity, item: InHand, work: Work) -> Done:
     """Redelivered: the first answer, and its event from the newest state."""
     assert item.decision is not None
-    stored = await read_completed(work, item.record.subject or item.record.event_id)
+    stored = await read_completed(work, command_id_of(item.record))
     assert stored is not None  # stored in the transaction that stored the decision
     result: dict[str, Any] = stored["result"]
     if not result.get("changed"):

@@ -15,7 +15,7 @@ from shared.contracts.ids import is_id
 from shared.handling.outcomes import InHand
 from shared.handling.records import Record
 from shared.handling.work import Work
-from shared.messaging.commands import LONGEST_TEXT, Done, Refused, is_readable
+from shared.messaging.commands import LONGEST_TEXT, Done, Refused, command_id_of, is_readable
 from shared.observability.metrics import LEADS_ASSIGNED
 from shared.persistence.commands import read_completed
 
@@ -68,7 +68,7 @@ class RoutingCommands:
         assert item.decision is not None
         subject = item.decision.subject or item.event.lead_id
         state = (await self._tables.leads.lock(work, [subject]))[subject]
-        first = await read_completed(work, item.record.subject or item.record.event_id)
+        first = await read_completed(work, command_id_of(item.record))
         event = routed(item.record, state, time=item.decision.decided_at)
         return Done(first["result"] if first else _held(state), (event,), subject=subject)
 

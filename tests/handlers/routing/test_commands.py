@@ -65,6 +65,23 @@ async def test_members_that_cannot_be_are_refused(desk: Desk, data: dict[str, An
     assert len(await desk.rows("SELECT 1 FROM members")) == 3
 
 
+@pytest.mark.parametrize("subject", ["", "abc", "nul \u0000", "x" * 100_000, "\ufffd"])
+async def test_a_command_whose_subject_is_no_id_stops_nobody(desk: Desk, subject: str) -> None:
+    """Who writes commands straight to Kafka may name them as they like: they are answered under their events' ids."""
+    good, bad = (command._replace(subject=subject) for command in (desk.feed.set_member("dora"), desk.feed.reassign(1)))
+    bad = bad._replace(value=b"{")
+    (obeyed, parked) = await desk.take(good, bad)
+    assert completed(obeyed)["command_id"] == good.event_id
+    assert isinstance(parked, Rejected)
+    rows = await desk.rows("SELECT command_id::text, status FROM commands ORDER BY status DESC")
+    assert rows == [
+        {"command_id": good.event_id, "status": "done"},
+        {"command_id": bad.event_id, "status": "dead_lettered"},
+    ]
+    (again,) = await desk.take(good)
+    assert completed(again) == completed(obeyed)
+
+
 async def test_a_lead_is_given_to_another_owner_and_to_a_queue(desk: Desk) -> None:
     await desk.take(desk.feed.scored(1))
     (owner,) = await desk.take(desk.feed.reassign(1, owner="chris"))
