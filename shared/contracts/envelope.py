@@ -1,7 +1,7 @@
 """CloudEvents 1.0 in Kafka's binary mode: the envelope is headers, the value is the event's JSON."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeAlias
 
@@ -43,13 +43,16 @@ class Envelope(NamedTuple):
         return headers
 
 
-def header_map(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, bytes]:
+def header_map(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, bytes]:
     """Headers as a mapping; a header that is null is left out, a repeated one counts once, the first."""
-    found: dict[str, bytes] = {}
+    found = dict(headers)
+    if len(found) == len(headers) and None not in found.values():
+        return found  # type: ignore[return-value]
+    first: dict[str, bytes] = {}
     for name, value in headers:
         if value is not None:
-            found.setdefault(name, value)
-    return found
+            first.setdefault(name, value)
+    return first
 
 
 def trace_context(given: bytes | None) -> bytes | None:

@@ -18,8 +18,7 @@ class OutEvent(NamedTuple):
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided for an event, as stored. `decided_at` is the `ce_time` of what goes out, also when it goes
     out again later. `detail` is what the service needs to publish again; never more than it must."""
 
@@ -40,8 +39,7 @@ class InHand(NamedTuple):
     decision: Decision | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Produced:
+class Produced(NamedTuple):
     """The record was applied. `fingerprint` is a 63-bit digest of its content, where another body under the same event
     id must be noticed."""
 
@@ -53,8 +51,7 @@ class Produced:
     fingerprint: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """The record was understood and changes nothing."""
 
     reason: str
@@ -62,8 +59,7 @@ class Skipped:
     detail: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """The record cannot be processed: it goes to the dead letters with this reason. `place` names a field or line,
     never a value."""
 

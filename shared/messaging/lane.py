@@ -121,7 +121,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         assert self.consumer is not None
         self.consumer.untaken = False
         records = [self._record(r) for r in raw]
-        offsets = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in raw}  # ascending within a partition
+        ends = {(r.topic, r.partition): r.offset + 1 for r in raw}  # ascending within a partition
+        offsets = {TopicPartition(*place): end for place, end in ends.items()}
         metrics.BATCH_SIZE.labels(group=self.group).observe(len(records))
         return Batch(records, self.consumer.fetched_under, offsets)
 

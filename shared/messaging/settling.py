@@ -2,11 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -43,8 +40,7 @@ class OutputTooLarge(Exception):
     """An event that no record batch can hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A record and what became of it; `outcome` is None for a record that was published before."""
 
     record: Record
@@ -139,8 +135,9 @@ class Settling:
         for record in records:
             claim = claims.get(record.event_id)
             if claim is None:
-                claims[record.event_id] = Claim(record.topic_id, record.partition, record.offset, _UNDECIDED)
                 fresh.append(record)
+                if self._subscription.decisions:
+                    claims[record.event_id] = Claim(record.topic_id, record.partition, record.offset, _UNDECIDED)
             found = self._place(record, claim)
             if isinstance(found, InHandFor):
                 by_use_case.setdefault(found.key, []).append(found.item)
@@ -160,11 +157,10 @@ class Settling:
     def _place(self, record: Record, claim: Claim | None) -> "InHandFor | Outcome":
         """Which use case a record goes to, or what becomes of it without one."""
         handled = self._subscription.handlers.get(record.type, self._subscription.others)
-        repeated = claim is not None and self._subscription.decisions and not claim.is_of(record)
-        if repeated:
+        if claim is not None and not claim.is_of(record):
             if handled is None or handled.repeated is None:
                 return Skipped(REPEATED_EVENT)
-            return InHandFor((record.type, True), InHand(record, None, claim.decision if claim else None))
+            return InHandFor((record.type, True), InHand(record, None, claim.decision))
         decision = claim.decision if claim is not None and claim.decision is not _UNDECIDED else None
         if decision is not None and decision.outcome == DEAD_LETTERED:
             return Rejected(decision.reason or "processing_failed", attempts=1)
@@ -229,8 +225,7 @@ _OTHERS: Final = ""  # all types without a handler of their own are one call, ho
 _UNDECIDED: Final = Decision("undecided", None, None, None, "")
 
 
-@dataclass(frozen=True, slots=True)
-class InHandFor:
+class InHandFor(NamedTuple):
     """An item on its way to a use case."""
 
     key: UseCaseKey
@@ -276,11 +271,12 @@ def _check_sizes(outcomes: Any) -> None:
 
 
 def _ends(records: Sequence[Record]) -> dict[Place, int]:
-    by_place = attrgetter("topic_id", "partition", "topic")
-    return {
-        Place(*place): max(record.offset for record in group) + 1
-        for place, group in groupby(sorted(records, key=by_place), key=by_place)
-    }
+    ends: dict[tuple[str, int, str], int] = {}
+    for record in records:
+        place = (record.topic_id, record.partition, record.topic)
+        if record.offset >= ends.get(place, 0):
+            ends[place] = record.offset + 1
+    return {Place(*place): end for place, end in ends.items()}
 
 
 def _place_of(error: ValidationError) -> str:

@@ -1,8 +1,7 @@
 """The stored decisions: what was decided for each event, so that a redelivery gets the same answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -16,8 +15,7 @@ class ClaimLost(Exception):
     """Another worker decided one of these events meanwhile. Roll back and look again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A decision that stands, and the coordinates of the record that it was made for."""
 
     topic_id: str
