@@ -14,13 +14,14 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-from jgo.config import GlobalSettings
-from jgo.constants import MAVEN_CENTRAL_URL
-from jgo.env import EnvironmentBuilder, EnvironmentSpec, LockedDependency, LockFile
-from jgo.maven import Artifact, MavenContext
+from typing import TYPE_CHECKING
 
 from deploy.local.errors import MissingPart
+
+# The command line is imported where the local stack is not installed (a container): jgo is looked for when it is used.
+if TYPE_CHECKING:
+    from jgo.env import LockedDependency
+    from jgo.maven import Artifact, MavenContext
 
 SPEC = Path(__file__).with_name("jgo.toml")
 LOCK = Path(__file__).with_name("jgo.lock.toml")
@@ -29,8 +30,8 @@ _COMPLETE = ".complete"
 
 
 def kafka_version(lock: Path = LOCK) -> str:
-    """The version of Apache Kafka that is locked."""
-    return next(str(row.version) for row in LockFile.load(lock).dependencies if row.artifactId.startswith("kafka_"))
+    """The version of Apache Kafka that is locked. Raises MissingPart when `jgo` is not installed."""
+    return next(str(row.version) for row in _locked(lock) if row.artifactId.startswith("kafka_"))
 
 
 def kafka_jars(home_data: Path, report: Callable[[str], None] = lambda line: None) -> Path:
@@ -61,7 +62,7 @@ def _writable(shelf: Path) -> bool:
 def _fill(folder: Path) -> None:
     """Build the folder beside its place and move it there when whole; a second process doing the same does no harm."""
     maven = _maven()
-    rows = LockFile.load(LOCK).dependencies
+    rows = _locked(LOCK)
     with tempfile.TemporaryDirectory(prefix=".kafka-", dir=folder.parent) as building:
         with ThreadPoolExecutor(_FETCHERS) as fetchers:
             list(fetchers.map(lambda row: _place(maven, row, Path(building)), rows))
@@ -76,6 +77,14 @@ def _fill(folder: Path) -> None:
                 advice=f"remove {folder} and try again",
             )
         Path(building).mkdir(exist_ok=True)
+
+
+def _locked(lock: Path) -> list[LockedDependency]:
+    try:
+        from jgo.env import LockFile
+    except ImportError as error:
+        raise MissingPart("kafka", "what fetches its jars (jgo) is not installed", advice="make setup") from error
+    return list(LockFile.load(lock).dependencies)
 
 
 def _place(maven: MavenContext, row: LockedDependency, folder: Path) -> None:
@@ -104,6 +113,10 @@ def _fetch(item: Artifact, name: str) -> Path:
 
 
 def _maven() -> MavenContext:
+    from jgo.config import GlobalSettings
+    from jgo.constants import MAVEN_CENTRAL_URL
+    from jgo.maven import MavenContext
+
     settings = GlobalSettings.load()
     repositories = {"central": MAVEN_CENTRAL_URL, **settings.repositories}
     return MavenContext(repo_cache=settings.repo_cache, remote_repos=repositories, timeout=60)
@@ -111,6 +124,8 @@ def _maven() -> MavenContext:
 
 def make_lock() -> None:
     """Resolve `jgo.toml` anew and write the lock file."""
+    from jgo.env import EnvironmentBuilder, EnvironmentSpec
+
     with contextlib.chdir(SPEC.parent), tempfile.TemporaryDirectory() as cache:
         builder = EnvironmentBuilder(context=_maven(), cache_dir=Path(cache))
         builder.resolve_lockfile(EnvironmentSpec.load(SPEC)).save(LOCK)
