@@ -33,7 +33,7 @@ _V1: Final = (
         outcome     text        NOT NULL,
         subject     uuid,
         reason      text,
-        detail      json,
+        detail      text,
         fingerprint bigint      NOT NULL DEFAULT 0,
         decided_at  timestamptz NOT NULL
     ) PARTITION BY HASH (event_id)

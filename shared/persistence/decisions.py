@@ -38,7 +38,7 @@ _SAVE: Final = """
     INSERT INTO decisions (event_id, topic_id, partition, "offset", outcome, subject, reason, detail, fingerprint,
                            decided_at)
     SELECT u.*, $10 FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::text[], $6::uuid[], $7::text[],
-                                $8::json[], $9::bigint[]) AS u
+                                $8::text[], $9::bigint[]) AS u
     ON CONFLICT (event_id) DO NOTHING
 """
 

@@ -16,7 +16,7 @@ _LOCK: Final = """
     FROM lead_scores WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_scores.lead_id FOR UPDATE
 """
 _ROWS: Final = """
-    unnest($1::uuid[], $2::int[], $3::json[], $4::json[], $5::json[], $6::int[], $7::uuid[], $8::uuid[])
+    unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[], $8::uuid[])
     AS u (lead_id, lead_version, lead, origin, score, score_version, event_id, merged_into)
 """
 # ORDER BY: in one order, against deadlocks between two workers that meet the same new leads.

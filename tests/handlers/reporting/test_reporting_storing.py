@@ -239,7 +239,7 @@ async def test_a_nul_in_a_lead_or_a_score_is_left_out(database: Database) -> Non
     async with database.transaction(NOW) as work:
         assert await recount(work) == []
         events = (await events_of_leads(work, [lead_id(1)]))[lead_id(1)]
-        assert await work.fetch("SELECT personal -> 'company' ->> 'name' AS name FROM personal")
+        assert await work.fetch("SELECT personal::json -> 'company' ->> 'name' AS name FROM personal")
     shown = detail(newest(lead_id(1), events), personal=True)
     assert shown["lead"]["company"]["name"] == r"Ex\u0000"
     assert shown["score"]["contributions"][0]["reason"] == "In fits"

@@ -34,7 +34,7 @@ _RECOUNT: Final = """
             AND type IN ('lead.captured', 'lead.scored', 'lead.routed', 'opportunity.converted')
         UNION ALL
         SELECT lead_id, occurred_at, coalesce(source, 'unknown'), 'marketing_qualified'
-        FROM events WHERE type = 'lead.scored' AND facts -> 'score' ->> 'grade' IN ('A', 'B')
+        FROM events WHERE type = 'lead.scored' AND facts::json -> 'score' ->> 'grade' IN ('A', 'B')
     ), first AS (
         SELECT DISTINCT ON (lead_id, stage) stage, source, (occurred_at AT TIME ZONE 'utc')::date AS day
         FROM reached ORDER BY lead_id, stage, occurred_at, source

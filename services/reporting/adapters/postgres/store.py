@@ -35,7 +35,7 @@ _EVENTS: Final = f"""
                         facts)
     SELECT u.t, u.p, u.o, {_INSTANT}, u.e, u.topic, u.type, u.at, u.source, u.lead_id, u.facts
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[], $7::text[],
-                $8::timestamptz[], $9::text[], $10::uuid[], $11::json[])
+                $8::timestamptz[], $9::text[], $10::uuid[], $11::text[])
          AS u (t, p, o, ms, e, topic, type, at, source, lead_id, facts)
     ON CONFLICT DO NOTHING
 """
@@ -43,7 +43,7 @@ _EVENTS: Final = f"""
 _PERSONAL: Final = f"""
     INSERT INTO personal (topic_id, partition, "offset", received_at, lead_id, personal)
     SELECT u.t, u.p, u.o, {_INSTANT}, u.lead_id, u.personal
-    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::uuid[], $6::json[])
+    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[])
          AS u (t, p, o, ms, lead_id, personal)
     ON CONFLICT DO NOTHING
 """
@@ -74,7 +74,7 @@ _PARKED: Final = """
         INSERT INTO parked (parked_id, kind, service, reason, place, source, topic, topic_id, partition, "offset",
                             event_id, lead_id, headers, parked_at)
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                             $8::uuid[], $9::int[], $10::bigint[], $11::uuid[], $12::uuid[], $13::json[],
+                             $8::uuid[], $9::int[], $10::bigint[], $11::uuid[], $12::uuid[], $13::text[],
                              $14::timestamptz[])
         ON CONFLICT DO NOTHING
         RETURNING parked_id

@@ -28,7 +28,7 @@ _TABLES: Final = (
         occurred_at timestamptz NOT NULL,
         source      text,
         lead_id     uuid,
-        facts       json        NOT NULL,
+        facts       text        NOT NULL,
         PRIMARY KEY (topic_id, partition, "offset", received_at)
     ) PARTITION BY RANGE (received_at)
     """,
@@ -40,7 +40,7 @@ _TABLES: Final = (
         "offset"    bigint      NOT NULL,
         received_at timestamptz NOT NULL,
         lead_id     uuid        NOT NULL,
-        personal    json        NOT NULL,
+        personal    text        NOT NULL,
         PRIMARY KEY (topic_id, partition, "offset", received_at)
     ) PARTITION BY RANGE (received_at)
     """,
@@ -143,7 +143,7 @@ _TABLES: Final = (
         "offset"    bigint,
         event_id    uuid        NOT NULL,
         lead_id     uuid,
-        headers     json        NOT NULL,
+        headers     text        NOT NULL,
         parked_at   timestamptz NOT NULL
     )
     """,

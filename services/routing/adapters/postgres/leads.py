@@ -15,7 +15,7 @@ _LOCK: Final = f"""
     SELECT {COLUMNS} FROM assignments WHERE lead_id = ANY($1::uuid[]) ORDER BY assignments.lead_id FOR UPDATE
 """
 _GIVEN: Final = """
-    unnest($1::uuid[], $2::int[], $3::json[], $4::int[], $5::json[], $6::json[], $7::json[], $8::int[], $9::text[],
+    unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::int[], $9::text[],
            $10::text[], $11::timestamptz[])
     AS given (lead_id, lead_version, lead, score_version, score, origin, assignment, assignment_version, owner, queue,
               assigned_at)

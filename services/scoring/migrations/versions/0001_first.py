@@ -15,9 +15,9 @@ _LEAD_SCORES = """
     CREATE TABLE lead_scores (
         lead_id       uuid        NOT NULL PRIMARY KEY,
         lead_version  int         NOT NULL,
-        lead          json        NOT NULL,
-        origin        json,
-        score         json        NOT NULL,
+        lead          text        NOT NULL,
+        origin        text,
+        score         text        NOT NULL,
         score_version int         NOT NULL,
         event_id      uuid        NOT NULL,
         merged_into   uuid,
