@@ -26,19 +26,18 @@ def subscriptions(
     books: Books, *, secret: bytes, default_region: str | None = None, max_records: int = 2000
 ) -> list[Subscription]:
     """Both lanes. What each record type leads to is the same in both; only the bulk lane takes no commands."""
-    submitted = Handled(
-        CaptureLeads(books.leads, books.receipts, secret, default_region),
-        repeated=SettleRepeats(books.receipts, secret),
-    )
-    merge = Handled(on_command_topic(MergeLeadsObeyed(books.leads, books.merges)), MergeLeads)
-    erase = Handled(on_command_topic(refuse_erasure), EraseLead)
+    repeats = SettleRepeats(books.receipts, secret)
+    submitted = Handled(CaptureLeads(books.leads, books.receipts, secret, default_region), repeated=repeats)
+    merge = Handled(on_command_topic(MergeLeadsObeyed(books.leads, books.merges)), MergeLeads, repeated=repeats)
+    erase = Handled(on_command_topic(refuse_erasure), EraseLead, repeated=repeats)
+    unknown = Handled(bury_unknown, repeated=repeats)
     dead_letters = NoteDeadLetters(books.receipts, secret)
     return [
         Subscription(
             "capture",
             (INBOUND, CAPTURE_COMMANDS),
             {LEAD_SUBMITTED: submitted, MergeLeads.TYPE: merge, EraseLead.TYPE: erase},
-            others=Handled(bury_unknown),
+            others=unknown,
             on_dead_letters=dead_letters,
             inbound=INBOUND_TOPICS,
             max_records=max_records,
@@ -48,7 +47,7 @@ def subscriptions(
             "capture-bulk",
             (INBOUND_BULK,),
             {LEAD_SUBMITTED: submitted},
-            others=Handled(bury_unknown),
+            others=unknown,
             on_dead_letters=dead_letters,
             inbound=INBOUND_TOPICS,
             max_records=max_records,
