@@ -12,7 +12,7 @@ from shared.contracts.commands.capture import MergeLeads
 from shared.contracts.topics import CAPTURE_COMMANDS
 from shared.handling.outcomes import InHand, Outcome, Rejected
 from shared.handling.work import Work
-from shared.messaging.commands import Done, Obey, Refused, command
+from shared.messaging.commands import LONGEST_TEXT, Done, Obey, Refused, command, is_readable
 from shared.messaging.subscription import UseCase
 
 
@@ -26,6 +26,8 @@ class MergeLeadsObeyed:
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
         """See shared.messaging.commands.Obey."""
         wanted: MergeLeads = item.event
+        if not is_readable(wanted.reason):
+            return Refused("invalid_reason", f"a reason has 1 to {LONGEST_TEXT} printable characters")
         if not (_is_id(wanted.winner_id) and _is_id(wanted.loser_id)):
             return Refused("unknown_lead", "a lead's id is a UUID")
         found = await self.leads.load_leads(work, [wanted.winner_id, wanted.loser_id])

@@ -9,6 +9,7 @@ from services.conversion.domain.parties import Opportunity
 from services.conversion.domain.pipeline import PIPELINE, find_stage, may_move
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
+LONGEST_OWNER: Final = 200
 _CHANGEABLE: Final = ("stage", "amount", "currency", "owner")
 
 
@@ -39,7 +40,16 @@ def apply_change(
         if not is_currency(currency):
             return Unchangeable("invalid_currency", "The currency must be three capital letters (ISO 4217).")
         wanted = replace(wanted, currency=currency)
-    return wanted if owner is None else replace(wanted, owner=owner)
+    if owner is not None:
+        if not is_owner(owner):
+            return Unchangeable("invalid_owner", f"The owner must be 1 to {LONGEST_OWNER} printable characters.")
+        wanted = replace(wanted, owner=owner)
+    return wanted
+
+
+def is_owner(text: str) -> bool:
+    """Whether an owner may be called so. (Postgres cannot store a NUL.)"""
+    return len(text.strip()) > 0 and len(text) <= LONGEST_OWNER and text.isprintable()
 
 
 def is_currency(text: str) -> bool:

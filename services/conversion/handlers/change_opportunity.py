@@ -28,7 +28,7 @@ class ChangeOnCommand:
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
         """Done with the version, `changed` false where everything was so already; refused: unknown_opportunity,
-        unknown_stage, stage_not_allowed, invalid_amount, invalid_currency."""
+        unknown_stage, stage_not_allowed, invalid_amount, invalid_currency, invalid_owner."""
         wanted: ChangeOpportunity = item.event
         held = None
         if is_id(wanted.opportunity_id):

@@ -16,8 +16,8 @@ from tests.support.capture import Bench, event_of, record
 pytestmark = pytest.mark.stack
 
 
-def merge(offset: int, winner: str, loser: str, kind: str = "lead.merge") -> Record:
-    value = {"winner_id": winner, "loser_id": loser, "lead_id": winner, "reason": "the same person"}
+def merge(offset: int, winner: str, loser: str, kind: str = "lead.merge", reason: str = "the same person") -> Record:
+    value = {"winner_id": winner, "loser_id": loser, "lead_id": winner, "reason": reason}
     return record(
         offset,
         value,
@@ -86,6 +86,8 @@ async def test_refusals_name_their_reason(bench: Bench) -> None:
         merge(11, winner, stranger),
         merge(12, stranger, loser),
         merge(13, "no id", loser),
+        merge(18, winner, loser, reason="nul \u0000"),
+        merge(19, winner, loser, reason=" "),
         merge(14, winner, loser),
         merge(15, winner, loser),
         merge(16, loser, winner),
@@ -96,6 +98,8 @@ async def test_refusals_name_their_reason(bench: Bench) -> None:
         ("refused", "unknown_lead"),
         ("refused", "unknown_lead"),
         ("refused", "unknown_lead"),
+        ("refused", "invalid_reason"),
+        ("refused", "invalid_reason"),
         ("done", None),
         ("refused", "already_merged"),
         ("refused", "already_merged"),

@@ -175,6 +175,9 @@ async def test_changes_count_versions_and_are_announced(lane: ConversionLane) ->
         ({"stage": "Closed Lost"}, "stage_not_allowed"),
         ({"amount": "12 dollars"}, "invalid_amount"),
         ({"currency": "dollar"}, "invalid_currency"),
+        ({"owner": "nul \u0000"}, "invalid_owner"),
+        ({"owner": " "}, "invalid_owner"),
+        ({"owner": "x" * 201}, "invalid_owner"),
     ],
 )
 async def test_changes_are_checked(lane: ConversionLane, given: dict[str, str], reason: str) -> None:
