@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from shared.contracts.catalog import ANY_TYPE, CONTRACTS, RESERVED, is_command_topic, schema_name
 from shared.contracts.generate.schemas import DEAD_LETTER_HEADERS, ENVELOPE, INBOUND_ENVELOPE, component_schemas
-from shared.contracts.topics import INBOUND_BULK, SERVICES, TOPICS, Topic
+from shared.contracts.topics import INBOUND_BULK, REPORTING_COMMANDS, SERVICES, TOPICS, Topic
 
 # Of the contracts, not of the code: the major version is the topics' `.v1`.
 CONTRACTS_VERSION: Final = "1.0.0"
@@ -129,14 +129,19 @@ def _operation(service: str, action: str, topic: Topic) -> dict[str, Any]:
         ],
     }
     if action == "receive":
-        group = {"type": "string", "enum": [_group(service, topic)]}
+        group = {"type": "string", "enum": groups(service, topic)}
         operation["bindings"] = {"kafka": {"groupId": group, "bindingVersion": _BINDING}}
     return operation
 
 
-def _group(service: str, topic: Topic) -> str:
-    """Capture has a lane, and so a group, of its own for bulk."""
-    return "capture-bulk" if service == "capture" and topic.name == INBOUND_BULK else service
+def groups(service: str, topic: Topic) -> list[str]:
+    """The consumer groups with which a service reads a topic: capture's bulk lane has its own, and reporting both
+    keeps the commands that it gets, like every record, and obeys them."""
+    if service == "capture" and topic.name == INBOUND_BULK:
+        return ["capture-bulk"]
+    if service == "reporting" and topic.name == REPORTING_COMMANDS:
+        return ["reporting", "reporting-commands"]
+    return [service]
 
 
 def _messages(topics: Mapping[str, Topic], payloads: Mapping[str, dict[str, str]]) -> dict[str, Any]:
