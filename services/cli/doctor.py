@@ -86,11 +86,17 @@ async def _service(name: str) -> Finding:
     if not url:
         return Finding(name, False, f"LEADSTREAM_{name.upper()}_URL is not set; is it up? (`make up`)")
 
-    async def look() -> str:
+    remedy = f"see `leadstream stack logs {name}-0`"
+    try:
         async with httpx.AsyncClient(timeout=3) as client:
-            body = (await client.get(f"{url}/health/ready")).json()
-        if not body["ready"]:
-            raise TimeoutError("; ".join(body["reasons"]))
-        return f"ready, {body['lag']} records behind"
+            return judge_health(name, (await client.get(f"{url}/health/ready")).json(), remedy)
+    except (httpx.HTTPError, ValueError) as error:
+        return Finding(name, False, f"{type(error).__name__}; {remedy}")
 
-    return await _guarded(name, look, "not ready; see `leadstream stack logs`")
+
+def judge_health(name: str, body: dict[str, Any], remedy: str) -> Finding:
+    """What `/health/ready` says. Capture takes leads, so is ready, also while what comes after stands still."""
+    wrong = [*body["reasons"], *(reason for reason in body.get("consumers", ()) if reason not in body["reasons"])]
+    if wrong or not body["ready"]:
+        return Finding(name, False, f"{'; '.join(wrong) or 'not ready'}; {remedy}")
+    return Finding(name, True, f"ready, {body['lag']} records behind")

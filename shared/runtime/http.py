@@ -53,6 +53,7 @@ def _operations(service: Service, reasons_of: Callable[[], list[str]]) -> APIRou
     async def ready() -> JSONResponse:
         reasons = reasons_of() or await _database_reasons(service)
         body = {"ready": not reasons, "reasons": reasons, "lag": service.lag(), "phase": service.phase}
+        body["consumers"] = service.unready_reasons()  # capture is ready when it can take leads, whatever these say
         return JSONResponse(body, 200 if not reasons else 503)
 
     @router.get("/metrics")
