@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.handling.work import Work
+from shared.persistence import arrays
 from shared.persistence.decisions import ClaimLost
 from shared.persistence.rule_versions import NoActiveRules, UnusableRules
 
@@ -61,6 +62,7 @@ def sqlalchemy_url(dsn: str) -> str:
 
 def create_engine(dsn: str, schema: str, *, pool_size: int = 4) -> AsyncEngine:
     """An engine whose connections see `schema` only, as the service's own role."""
+    arrays.encode_lists_quickly()
     return create_async_engine(
         sqlalchemy_url(dsn),
         pool_size=pool_size,
