@@ -16,8 +16,11 @@ async def converted(product: Product) -> list[OpportunityConverted]:
     return [OpportunityConverted.model_validate_json(record.value or b"") for record in records]
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
 async def test_a_hot_lead_becomes_one_explained_opportunity(product: Product) -> None:
-    answer = await product.send_lead(HOT)
+    answer = await product.send_lead(HOT, traceparent=TRACE)
     assert answer.status_code == 202
     receipt = await product.receipt(answer.json()["receipt_id"])
     assert receipt["status"] == "new"
@@ -42,6 +45,8 @@ async def test_a_hot_lead_becomes_one_explained_opportunity(product: Product) ->
     assert by_hand.status_code == 200
     assert by_hand.json()["result"]["opportunity_id"] == opportunity.opportunity_id
     assert len(await converted(product)) == 1
+    [record] = await read_to_end(product.servers, CONVERTED)
+    assert dict(record.headers)["traceparent"] == TRACE.encode()
 
 
 async def test_every_source_every_outcome_and_the_ledger(product: Product) -> None:
