@@ -52,6 +52,9 @@ ALLOWED: Final = frozenset(
     ]
 )
 
+_QUIET_S: Final = 10.0
+_TEXTS_REMEMBERED: Final = 1000
+
 
 def _only_allowed(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {name: value for name, value in fields.items() if name in ALLOWED}
@@ -105,11 +108,35 @@ def configure(service: str, version: str, replica: int, level: str = "INFO", *, 
 
 
 class _Bridge(logging.Handler):
-    """Library logs: logger and level, and the unformatted text, which holds no arguments."""
+    """Library logs: logger and level, and the unformatted text, which holds no arguments.
+
+    The same text comes once in 10 s, with how many it stands for: while Kafka is away its client says so a thousand
+    times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        count = self._counted((record.name, text), record.created)
+        if not count:
+            return
         fields: dict[str, Any] = {"logger": record.name}
+        if count > 1:
+            fields["count"] = count
         if record.exc_info and record.exc_info[1] is not None:
             fields["exception"] = describe_error(record.exc_info[1])
-        text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
         structlog.get_logger().log(record.levelno, text.splitlines()[0][:200] if text else "", **fields)
+
+    def _counted(self, key: tuple[str, str], now: float) -> int:
+        """How many this one stands for; 0 where it is not to be said yet."""
+        if len(self._said) > _TEXTS_REMEMBERED:
+            self._said.clear()
+        said_at, unsaid = self._said.get(key, (-_QUIET_S, 0))
+        if now - said_at < _QUIET_S:
+            self._said[key] = (said_at, unsaid + 1)
+            return 0
+        self._said[key] = (now, 0)
+        return unsaid + 1
