@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.runtime import problems
 from shared.runtime.bodies import BODY_LIMIT_BYTES, BoundedBodies
+from shared.runtime.connections import BoundedHeads
 from shared.runtime.service import Service
 from shared.runtime.version import VERSION
 
@@ -111,7 +112,7 @@ def serve(build_app: Callable[[], FastAPI]) -> None:
         host=service.settings.http_host,
         port=service.settings.http_port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHeads,
         log_config=None,
         access_log=False,
         server_header=False,
