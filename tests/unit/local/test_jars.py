@@ -37,7 +37,7 @@ def test_the_lock_names_kafka_and_a_checksum_for_every_jar_and_no_address() -> N
     rows = LockFile.load(jars.LOCK).dependencies
     assert jars.kafka_version() == "4.3.1"
     assert all(re.fullmatch(r"[0-9a-f]{64}", row.sha256 or "") for row in rows)
-    assert not re.search(r"https?:|/home/|/root/|/tmp/", jars.LOCK.read_text() + jars.SPEC.read_text())
+    assert not re.search(r"https?:|/(?:home|root|tmp)/", jars.LOCK.read_text() + jars.SPEC.read_text())
 
 
 def test_all_of_kafkas_jars_are_of_one_version() -> None:
