@@ -3,7 +3,6 @@
 from typing import Final
 
 from shared.contracts.envelope import Headers
-from shared.contracts.topics import dead_letter_topic
 from shared.handling.outcomes import Rejected
 from shared.handling.records import Record
 
@@ -41,6 +40,3 @@ def held_value(record: Record) -> bytes | None:
 def dead_letter_partition(record: Record, partitions: int) -> int:
     """Where a dead letter goes: by its original place, so that one bad partition does not fill one of ours."""
     return (record.partition + record.offset) % partitions
-
-
-__all__ = ["dead_letter_headers", "dead_letter_partition", "dead_letter_topic", "held_value"]

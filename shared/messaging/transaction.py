@@ -1,18 +1,20 @@
 """One Kafka transaction a batch: outputs, dead letters and consumed offsets commit together or not at all."""
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
+import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from shared.contracts.envelope import Headers
-from shared.messaging.fencing import Membership, MembershipLost, fence_offset_commits
+from shared.messaging.fencing import Membership, fence_offset_commits
 from shared.observability import metrics
 from shared.observability.failpoints import failpoint
+
+log = structlog.get_logger(__name__)
 
 TRANSACTION_TIMEOUT_MS: Final = 15_000
 # aiokafka waits this long when a partition's last transaction is still being completed; 100 ms, its default, is most
@@ -125,7 +127,7 @@ class TransactionalPublisher:
 
     async def _abort(self, group: str, cause: KafkaError) -> None:
         metrics.ABORTS.labels(group=group).inc()
-        logging.getLogger(__name__).info("transaction_aborted", extra={"cause": type(cause).__name__, "group": group})
+        log.info("transaction_aborted", cause=type(cause).__name__, group=group)
         try:
             await self._producer.abort_transaction()
         except (KafkaError, AssertionError) as error:
@@ -157,6 +159,3 @@ def _builders(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> list[Any
 
 def _append(builder: Any, output: Output) -> Any:
     return builder.append(key=output.key, value=output.value, timestamp=None, headers=output.headers)
-
-
-__all__ = ["Consumed", "MembershipLost", "Output", "Publisher", "PublisherLost", "TransactionalPublisher"]

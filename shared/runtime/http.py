@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from shared.observability.metrics import LAG
 from shared.runtime import problems
 from shared.runtime.bodies import BODY_LIMIT_BYTES, BoundedBodies
 from shared.runtime.connections import BoundedHeads
@@ -72,8 +73,6 @@ async def _database_reasons(service: Service) -> list[str]:
 
 
 def _refresh_lag(service: Service) -> None:
-    from shared.observability.metrics import LAG
-
     for lane in service.lanes:
         if lane.consumer is None:
             continue
@@ -121,6 +120,3 @@ def serve(build_app: Callable[[], FastAPI]) -> None:
     )
     _Server(config, service).run()
     sys.exit(service.exit_code)
-
-
-__all__ = ["Request", "create_http", "serve"]

@@ -1,6 +1,5 @@
 """The servers that tests run on: named in the environment, a Docker engine's where asked for, else the local stack."""
 
-import asyncio
 import os
 import secrets
 from collections.abc import Iterator
@@ -111,8 +110,3 @@ async def dispose(servers: Servers, root: Servers) -> None:
     finally:
         await client.close()
     await drop_database(root.postgres, servers.postgres)
-
-
-def run_fresh(servers: Servers) -> Servers:
-    """`fresh` for synchronous fixtures."""
-    return asyncio.run(fresh(servers))
