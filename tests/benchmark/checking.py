@@ -84,6 +84,20 @@ def check(expected: Expected, output: Output) -> Checked:
     )
 
 
+def check_forwarded(sources: Sequence[Any], records: Sequence[Any]) -> Checked:
+    """Compare outputs that are to be the inputs, byte for byte."""
+    values = Counter(record.value for record in sources)
+    found = Counter(record.value for record in records)
+    counts = {"lost": (values - found).total(), "duplicated or unknown": (found - values).total()}
+    places = {record.value: (record.key, record.partition) for record in sources}
+    kept = [(record, places[record.value]) for record in records if record.value in places]
+    return Checked(
+        tuple(f"{n} {name}" for name, n in counts.items() if n),
+        all(record.key == key for record, (key, _) in kept),
+        all(record.partition == partition for record, (_, partition) in kept),
+    )
+
+
 async def ends_of(servers: Servers) -> dict[int, int]:
     """Where each partition of the output ends now."""
     consumer = await _reader(servers)

@@ -54,16 +54,21 @@ class Gauge:
         self._handed = 0
         self._times = 0
         self._first = (0, 0)
+        self._begun_cpu: int | None = None
 
     @classmethod
     def from_environment(cls) -> "Gauge":
         return cls(Path(os.environ[GAUGE_VARIABLE]), int(os.environ[TOTAL_VARIABLE]), Sampler.from_environment())
 
+    def begin(self) -> None:
+        """CPU counts from now: for clients that fetch on threads of their own before they hand anything over."""
+        self._begun_cpu = time.process_time_ns()
+
     def take(self, records: int) -> None:
         """Note that `records` are handed to the handler now."""
         now, cpu = time.monotonic_ns(), time.process_time_ns()
         if not self._times:
-            self._first = (now, cpu)
+            self._first = (now, cpu if self._begun_cpu is None else self._begun_cpu)
             if self._sampler:
                 self._sampler.start()
         before = self._handed
