@@ -26,6 +26,7 @@ from shared.rules.compiling import (
 )
 from shared.rules.conditions import ALWAYS, AllOf, Always, AnyCondition, AnyOf, Condition, FieldCondition, NotOf
 from shared.rules.fields import FieldCatalogue, FieldKind
+from shared.rules.precedents import Precedents
 from shared.rules.problems import RuleFault, RuleFileError, RuleProblem, RuleWarning
 from shared.rules.ruleset import (
     LoadedRules,
@@ -58,6 +59,7 @@ __all__ = [
     "LoadedRules",
     "NotOf",
     "Number",
+    "Precedents",
     "Rule",
     "RuleFault",
     "RuleFileError",

@@ -1,0 +1,110 @@
+"""What was decided for facts that answer every condition alike need not be decided again.
+
+    weighed = Precedents[Weighed](rule.when for rule in rules)
+    weighed.decide(weigh, facts, model)       # calls weigh(facts, model) where no lead answered like this one before
+
+A decision may be kept so when it depends on the facts by the verdicts of these conditions alone. Nothing of the facts is
+kept but texts of at most 60 characters that a costly comparison was made with, such as titles.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Generic, TypeVar
+
+from shared.rules.compiling import Facts
+from shared.rules.conditions import AllOf, Always, AnyCondition, AnyOf, FieldCondition, NotOf
+from shared.rules.operators import Test, build_test
+
+Decided = TypeVar("Decided")
+
+# Rules beyond this number are better tried one after the other: asking all of them for every lead would cost more.
+MOST_TESTS: Final = 500
+MOST_DECISIONS: Final = 20_000
+MOST_VALUES: Final = 5_000
+LONGEST_VALUE: Final = 60
+
+# These look into a text or fold it; the others take less time than finding their answer again.
+_COSTLY: Final = frozenset({"eq", "ne", "in", "not_in", "contains", "not_contains", "starts_with", "ends_with", "matches"})
+
+
+class Precedents(Generic[Decided]):
+    """Decisions by the answers that they were made on. Belongs to one version of the rules."""
+
+    def __init__(self, conditions: Iterable[AnyCondition]) -> None:
+        asked = [leaf for condition in conditions for leaf in _field_conditions(condition)]
+        self._answers = _compile_answers(asked) if len(asked) <= MOST_TESTS else None
+        self._decided: dict[int, Decided] = {}
+
+    def decide(self, afresh: Callable[..., Decided], facts: Facts, *arguments: Any) -> Decided:
+        """What `afresh(facts, *arguments)` gives, from an earlier call where the facts answer alike."""
+        if self._answers is None:
+            return afresh(facts, *arguments)
+        answers = self._answers(facts)
+        decided = self._decided.get(answers)
+        if decided is None:
+            decided = afresh(facts, *arguments)
+            if len(self._decided) >= MOST_DECISIONS:
+                self._decided.clear()
+            self._decided[answers] = decided
+        return decided
+
+
+def _field_conditions(condition: AnyCondition) -> Iterator[FieldCondition]:
+    match condition:
+        case FieldCondition():
+            yield condition
+        case NotOf():
+            yield from _field_conditions(condition.not_)
+        case AllOf():
+            yield from (leaf for child in condition.all for leaf in _field_conditions(child))
+        case AnyOf():
+            yield from (leaf for child in condition.any for leaf in _field_conditions(child))
+        case Always():
+            pass
+
+
+def _compile_answers(conditions: Iterable[FieldCondition]) -> Callable[[Facts], int]:
+    """A number with one bit for each condition that holds: equal numbers, equal verdicts."""
+    by_field: dict[str, list[tuple[int, FieldCondition]]] = {}
+    for place, condition in enumerate(conditions):
+        by_field.setdefault(condition.field, []).append((1 << place, condition))
+    fields = tuple(_FieldAnswers(field, asked) for field, asked in by_field.items())
+    paths = tuple((each.first, each.rest, each.kept.get, each.find) for each in fields)
+
+    def answers(facts: Facts) -> int:
+        found = 0
+        for first, rest, kept, find in paths:
+            value = facts.get(first)
+            for key in rest:
+                value = value.get(key) if isinstance(value, dict) else None
+            known = kept(type(value))
+            answer = known.get(value) if known is not None else None
+            found |= find(value) if answer is None else answer
+        return found
+
+    return answers
+
+
+class _FieldAnswers:
+    """The answers of one field's conditions. Kept by type first, because to a dict 1, 1.0 and True are one key."""
+
+    def __init__(self, field: str, asked: Iterable[tuple[int, FieldCondition]]) -> None:
+        self.first, *rest = field.split(".")
+        self.rest = tuple(rest)
+        self._tests: list[tuple[int, Test]] = [(bit, build_test(condition)) for bit, condition in asked]
+        self.kept: dict[type, dict[Any, int]] = {type(value): {value: self._ask(value)} for value in (None, True)}
+        self.kept[bool][False] = self._ask(False)
+        if any(condition.operator in _COSTLY for _, condition in asked):
+            self.kept[str] = {}
+
+    def find(self, value: Any) -> int:
+        """The answers about a value that is not kept yet."""
+        found = self._ask(value)
+        texts = self.kept.get(str) if type(value) is str and len(value) <= LONGEST_VALUE else None
+        if texts is not None:
+            if len(texts) >= MOST_VALUES:
+                texts.clear()
+            texts[value] = found
+        return found
+
+    def _ask(self, value: Any) -> int:
+        return sum(bit for bit, test in self._tests if test(value))
