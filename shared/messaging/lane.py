@@ -230,6 +230,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
             if behind:
                 raise DatabaseBehind(_behind(self.subscription.group, behind))
             await raise_marks(work, self.group, {}, ends)
+        if again := sum(marks[place].stored_to - end for place, end in ends.items()):
+            log.info("redelivered", group=self.group, records=again)
         self._reconciled = True
 
     def untaken(self) -> None:

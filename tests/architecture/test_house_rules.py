@@ -13,7 +13,7 @@ LONGEST = 400
 BANNED = re.compile(r"(Manager|Helper|Util|Utils|Processor)$|_(manager|helper|util|utils|processor)s?$")
 # Commands talk to a terminal; the benchmark measures time.
 MAY_PRINT = re.compile(r"^services/(cli/|\w+/(cli|commands)(/|\.py))")
-MAY_SLEEP = re.compile(r"^tests/(support|benchmark)/")
+MAY_SLEEP = re.compile(r"^tests/(support|benchmark|chaos)/")
 
 
 def sources(*folders: str) -> Iterator[Path]:

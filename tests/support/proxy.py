@@ -13,21 +13,42 @@ class Proxy:
         self._target = (host, port)
         self._up = asyncio.Event()
         self._up.set()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._there = asyncio.Event()
+        self._there.set()
+        self._back = asyncio.Event()
+        self._back.set()
         self._lines: set[asyncio.Task[None]] = set()
         self.port = 0
+        self.refused = 0
+
+    def aim(self, host: str, port: int) -> None:
+        """Where new lines go from now on."""
+        self._target = (host, port)
+
+    @property
+    def open_lines(self) -> int:
+        """Lines that are open now."""
+        return len(self._lines)
 
     def cut(self) -> None:
         self._up.clear()
+        self.drop()
+
+    def drop(self) -> None:
+        """Close what is open; new lines are taken."""
         for line in list(self._lines):
             line.cancel()
 
-    def hang(self) -> None:
-        self._flowing.clear()
+    def hang(self, *, there: bool = True, back: bool = True) -> None:
+        """Hold back what the client sends (`there`), what the server answers (`back`), or both. `mend` delivers it."""
+        if there:
+            self._there.clear()
+        if back:
+            self._back.clear()
 
     def mend(self) -> None:
-        self._flowing.set()
+        self._there.set()
+        self._back.set()
         self._up.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,6 +58,8 @@ class Proxy:
         try:
             if self._up.is_set():
                 await self._line(reader, writer)
+            else:
+                self.refused += 1
         except (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -47,8 +70,8 @@ class Proxy:
         there_reader, there_writer = await asyncio.open_connection(*self._target)
         try:
             pumps = [
-                asyncio.create_task(self._pump(reader, there_writer)),
-                asyncio.create_task(self._pump(there_reader, writer)),
+                asyncio.create_task(self._pump(reader, there_writer, self._there)),
+                asyncio.create_task(self._pump(there_reader, writer, self._back)),
             ]
             try:
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -58,10 +81,10 @@ class Proxy:
         finally:
             there_writer.close()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
-                await self._flowing.wait()
+                await flowing.wait()
                 writer.write(data)
                 await writer.drain()
 
