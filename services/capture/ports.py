@@ -43,7 +43,7 @@ class ReceiptBook(Protocol):
     """The receipts."""
 
     async def save(self, work: Work, receipts: Sequence[Receipt]) -> None:
-        """Store receipts; one that is there already stands."""
+        """Store receipts; one that is there already stands, but for a dead letter that was replayed."""
 
     async def settled_at(self, work: Work, receipt_ids: Sequence[str]) -> Mapping[str, datetime]:
         """When these were first settled."""

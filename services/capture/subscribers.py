@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from services.capture.handlers.arrivals import INBOUND_TOPICS
 from services.capture.handlers.capture_leads import CaptureLeads
 from services.capture.handlers.dead_letters import NoteDeadLetters, bury_unknown
+from services.capture.handlers.events import STAGE
 from services.capture.handlers.merge_leads import MergeLeadsObeyed, on_command_topic, refuse_erasure
 from services.capture.handlers.repeats import SettleRepeats
 from services.capture.ports import LeadBook, MergeBook, ReceiptBook
 from shared.contracts.commands.capture import LEAD_SUBMITTED, EraseLead, MergeLeads
 from shared.contracts.topics import CAPTURE_COMMANDS, INBOUND, INBOUND_BULK
+from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
 
 
@@ -32,25 +34,24 @@ def subscriptions(
     erase = Handled(on_command_topic(refuse_erasure), EraseLead, repeated=repeats)
     unknown = Handled(bury_unknown, repeated=repeats)
     dead_letters = NoteDeadLetters(books.receipts, secret)
-    return [
-        Subscription(
-            "capture",
-            (INBOUND, CAPTURE_COMMANDS),
-            {LEAD_SUBMITTED: submitted, MergeLeads.TYPE: merge, EraseLead.TYPE: erase},
-            others=unknown,
-            on_dead_letters=dead_letters,
-            inbound=INBOUND_TOPICS,
-            max_records=max_records,
-            title="Live submissions and commands",
-        ),
-        Subscription(
-            "capture-bulk",
-            (INBOUND_BULK,),
-            {LEAD_SUBMITTED: submitted},
-            others=unknown,
-            on_dead_letters=dead_letters,
-            inbound=INBOUND_TOPICS,
-            max_records=max_records,
-            title="Submissions of imports and backfills",
-        ),
-    ]
+    bulk = Subscription(
+        "capture-bulk",
+        (INBOUND_BULK,),
+        {LEAD_SUBMITTED: submitted},
+        others=unknown,
+        on_dead_letters=dead_letters,
+        inbound=INBOUND_TOPICS,
+        max_records=max_records,
+        title="Submissions of imports and backfills",
+    )
+    live = Subscription(
+        "capture",
+        (INBOUND, CAPTURE_COMMANDS),
+        {LEAD_SUBMITTED: submitted, MergeLeads.TYPE: merge, EraseLead.TYPE: erase},
+        others=unknown,
+        on_dead_letters=dead_letters,
+        inbound=INBOUND_TOPICS,
+        max_records=max_records,
+        title="Live submissions and commands",
+    )
+    return [with_replays(STAGE, live, bulk, repeated=repeats), bulk]

@@ -14,6 +14,7 @@ from shared.contracts.thin import MergedLead
 from shared.contracts.topics import MERGED, ROUTED, SALES_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.publish_rules import publish_rules
+from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
 
 
@@ -23,7 +24,7 @@ def conversion_subscription(
     """The one lane of conversion."""
     converting = Converting(leads, parties, sales)
     on_command = ConvertOnCommand(gates, leads, sales, converting)
-    return Subscription(
+    lane = Subscription(
         "conversion",
         (ROUTED, MERGED, SALES_COMMANDS),
         {
@@ -37,3 +38,4 @@ def conversion_subscription(
         max_records=max_records,
         title="Conversion",
     )
+    return with_replays(STAGE, lane)

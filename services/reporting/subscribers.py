@@ -19,6 +19,7 @@ from shared.handling.outcomes import Rejected
 from shared.handling.records import Record
 from shared.handling.work import Work
 from shared.messaging.commands import command, note_dead_commands
+from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, OnDeadLetters, Subscription
 
 EVERY_TOPIC: Final = tuple(name for name in TOPICS if name != dead_letter_topic("reporting"))
@@ -41,8 +42,8 @@ def history(store: EventStore, *, max_records: int = 2000) -> Subscription:
 
 
 def access(store: EventStore, keys: KeyStore) -> Subscription:
-    """The lane of reporting's own commands."""
-    return Subscription(
+    """The lane of reporting's own commands; dead letters of both lanes are replayed here."""
+    lane = Subscription(
         "reporting-commands",
         (REPORTING_COMMANDS,),
         {
@@ -52,6 +53,7 @@ def access(store: EventStore, keys: KeyStore) -> Subscription:
         on_dead_letters=_note_and_park(store),
         title="access",
     )
+    return with_replays(STAGE, lane, history(store))
 
 
 def _note_and_park(store: EventStore) -> OnDeadLetters:

@@ -12,6 +12,7 @@ from shared.contracts.thin import MergedLead
 from shared.contracts.topics import MERGED, ROUTING_COMMANDS, SCORED
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.publish_rules import publish_rules
+from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
 
 
@@ -19,7 +20,7 @@ def routing_subscription(tables: Tables, *, max_records: int = 2000) -> Subscrip
     """The one lane of routing."""
     commands = RoutingCommands(tables)
     publish = publish_rules(STAGE, KIND, load_assignment_rules, commands.find_gaps)
-    return Subscription(
+    lane = Subscription(
         "routing",
         (SCORED, MERGED, ROUTING_COMMANDS),
         {
@@ -33,3 +34,4 @@ def routing_subscription(tables: Tables, *, max_records: int = 2000) -> Subscrip
         max_records=max_records,
         title="Routing",
     )
+    return with_replays(STAGE, lane)

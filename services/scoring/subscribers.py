@@ -9,13 +9,14 @@ from shared.contracts.thin import MergedLead
 from shared.contracts.topics import CAPTURED, MERGED, SCORING_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.publish_rules import publish_rules
+from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
 
 
 def subscription(models: Models, standings: Standings, *, max_records: int) -> Subscription:
     """The one lane of scoring, group `scoring`."""
     publish = publish_rules(STAGE, KIND, load_scoring_model)
-    return Subscription(
+    lane = Subscription(
         "scoring",
         (CAPTURED, MERGED, SCORING_COMMANDS),
         {
@@ -27,3 +28,4 @@ def subscription(models: Models, standings: Standings, *, max_records: int) -> S
         max_records=max_records,
         title="Scoring",
     )
+    return with_replays(STAGE, lane)

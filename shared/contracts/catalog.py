@@ -5,6 +5,7 @@ from typing import Final
 
 from shared.contracts.base import Contract
 from shared.contracts.commands.capture import EraseLead, LeadSubmitted, MergeLeads
+from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.contracts.commands.routing import ReassignLead, SetMember
 from shared.contracts.commands.rules import PublishRules
@@ -42,6 +43,7 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "opportunity.change": ChangeOpportunity,
         "access.grant": GrantAccess,
         "access.revoke": RevokeAccess,
+        "record.replay": ReplayRecord,
     }
 )
 

@@ -124,11 +124,11 @@ def _dead_letter_topics() -> tuple[Topic, ...]:
 
 
 _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
-    "capture": ("lead.merge", "lead.erase"),
-    "scoring": ("rules.publish",),
-    "routing": ("rules.publish", "member.set", "lead.reassign"),
-    "conversion": ("lead.convert", "rules.publish", "opportunity.change"),
-    "reporting": ("access.grant", "access.revoke"),
+    "capture": ("lead.merge", "lead.erase", "record.replay"),
+    "scoring": ("rules.publish", "record.replay"),
+    "routing": ("rules.publish", "member.set", "lead.reassign", "record.replay"),
+    "conversion": ("lead.convert", "rules.publish", "opportunity.change", "record.replay"),
+    "reporting": ("access.grant", "access.revoke", "record.replay"),
 }
 
 _ALL_SERVICES: Final = SERVICES

@@ -39,6 +39,25 @@ class InHand(NamedTuple):
     decision: Decision | None = None
 
 
+class Rejected(NamedTuple):
+    """The record cannot be processed: it goes to the dead letters with this reason. `place` names a field or line,
+    never a value."""
+
+    reason: str
+    place: str = ""
+    exception: str = ""
+    attempts: int = 1
+
+
+class Letter(NamedTuple):
+    """A dead letter of a record that came inside another one: a replay that failed again. `marks` are headers beside
+    the usual ones, that link it to the first letter."""
+
+    record: Record
+    why: Rejected
+    marks: tuple[tuple[str, str], ...]
+
+
 class Produced(NamedTuple):
     """The record was applied. `fingerprint` is a 63-bit digest of its content, where another body under the same event
     id must be noticed."""
@@ -49,6 +68,7 @@ class Produced(NamedTuple):
     reason: str | None = None
     detail: dict[str, Any] | None = None
     fingerprint: int = 0
+    letters: tuple[Letter, ...] = ()
 
 
 class Skipped(NamedTuple):
@@ -57,16 +77,6 @@ class Skipped(NamedTuple):
     reason: str
     subject: str | None = None
     detail: dict[str, Any] | None = None
-
-
-class Rejected(NamedTuple):
-    """The record cannot be processed: it goes to the dead letters with this reason. `place` names a field or line,
-    never a value."""
-
-    reason: str
-    place: str = ""
-    exception: str = ""
-    attempts: int = 1
 
 
 Outcome: TypeAlias = Produced | Skipped | Rejected

@@ -67,13 +67,11 @@ async def _obey(stage: Stage, obey: Obey, item: InHand, work: Work) -> Outcome:
     answer = await _stored_refusal(item, work, command_id) or await obey(item, work)
     match answer:
         case Done(result=result, events=events, subject=subject):
-            completed = _completed(stage, record, command_id, item, work, "done", None, result)
-            await save_completed(work, command_id, record.type, "done", None, result)
+            completed = await complete(stage, item, work, "done", None, result)
             return Produced("done", (*events, completed), subject=subject)
         case Refused(reason=reason, detail=detail):
             result = {"detail": detail}
-            completed = _completed(stage, record, command_id, item, work, "refused", reason, result)
-            await save_completed(work, command_id, record.type, "refused", reason, result)
+            completed = await complete(stage, item, work, "refused", reason, result)
             return Produced("refused", (completed,), reason=reason, detail=result)
 
 
@@ -86,16 +84,13 @@ async def _stored_refusal(item: InHand, work: Work, command_id: str) -> Refused 
     return Refused(item.decision.reason or "refused", detail)
 
 
-def _completed(
-    stage: Stage,
-    record: Record,
-    command_id: str,
-    item: InHand,
-    work: Work,
-    status: Any,
-    reason: str | None,
-    result: dict[str, Any],
+async def complete(
+    stage: Stage, item: InHand, work: Work, status: Any, reason: str | None, result: dict[str, Any]
 ) -> OutEvent:
+    """Store what became of a command, and give the event that says so; on a redelivery it is the same event again."""
+    record = item.record
+    command_id = command_id_of(record)
+    await save_completed(work, command_id, record.type, status, reason, result)
     at = item.decision.decided_at if item.decision else work.instant
     data = CommandCompleted(
         command_id=command_id,

@@ -1,5 +1,6 @@
 """Dead letters: the record as it came, and why it could not be processed, in headers."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from shared.contracts.envelope import Headers
@@ -8,8 +9,17 @@ from shared.handling.records import Record
 
 MAX_HELD_BYTES: Final = 900_000
 
+# Set on the letter of a replay that failed again: the first letter of the record, and which replay it was.
+REPLAY_OF: Final = "dlq-replay-of"
+REPLAY_ATTEMPT: Final = "dlq-replay-attempt"
+EDITED: Final = "dlq-edited"
+# Set where the value did not fit: how many bytes it had.
+VALUE_BYTES: Final = "dlq-value-bytes"
 
-def dead_letter_headers(record: Record, why: Rejected, group: str, service_version: str) -> Headers:
+
+def dead_letter_headers(
+    record: Record, why: Rejected, group: str, service_version: str, marks: Sequence[tuple[str, str]] = ()
+) -> Headers:
     """The original headers, then ours. No header of ours ever holds a value of the record's."""
     kept = [(name, value) for name, value in record.headers if value is not None and not name.startswith("dlq-")]
     ours = {
@@ -27,7 +37,9 @@ def dead_letter_headers(record: Record, why: Rejected, group: str, service_versi
         "dlq-attempts": str(why.attempts),
         "dlq-service-version": service_version,
     }
-    return kept + [(name, value.encode()) for name, value in ours.items()]
+    if record.value is not None and len(record.value) > MAX_HELD_BYTES:
+        ours[VALUE_BYTES] = str(len(record.value))
+    return kept + [(name, value.encode()) for name, value in (*ours.items(), *marks)]
 
 
 def held_value(record: Record) -> bytes | None:

@@ -1,7 +1,7 @@
 """From outcomes to records to produce: events keep key and partition, dead letters keep the record as it came."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.contracts.topics import TOPICS, dead_letter_topic, partition_for
@@ -28,8 +28,9 @@ class Outputs:
         outputs: list[Output] = []
         for item in settled:
             match item.outcome:
-                case Produced(events=events):
+                case Produced(events=events, letters=letters):
                     outputs.extend(self._event(event, item.record) for event in events)
+                    outputs.extend(self._dead_letter(each.record, each.why, group, each.marks) for each in letters)
                 case Rejected():
                     outputs.append(self._dead_letter(item.record, item.outcome, group))
                 case Skipped() | None:
@@ -44,14 +45,14 @@ class Outputs:
             partition = cause.partition if kept and cause.partition < count_of else partition_for(event.key, count_of)
         return Output(self.names.topic(event.topic), partition, event.key, event.data, event.envelope.headers())
 
-    def _dead_letter(self, record: Record, why: Rejected, group: str) -> Output:
+    def _dead_letter(self, record: Record, why: Rejected, group: str, marks: Sequence[tuple[str, str]] = ()) -> Output:
         topic = dead_letter_topic(self.service)
         return Output(
             self.names.topic(topic),
             dead_letter_partition(record, self.partitions[topic]),
             record.key,
             held_value(record),
-            dead_letter_headers(record, why, group, self.version),
+            dead_letter_headers(record, why, group, self.version, marks),
         )
 
 
@@ -65,11 +66,18 @@ def count(settled: Sequence[Settled], outputs: Sequence[Output], group: str) -> 
     tally = Counter((item.record.topic, _name(item)) for item in settled)
     for (topic, outcome), n in tally.items():
         metrics.RECORDS.labels(group=group, topic=topic, outcome=outcome).inc(n)
-    for item in settled:
-        if isinstance(item.outcome, Rejected):
-            metrics.DEAD_LETTERS.labels(group=group, topic=item.record.topic, reason=item.outcome.reason).inc()
+    for record, why in _dead_letters(settled):
+        metrics.DEAD_LETTERS.labels(group=group, topic=record.topic, reason=why.reason).inc()
     for topic, n in Counter(output.topic for output in outputs).items():
         metrics.EVENTS_PUBLISHED.labels(topic=topic).inc(n)
+
+
+def _dead_letters(settled: Sequence[Settled]) -> Iterator[tuple[Record, Rejected]]:
+    for item in settled:
+        if isinstance(item.outcome, Rejected):
+            yield item.record, item.outcome
+        elif isinstance(item.outcome, Produced):
+            yield from ((letter.record, letter.why) for letter in item.outcome.letters)
 
 
 def _name(item: Settled) -> str:

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
-
-from pydantic import ValidationError
+from typing import Final, NamedTuple
 
 from shared.handling.outcomes import (
     DEAD_LETTERED,
@@ -21,7 +19,14 @@ from shared.handling.outcomes import (
 from shared.handling.records import Record
 from shared.handling.work import Work
 from shared.messaging.subscription import Handled, Subscription
-from shared.messaging.transaction import MAX_EVENT_BYTES
+from shared.messaging.verdicts import (
+    check_sizes,
+    culprit_of,
+    decision_of,
+    of_no_known_type,
+    type_and_place,
+    validated,
+)
 from shared.observability.failpoints import failpoint
 from shared.persistence.database import Database, is_transient
 from shared.persistence.decisions import Claim, read_decisions, save_decisions
@@ -34,10 +39,6 @@ _PAUSE_S: Final = 0.02
 
 class EverythingBad(Exception):
     """Unexpected errors, record after record, without a success between: a bad deploy, not bad records."""
-
-
-class OutputTooLarge(Exception):
-    """An event that no record batch can hold."""
 
 
 class Settled(NamedTuple):
@@ -106,10 +107,9 @@ class Settling:
         self._bad_in_a_row += 1
         if self._bad_in_a_row >= BAD_IN_A_ROW:
             raise EverythingBad(
-                f"{self._bad_in_a_row} unexpected errors in a row, last {_type_and_place(error)}"
+                f"{self._bad_in_a_row} unexpected errors in a row, last {type_and_place(error)}"
             ) from error
-        reason = "output_too_large" if isinstance(error, OutputTooLarge) else "processing_failed"
-        why = Rejected(reason, exception=_type_and_place(error), attempts=ATTEMPTS)
+        why = culprit_of(error, attempts=ATTEMPTS)
         culprits.append((record, why))
         return Settled(record, why)
 
@@ -123,7 +123,7 @@ class Settling:
             floors = await raise_marks(work, self._group, _ends(records), published)
             live = [r for r in records if r.offset >= floors.get((r.topic_id, r.partition), 0)]
             outcomes = await self._decide(live, work)
-            _check_sizes(outcomes.values())
+            check_sizes(outcomes.values())
         failpoint("after-store")
         return [Settled(record, outcomes.get(id(record))) for record in records]
 
@@ -170,26 +170,10 @@ class Settling:
 
     def _validated(self, record: Record, handled: Handled | None, decision: Decision | None) -> "InHandFor | Outcome":
         if handled is None:
-            return self._of_no_known_type(record)
+            return of_no_known_type(record, inbound=record.topic in self._subscription.inbound)
         key = (record.type if record.type in self._subscription.handlers else _OTHERS, False)
-        if handled.contract is None:
-            return InHandFor(key, InHand(record, None, decision))
-        if record.fault is not None:
-            return Rejected(record.fault)
-        if not record.value:
-            return Rejected("empty_value")
-        try:
-            return InHandFor(key, InHand(record, handled.contract.model_validate_json(record.value), decision))
-        except ValidationError as error:
-            return Rejected("invalid_contract", place=_place_of(error), exception=type(error).__name__)
-
-    def _of_no_known_type(self, record: Record) -> Outcome:
-        """A later version's type is passed over on our own topics; what a source sends must end in an outcome."""
-        if not record.type:
-            return Rejected("no_type")
-        if record.topic in self._subscription.inbound:
-            return Rejected("unknown_type")
-        return Skipped("unknown_type")
+        event = validated(record, handled)
+        return event if isinstance(event, Rejected) else InHandFor(key, InHand(record, event, decision))
 
     def _use_case(self, key: "UseCaseKey") -> Callable[[Sequence[InHand], Work], Awaitable[Sequence[Outcome]]]:
         record_type, repeated = key
@@ -204,7 +188,7 @@ class Settling:
         rejected = [(r, o) for r in fresh if isinstance(o := outcomes[id(r)], Rejected)]
         if self._subscription.decisions:
             decided = [
-                (r, _decision(outcomes[id(r)], work)) for r in fresh if not isinstance(outcomes[id(r)], Rejected)
+                (r, decision_of(outcomes[id(r)], work)) for r in fresh if not isinstance(outcomes[id(r)], Rejected)
             ]
             await save_decisions(work, decided)
         if rejected:
@@ -214,7 +198,7 @@ class Settling:
         self, rejected: Sequence[tuple[Record, Rejected]], work: Work, *, first_stands: bool = False
     ) -> None:
         if self._subscription.decisions:
-            decided = [(record, _decision(why, work)) for record, why in rejected]
+            decided = [(record, decision_of(why, work)) for record, why in rejected]
             await save_decisions(work, decided, first_stands=first_stands)
         if self._subscription.on_dead_letters is not None:
             await self._subscription.on_dead_letters(rejected, work)
@@ -236,7 +220,7 @@ def _with_first_decisions(
     items: Sequence[InHand], fresh: Sequence[Record], outcomes: dict[int, Outcome], work: Work
 ) -> list[InHand]:
     """Repeated events whose first record came in this very batch learn what was decided for it."""
-    decided = {r.event_id: _decision(outcomes[id(r)], work) for r in fresh if id(r) in outcomes}
+    decided = {r.event_id: decision_of(outcomes[id(r)], work) for r in fresh if id(r) in outcomes}
     return [
         item._replace(decision=decided.get(item.record.event_id)) if item.decision is _UNDECIDED else item
         for item in items
@@ -252,24 +236,6 @@ async def _run(
     return {id(item.record): outcome for item, outcome in zip(items, outcomes, strict=True)}
 
 
-def _decision(outcome: Outcome, work: Work) -> Decision:
-    match outcome:
-        case Produced():
-            return Decision(
-                outcome.outcome, outcome.subject, outcome.reason, outcome.detail, work.instant, outcome.fingerprint
-            )
-        case Skipped():
-            return Decision(SKIPPED, outcome.subject, outcome.reason, outcome.detail, work.instant)
-        case Rejected():
-            return Decision(DEAD_LETTERED, None, outcome.reason, None, work.instant)
-
-
-def _check_sizes(outcomes: Any) -> None:
-    for outcome in outcomes:
-        if isinstance(outcome, Produced) and any(len(event.data) > MAX_EVENT_BYTES for event in outcome.events):
-            raise OutputTooLarge
-
-
 def _ends(records: Sequence[Record]) -> dict[Place, int]:
     ends: dict[tuple[str, int, str], int] = {}
     for record in records:
@@ -277,17 +243,3 @@ def _ends(records: Sequence[Record]) -> dict[Place, int]:
         if record.offset >= ends.get(place, 0):
             ends[place] = record.offset + 1
     return {Place(*place): end for place, end in ends.items()}
-
-
-def _place_of(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return ".".join(str(part) for part in first["loc"])
-
-
-def _type_and_place(error: BaseException) -> str:
-    """The error's type and where it was raised; never its message, which may hold values."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else ""
-    return f"{type(error).__name__}{where}"

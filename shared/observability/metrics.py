@@ -25,6 +25,12 @@ LEAD_SECONDS: Final = Histogram(
 )
 RETRIES: Final = Counter("batch_retries_total", "Batches tried again after a transient error", ["group", "error"])
 DEAD_LETTERS: Final = Counter("dead_letters_total", "Records dead-lettered", ["group", "topic", "reason"])
+REPLAYS: Final = Counter(
+    "dead_letter_replays_total", "Replays of dead letters by what they came to", ["service", "outcome"]
+)
+DEAD_LETTERS_HELD: Final = Gauge(
+    "dead_letters_held", "Dead letters that reporting keeps, by what became of them", ["service", "reason", "state"]
+)
 DROPPED_BATCHES: Final = Counter("dropped_batches_total", "Batches of a lost membership", ["group"])
 FENCINGS: Final = Counter("fencings_total", "Offset commits that the group coordinator refused", ["group"])
 UNSTABLE_OFFSET_WAITS: Final = Counter(

@@ -1,18 +1,26 @@
 """What became of each command: a row that the HTTP side reads."""
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from shared.handling.work import Work
 
+_SAVE: Final = """
+    INSERT INTO commands AS c VALUES ($1, $2, $3, $4, $5::jsonb, $6)
+    ON CONFLICT (command_id) DO UPDATE
+    SET status = excluded.status, reason = excluded.reason, result = excluded.result,
+        completed_at = excluded.completed_at
+    WHERE c.status = 'dead_lettered' AND excluded.status <> 'dead_lettered'
+"""
+
 
 async def save_completed(
     work: Work, command_id: str, command: str, status: str, reason: str | None, result: dict[str, Any]
 ) -> None:
-    """Store a command's outcome; the first one stands."""
+    """Store a command's outcome; the first one stands, unless it was a dead letter and this is its replay."""
     await work.execute(
-        "INSERT INTO commands VALUES ($1, $2, $3, $4, $5::jsonb, $6) ON CONFLICT (command_id) DO NOTHING",
+        _SAVE,
         command_id,
         command,
         status,

@@ -34,6 +34,8 @@ _READ: Final = """
     FROM decisions WHERE event_id = ANY($1::uuid[])
 """
 
+_LOCK: Final = "SELECT 1 FROM decisions WHERE event_id = ANY($1::uuid[]) ORDER BY event_id FOR UPDATE"
+
 _SAVE: Final = """
     INSERT INTO decisions (event_id, topic_id, partition, "offset", outcome, subject, reason, detail, fingerprint,
                            decided_at)
@@ -41,6 +43,22 @@ _SAVE: Final = """
                                 $8::text[], $9::bigint[]) AS u
     ON CONFLICT (event_id) DO NOTHING
 """
+
+
+_REOPEN: Final = """
+    UPDATE decisions AS d
+    SET topic_id = u.topic_id, partition = u.partition, "offset" = u.at, outcome = u.outcome, subject = u.subject,
+        reason = u.reason, detail = u.detail, fingerprint = u.fingerprint, decided_at = $10
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::text[], $6::uuid[], $7::text[], $8::text[],
+                $9::bigint[]) AS u (event_id, topic_id, partition, at, outcome, subject, reason, detail, fingerprint)
+    WHERE d.event_id = u.event_id AND d.outcome = 'dead_lettered'
+"""
+
+
+async def lock_decisions(work: Work, event_ids: Sequence[str]) -> dict[str, Claim]:
+    """As `read_decisions`, and nobody else decides about these events until the work is done."""
+    await work.fetch(_LOCK, sorted(set(event_ids)))
+    return await read_decisions(work, event_ids)
 
 
 async def read_decisions(work: Work, event_ids: Sequence[str]) -> dict[str, Claim]:
@@ -73,11 +91,27 @@ async def save_decisions(work: Work, decided: Sequence[tuple[Record, Decision]],
     """
     if not decided:
         return
+    status = await _execute(work, _SAVE, decided)
+    if not first_stands and _rows(status) != len(decided):
+        raise ClaimLost
+
+
+async def reopen_decisions(work: Work, decided: Sequence[tuple[Record, Decision]]) -> None:
+    """Put these in the place of dead letters, all or none. Raises ClaimLost when one of them was reopened meanwhile."""
+    if decided and _rows(await _execute(work, _REOPEN, decided)) != len(decided):
+        raise ClaimLost
+
+
+def _rows(status: str) -> int:
+    return int(status.rsplit(" ", 1)[1])
+
+
+async def _execute(work: Work, statement: str, decided: Sequence[tuple[Record, Decision]]) -> str:
     ordered = sorted(decided, key=lambda pair: pair[0].event_id)
     records = [record for record, _ in ordered]
     decisions = [decision for _, decision in ordered]
-    status = await work.db.execute(
-        _SAVE,
+    status: str = await work.db.execute(
+        statement,
         [r.event_id for r in records],
         [r.topic_id for r in records],
         [r.partition for r in records],
@@ -89,5 +123,4 @@ async def save_decisions(work: Work, decided: Sequence[tuple[Record, Decision]],
         [d.fingerprint for d in decisions],
         work.now,
     )
-    if not first_stands and int(status.rsplit(" ", 1)[1]) != len(ordered):
-        raise ClaimLost
+    return status

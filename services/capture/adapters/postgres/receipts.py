@@ -7,8 +7,9 @@ from typing import Any, Final
 from services.capture.ports import Receipt
 from shared.handling.work import Work
 
+# A dead letter that was replayed has another outcome; every other one stands.
 _SAVE: Final = """
-    INSERT INTO receipts (receipt_id, repeat_of, topic_id, partition, "offset", row_number, lead_id, received_at,
+    INSERT INTO receipts AS r (receipt_id, repeat_of, topic_id, partition, "offset", row_number, lead_id, received_at,
                           settled_at, topic, source, outcome, reason, field)
     SELECT u.receipt_id, u.repeat_of, u.topic_id, u.partition, u.off, u.row_number, u.lead_id, u.received_at, $14,
            u.topic, u.source, u.outcome, u.reason, u.field
@@ -16,7 +17,10 @@ _SAVE: Final = """
                 $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
          AS u (receipt_id, repeat_of, topic_id, partition, off, row_number, lead_id, received_at, topic, source,
                outcome, reason, field)
-    ON CONFLICT (receipt_id) DO NOTHING
+    ON CONFLICT (receipt_id) DO UPDATE
+    SET lead_id = excluded.lead_id, settled_at = excluded.settled_at, outcome = excluded.outcome,
+        reason = excluded.reason, field = excluded.field
+    WHERE r.outcome = 'dead_lettered' AND excluded.outcome <> 'dead_lettered'
 """
 _READ: Final = """
     SELECT r.receipt_id::text, r.outcome, r.reason, r.field, r.lead_id::text, r.row_number, r.source, r.received_at,
@@ -33,7 +37,9 @@ class PostgresReceiptBook:
         """See ports.ReceiptBook."""
         if not receipts:
             return
-        ordered = sorted(receipts, key=lambda receipt: receipt.receipt_id)
+        # Of a record that is dead-lettered and its repeats there may be several: one statement takes one.
+        firsts = {receipt.receipt_id: receipt for receipt in reversed(receipts)}
+        ordered = [firsts[receipt_id] for receipt_id in sorted(firsts)]
         await work.execute(
             _SAVE,
             [r.receipt_id for r in ordered],

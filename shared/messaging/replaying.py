@@ -1,0 +1,307 @@
+"""`record.replay`, obeyed alike by every service: the original record goes to the handler that it has for its topic.
+
+The record comes back with its own event id, coordinates and time, so that the decision stored for it absorbs repeats:
+it is locked, and only a dead letter is tried again. What fails again is a new dead letter that names the first one;
+it costs nobody else's replay, and never stops the consumer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from shared.contracts.commands.replay import ReplayRecord
+from shared.contracts.topics import COMMAND_TOPICS
+from shared.handling.originals import UnreadableOriginal, unpack_original
+from shared.handling.outcomes import (
+    DEAD_LETTERED,
+    REPEATED_EVENT,
+    SKIPPED,
+    Decision,
+    InHand,
+    Letter,
+    Outcome,
+    OutEvent,
+    Produced,
+    Rejected,
+    Skipped,
+    Stage,
+)
+from shared.handling.records import Record
+from shared.handling.work import Work
+from shared.messaging.commands import complete
+from shared.messaging.dead_letters import EDITED, REPLAY_ATTEMPT, REPLAY_OF
+from shared.messaging.subscription import Handled, Subscription, UseCase
+from shared.messaging.verdicts import check_sizes, culprit_of, decision_of, of_no_known_type, validated
+from shared.observability.metrics import REPLAYS
+from shared.persistence.database import is_transient
+from shared.persistence.decisions import Claim, lock_decisions, reopen_decisions, save_decisions
+
+# What a replay came to, as stored with the command, so that a redelivered command does the same again.
+APPLIED: Final = "applied"
+REPEATED: Final = "repeated"
+STANDING: Final = "standing"
+FAILED: Final = "failed"
+REFUSED: Final = "refused"
+
+
+class Answer(NamedTuple):
+    """What became of a replay: `was` for ourselves, the rest for `command.completed`."""
+
+    was: str
+    status: str
+    reason: str | None
+    result: dict[str, Any]
+
+
+class Try(NamedTuple):
+    """A replay that names a record and somebody to handle it."""
+
+    item: InHand
+    wanted: ReplayRecord
+    record: Record
+    subscription: Subscription
+    handled: Handled | None
+
+    @property
+    def key(self) -> str:
+        """What is applied once: the event where decisions are stored, else the record."""
+        record = self.record
+        stored = self.subscription.decisions
+        return record.event_id if stored else f"{record.topic_id}/{record.partition}/{record.offset}"
+
+
+class ToHandle(NamedTuple):
+    """A record on its way to a use case."""
+
+    use_case: UseCase
+    item: InHand
+
+
+class Settled(NamedTuple):
+    """An answer, and what goes out with it."""
+
+    answer: Answer
+    events: tuple[OutEvent, ...] = ()
+    letters: tuple[Letter, ...] = ()
+    subject: str | None = None
+
+
+def with_replays(
+    stage: Stage, subscription: Subscription, *others: Subscription, repeated: UseCase | None = None
+) -> Subscription:
+    """The subscription that takes the service's commands, with `record.replay` of records of this one and `others`."""
+    replays = Handled(Replays(stage, (subscription, *others)), ReplayRecord, repeated)
+    return replace(subscription, handlers={**subscription.handlers, ReplayRecord.TYPE: replays})
+
+
+@dataclass(frozen=True, slots=True)
+class Replays:
+    """The use case of `record.replay`."""
+
+    stage: Stage
+    subscriptions: tuple[Subscription, ...]
+
+    async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        """See shared.messaging.subscription.UseCase. A source's own record of this type is none of ours."""
+        understood = [self._understand(item) for item in items]
+        tries = {place: found for place, found in enumerate(understood) if isinstance(found, Try)}
+        settled = await self._settle(tries, work)
+        return [
+            found if isinstance(found, Rejected) else await self._answered(item, settled.get(place) or found, work)
+            for place, (item, found) in enumerate(zip(items, understood, strict=True))
+        ]
+
+    # -- understanding ------------------------------------------------------------------------------------------
+
+    def _understand(self, item: InHand) -> "Try | Settled | Rejected":
+        if item.record.topic != COMMAND_TOPICS[self.stage.name]:
+            return Rejected("unknown_type")
+        wanted: ReplayRecord = item.event
+        subscription = self._subscription_of(wanted)
+        if subscription is None:
+            return _refused(wanted, "unknown_topic", f"{self.stage.name} does not read the record's topic")
+        try:
+            record = unpack_original(wanted.record, inbound=wanted.record.topic in subscription.inbound)
+        except UnreadableOriginal:
+            return _refused(wanted, "unreadable_record", "the command carries no record")
+        if record.type == ReplayRecord.TYPE and record.topic == item.record.topic:
+            return _refused(wanted, "not_replayable", "it is a replay itself: replay the dead letter that it was about")
+        handled = subscription.handlers.get(record.type, subscription.others)
+        return Try(item, wanted, record, subscription, handled)
+
+    def _subscription_of(self, wanted: ReplayRecord) -> Subscription | None:
+        reading = [each for each in self.subscriptions if wanted.record.topic in each.topics]
+        return next((each for each in reading if each.group == wanted.group), reading[0] if reading else None)
+
+    # -- settling -----------------------------------------------------------------------------------------------
+
+    async def _settle(self, tries: Mapping[int, Try], work: Work) -> dict[int, Settled]:
+        """In rounds, so that of several replays of one record the later ones see what the first came to."""
+        wanted = [each.record.event_id for each in tries.values() if each.subscription.decisions]
+        claims = await lock_decisions(work, wanted) if wanted else {}
+        settled: dict[int, Settled] = {}
+        while left := {place: each for place, each in tries.items() if place not in settled}:
+            firsts: dict[str, int] = {}
+            for place, each in left.items():
+                firsts.setdefault(each.key, place)
+            settled.update(await self._round({place: left[place] for place in firsts.values()}, claims, work))
+        return settled
+
+    async def _round(self, tries: Mapping[int, Try], claims: dict[str, Claim], work: Work) -> dict[int, Settled]:
+        settled: dict[int, Settled] = {}
+        by_use_case: dict[int, list[tuple[int, ToHandle]]] = {}
+        for place, each in tries.items():
+            found = _place(each, claims.get(each.record.event_id) if each.subscription.decisions else None)
+            if isinstance(found, ToHandle):
+                by_use_case.setdefault(id(found.use_case), []).append((place, found))
+            elif isinstance(found, Settled):
+                settled[place] = found
+            else:
+                settled[place] = await _settled_as(each, found, None, claims, work)
+        for group in by_use_case.values():
+            outcomes = await _run(group[0][1].use_case, [found.item for _, found in group], work)
+            for (place, found), outcome in zip(group, outcomes, strict=True):
+                settled[place] = await _settled_as(tries[place], outcome, found.item.decision, claims, work)
+        return settled
+
+    # -- answering ----------------------------------------------------------------------------------------------
+
+    async def _answered(self, item: InHand, found: "Settled | Try", work: Work) -> Outcome:
+        assert isinstance(found, Settled)
+        status, reason, result = found.answer.status, found.answer.reason, found.answer.result
+        completed = await complete(self.stage, item, work, status, reason, result)
+        if item.decision is None:
+            REPLAYS.labels(service=self.stage.name, outcome=found.answer.was).inc()
+        # The decision of the command itself is never `dead_lettered`: a redelivery would be rejected for it.
+        return Produced(
+            found.answer.was,
+            (*found.events, completed),
+            subject=found.subject,
+            reason=reason,
+            detail=found.answer._asdict(),
+            letters=found.letters,
+        )
+
+
+async def _settled_as(
+    each: Try, outcome: Outcome, first: Decision | None, claims: dict[str, Claim], work: Work
+) -> Settled:
+    """What an outcome comes to. `first` is the decision that the use case was handed: it stands."""
+    before = _answer_before(each)
+    if isinstance(outcome, Rejected):
+        return _failed(each, outcome) if before is None else Settled(before, letters=(_letter(each, outcome),))
+    if before is None and first is None and each.subscription.decisions:
+        await _decide(each, outcome, claims, work)
+    answer = before or _applied(each, outcome, APPLIED if first is None else REPEATED)
+    events = outcome.events if isinstance(outcome, Produced) else ()
+    return Settled(answer, events, subject=outcome.subject)
+
+
+def _answer_before(each: Try) -> Answer | None:
+    """What a redelivered command came to the first time."""
+    decision = each.item.decision
+    return Answer(**decision.detail) if decision is not None and decision.detail else None
+
+
+def _place(each: Try, claim: Claim | None) -> ToHandle | Settled | Outcome:
+    """Who takes the record, or what becomes of it without anybody."""
+    before = _answer_before(each)
+    if before is not None:
+        return _place_again(each, claim, before)
+    if claim is None or claim.decision.outcome == DEAD_LETTERED:
+        return _place_fresh(each, None)
+    if claim.is_of(each.record):
+        return _standing(each, claim.decision)
+    if each.handled is None or each.handled.repeated is None:
+        return Settled(_applied(each, Skipped(REPEATED_EVENT), REPEATED))
+    return ToHandle(each.handled.repeated, InHand(each.record, None, claim.decision))
+
+
+def _place_fresh(each: Try, decision: Decision | None) -> ToHandle | Outcome:
+    if each.handled is None:
+        return of_no_known_type(each.record, inbound=each.record.topic in each.subscription.inbound)
+    event = validated(each.record, each.handled)
+    if isinstance(event, Rejected):
+        return event
+    return ToHandle(each.handled.use_case, InHand(each.record, event, decision))
+
+
+def _place_again(each: Try, claim: Claim | None, before: Answer) -> ToHandle | Settled | Outcome:
+    """A redelivered command changes nothing; what it published goes out again, from the newest stored state."""
+    if before.was == FAILED:
+        why = Rejected(before.reason or "processing_failed", before.result["place"], before.result["exception"])
+        return Settled(before, letters=(_letter(each, why),))
+    if before.was == APPLIED and not each.subscription.decisions:
+        return _place_fresh(each, None)
+    if claim is None or before.was in (STANDING, REFUSED) or claim.decision.outcome in (SKIPPED, DEAD_LETTERED):
+        return Settled(before)
+    if before.was == REPEATED:
+        repeated = each.handled.repeated if each.handled is not None else None
+        return ToHandle(repeated, InHand(each.record, None, claim.decision)) if repeated else Settled(before)
+    found = _place_fresh(each, claim.decision)
+    return Settled(before) if isinstance(found, Rejected) else found
+
+
+async def _run(use_case: UseCase, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+    """All in one savepoint; after an unexpected error each half in its own, until the culprit is alone."""
+    try:
+        async with work.db.transaction():
+            outcomes = await use_case(items, work)
+            check_sizes(outcomes)
+        if len(outcomes) != len(items):
+            raise RuntimeError(f"a use case answered {len(outcomes)} of {len(items)} records")
+        return outcomes
+    except Exception as error:
+        if is_transient(error):
+            raise
+        if len(items) == 1:
+            return [culprit_of(error, attempts=1)]
+    middle = len(items) // 2
+    return [*await _run(use_case, items[:middle], work), *await _run(use_case, items[middle:], work)]
+
+
+async def _decide(each: Try, outcome: Outcome, claims: dict[str, Claim], work: Work) -> None:
+    """Put the new decision in the dead letter's place. An edited body has no fingerprint: its source, sending what it
+    sent before, repeats the event and is in no conflict with it."""
+    record = each.record
+    decision = decision_of(outcome, work)
+    if each.wanted.edited:
+        decision = decision._replace(fingerprint=0)
+    store: Callable[..., Any] = reopen_decisions if record.event_id in claims else save_decisions
+    await store(work, [(record, decision)])
+    claims[record.event_id] = Claim(record.topic_id, record.partition, record.offset, decision)
+
+
+def _linked(wanted: ReplayRecord) -> dict[str, Any]:
+    linked = {"dead_letter_id": wanted.dead_letter_id, "first_id": wanted.first_id, "run_id": wanted.run_id}
+    return {**linked, "attempt": wanted.attempt, "edited": wanted.edited}
+
+
+def _applied(each: Try, outcome: Produced | Skipped, was: str) -> Answer:
+    name = outcome.outcome if isinstance(outcome, Produced) else "skipped"
+    said = {"replayed": True, "outcome": name, "outcome_reason": outcome.reason}
+    result = {**_linked(each.wanted), **said, "subject": outcome.subject, "event_id": each.record.event_id}
+    return Answer(was, "done", None, result)
+
+
+def _standing(each: Try, decision: Decision) -> Settled:
+    """Applied before. Of an edited record that is a refusal: what was edited is not what stands."""
+    result = {**_linked(each.wanted), "replayed": False, "outcome": decision.outcome, "subject": decision.subject}
+    if each.wanted.edited:
+        return _refused(each.wanted, "already_applied", "the record was applied before; the edited value was not")
+    return Settled(Answer(STANDING, "done", None, {**result, "event_id": each.record.event_id}))
+
+
+def _failed(each: Try, why: Rejected) -> Settled:
+    result = {**_linked(each.wanted), "replayed": False, "outcome": DEAD_LETTERED, "event_id": each.record.event_id}
+    answer = Answer(FAILED, DEAD_LETTERED, why.reason, {**result, "place": why.place, "exception": why.exception})
+    return Settled(answer, letters=(_letter(each, why),))
+
+
+def _letter(each: Try, why: Rejected) -> Letter:
+    marks = ((REPLAY_OF, each.wanted.first_id), (REPLAY_ATTEMPT, str(each.wanted.attempt)))
+    return Letter(each.record, why, (*marks, (EDITED, "1")) if each.wanted.edited else marks)
+
+
+def _refused(wanted: ReplayRecord, reason: str, detail: str) -> Settled:
+    return Settled(Answer(REFUSED, "refused", reason, {**_linked(wanted), "replayed": False, "detail": detail}))

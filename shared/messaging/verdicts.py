@@ -1,0 +1,77 @@
+"""Judging one record: whether its value keeps its contract, what of an error may be told, what is stored of an outcome."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.handling.outcomes import DEAD_LETTERED, SKIPPED, Decision, Outcome, Produced, Rejected, Skipped
+from shared.handling.records import Record
+from shared.handling.work import Work
+from shared.messaging.subscription import Handled
+from shared.messaging.transaction import MAX_EVENT_BYTES
+
+
+class OutputTooLarge(Exception):
+    """An event that no record batch can hold."""
+
+
+def validated(record: Record, handled: Handled) -> Any:
+    """The record's value as its contract, or a Rejected that says why it is none; None where the use case reads it."""
+    if handled.contract is None:
+        return None
+    if record.fault is not None:
+        return Rejected(record.fault)
+    if not record.value:
+        return Rejected("empty_value")
+    try:
+        return handled.contract.model_validate_json(record.value)
+    except ValidationError as error:
+        return Rejected("invalid_contract", place=_place_of(error), exception=type(error).__name__)
+
+
+def of_no_known_type(record: Record, *, inbound: bool) -> Outcome:
+    """A later version's type is passed over on our own topics; what a source sends must end in an outcome."""
+    if not record.type:
+        return Rejected("no_type")
+    return Rejected("unknown_type") if inbound else Skipped("unknown_type")
+
+
+def decision_of(outcome: Outcome, work: Work) -> Decision:
+    """What is stored of an outcome."""
+    match outcome:
+        case Produced():
+            return Decision(
+                outcome.outcome, outcome.subject, outcome.reason, outcome.detail, work.instant, outcome.fingerprint
+            )
+        case Skipped():
+            return Decision(SKIPPED, outcome.subject, outcome.reason, outcome.detail, work.instant)
+        case Rejected():
+            return Decision(DEAD_LETTERED, None, outcome.reason, None, work.instant)
+
+
+def check_sizes(outcomes: Iterable[Outcome]) -> None:
+    """Raises OutputTooLarge where an event could not be published."""
+    for outcome in outcomes:
+        if isinstance(outcome, Produced) and any(len(event.data) > MAX_EVENT_BYTES for event in outcome.events):
+            raise OutputTooLarge
+
+
+def culprit_of(error: BaseException, *, attempts: int) -> Rejected:
+    """Why a record that fails by itself is dead-lettered."""
+    reason = "output_too_large" if isinstance(error, OutputTooLarge) else "processing_failed"
+    return Rejected(reason, exception=type_and_place(error), attempts=attempts)
+
+
+def _place_of(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return ".".join(str(part) for part in first["loc"])
+
+
+def type_and_place(error: BaseException) -> str:
+    """The error's type and where it was raised; never its message, which may hold values."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}{where}"
