@@ -12,6 +12,7 @@ from uuid_utils import UUID
 
 from services.reporting.domain.ledger import Place, Settlement
 from services.reporting.domain.personal import facts_of_touch, split_lead
+from services.reporting.domain.replays import ReplaySaid, said_by_completion, said_by_request
 
 UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 MARKETING_GRADES: Final = ("A", "B")
@@ -32,6 +33,7 @@ class Extract:
     settlement: Settlement | None = None
     alias: tuple[str, str, int] | None = None
     refused: tuple[str, str | None] | None = None
+    replay: ReplaySaid | None = None
 
 
 Reader = Callable[[Mapping[str, Any]], Extract]
@@ -221,6 +223,19 @@ def _other(data: Mapping[str, Any]) -> Extract:
     return Extract(facts, _lead_named(data))
 
 
+def _replay(data: Mapping[str, Any]) -> Extract:
+    extract = _other(data)
+    extract.facts |= {"requested_by": data.get("requested_by"), "edited": data.get("edited") is True}
+    extract.replay = said_by_request(data)
+    return extract
+
+
+def _completed(data: Mapping[str, Any]) -> Extract:
+    extract = _other(data)
+    extract.replay = said_by_completion(data)
+    return extract
+
+
 def _lead_named(data: Mapping[str, Any]) -> str | None:
     """The lead that a command or behaviour is about; None where it names none or nonsense."""
     try:
@@ -252,4 +267,6 @@ _READERS: Final[dict[str, Reader]] = {
     "access.granted": _access,
     "rules.published": _everything,
     "lead.erased": _everything,
+    "record.replay": _replay,
+    "command.completed": _completed,
 }

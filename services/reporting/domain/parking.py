@@ -22,3 +22,10 @@ def number_of(headers: Mapping[str, str], name: str, below: int) -> int | None:
         return None
     number = int(text)
     return number if number < below else None
+
+
+def row_of(found: object) -> int | None:
+    """The row of an imported file, as a header or an event says it; None where it is not one that can be stored."""
+    if isinstance(found, bytes):
+        return int(found) if found.isdigit() and len(found) < 10 else None
+    return found if type(found) is int and 0 <= found < 2**31 else None

@@ -59,7 +59,8 @@ class PersonalRow(NamedTuple):
 
 
 class ParkedRow(NamedTuple):
-    """A record that could not be processed, was refused, or could not be read. `value` and `key` are personal."""
+    """A record that could not be processed, was refused, or could not be read. `key`, `value` and `all_headers` (JSON
+    pairs of name and base64) are personal. `row_number` is that of an imported file; `replay_of` the first letter."""
 
     parked_id: str
     kind: str
@@ -77,6 +78,29 @@ class ParkedRow(NamedTuple):
     parked_at: datetime
     key: bytes | None
     value: bytes | None
+    all_headers: str | None = None
+    row_number: int | None = None
+    replay_of: str | None = None
+    attempt: int | None = None
+
+
+class ReplayRow(NamedTuple):
+    """A replay, as far as one record tells of it: the request, or what became of it. The other part is None."""
+
+    command_id: str
+    run_id: str | None
+    parked_id: str | None
+    first_id: str | None
+    service: str | None
+    requested_by: str | None
+    note: str | None
+    edited: bool | None
+    requested_at: datetime | None
+    status: str | None
+    outcome: str | None
+    reason: str | None
+    completed_at: datetime | None
+    result: str | None
 
 
 class StageRow(NamedTuple):
@@ -97,6 +121,7 @@ class Rows:
     events: list[EventRow] = field(default_factory=list)
     personal: list[PersonalRow] = field(default_factory=list)
     parked: list[ParkedRow] = field(default_factory=list)
+    replays: dict[str, ReplayRow] = field(default_factory=dict)
     aliases: dict[str, tuple[str, int]] = field(default_factory=dict)
     _stages: dict[tuple[str, str], tuple[datetime, str]] = field(default_factory=dict)
 
@@ -106,6 +131,13 @@ class Rows:
         held = self._stages.get(key)
         if held is None or found < held:
             self._stages[key] = found
+
+    def replayed(self, row: ReplayRow) -> None:
+        """Note what a record tells of a replay; what was told before stands."""
+        held = self.replays.get(row.command_id, row)
+        self.replays[row.command_id] = ReplayRow._make(
+            new if old is None else old for old, new in zip(held, row, strict=True)
+        )
 
     def merged(self, loser_id: str, winner_id: str, version: int) -> None:
         """Note a merge; the newest version of a loser stands."""

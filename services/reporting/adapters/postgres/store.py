@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.reporting.adapters.postgres.replays import save_replays
 from services.reporting.domain.rows import Rows, columns
 from shared.handling.work import Work
 
@@ -72,16 +73,16 @@ _STAGES: Final = """
 _PARKED: Final = """
     WITH fresh AS (
         INSERT INTO parked (parked_id, kind, service, reason, place, source, topic, topic_id, partition, "offset",
-                            event_id, lead_id, headers, parked_at)
+                            event_id, lead_id, headers, parked_at, row_number, replay_of, attempt)
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                              $8::uuid[], $9::int[], $10::bigint[], $11::uuid[], $12::uuid[], $13::text[],
-                             $14::timestamptz[])
+                             $14::timestamptz[], $18::int[], $19::uuid[], $20::int[])
         ON CONFLICT DO NOTHING
         RETURNING parked_id
     )
-    INSERT INTO parked_values (parked_id, key, value)
-    SELECT u.* FROM unnest($1::uuid[], $15::bytea[], $16::bytea[]) AS u (parked_id, key, value)
-    JOIN fresh USING (parked_id) WHERE u.key IS NOT NULL OR u.value IS NOT NULL
+    INSERT INTO parked_values (parked_id, key, value, headers)
+    SELECT u.* FROM unnest($1::uuid[], $15::bytea[], $16::bytea[], $17::text[]) AS u (parked_id, key, value, headers)
+    JOIN fresh USING (parked_id) WHERE u.key IS NOT NULL OR u.value IS NOT NULL OR u.headers IS NOT NULL
     ON CONFLICT DO NOTHING
 """
 
@@ -106,7 +107,9 @@ class PostgresEventStore:
         if rows.outcomes:
             await work.execute(_OUTCOMES, *columns(rows.outcomes, 9))
         if rows.parked:
-            await work.execute(_PARKED, *columns(rows.parked, 16))
+            await work.execute(_PARKED, *columns(rows.parked, 20))
+        if rows.replays:
+            await save_replays(work, rows.replays)
         if rows.aliases:
             await self._save_aliases(work, rows)
         if stages := rows.stages:

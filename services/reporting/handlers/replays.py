@@ -1,0 +1,132 @@
+"""Replays: what each record tells of one goes to its row, and a dead letter becomes the command that takes it again."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from services.reporting.domain.replays import ReplaySaid
+from services.reporting.domain.rows import ReplayRow, Rows
+from shared.contracts.commands.replay import ReplayRecord
+from shared.contracts.ids import is_id
+from shared.contracts.topics import COMMAND_TOPICS
+from shared.handling.originals import MAX_VALUE_BYTES, pack_original
+from shared.handling.records import Record
+from shared.messaging.commands import command_id_of
+from shared.messaging.dead_letters import VALUE_BYTES
+
+_SERVICE_OF: Final = {topic: service for service, topic in COMMAND_TOPICS.items()}
+
+
+class HeldLetter(NamedTuple):
+    """A parked record with all that is kept of it. `all_headers` is None for one of before they were kept."""
+
+    row: Mapping[str, Any]
+    parked_at: datetime
+    key: bytes | None
+    value: bytes | None
+    all_headers: str | None
+
+
+class Wanted(NamedTuple):
+    """What somebody asks of a letter; `value` is the edited one, or None."""
+
+    requested_by: str
+    note: str = ""
+    run_id: str | None = None
+    value: bytes | None = None
+
+
+class NotReplayable(NamedTuple):
+    """Why a parked record is not taken again."""
+
+    code: str
+    detail: str
+
+
+def note_replay(record: Record, said: ReplaySaid, at: datetime, rows: Rows) -> None:
+    """Put what a record tells of a replay into the rows."""
+    request = said.status is None
+    subject = record.subject if is_id(record.subject) else None
+    rows.replayed(
+        ReplayRow(
+            subject or command_id_of(record),
+            said.run_id,
+            said.parked_id,
+            said.first_id,
+            _SERVICE_OF.get(record.topic) if request else said.service,
+            said.requested_by,
+            said.note,
+            said.edited,
+            at if request else None,
+            said.status,
+            said.outcome,
+            said.reason,
+            None if request else at,
+            None if said.result is None else orjson.dumps(said.result).decode(),
+        )
+    )
+
+
+def replay_command(letter: HeldLetter, wanted: Wanted) -> ReplayRecord | NotReplayable:
+    """The command for the service that failed, or why there is none. The original's id, time and headers stay."""
+    row = letter.row
+    refusal = _why_not(row, edited=wanted.value is not None)
+    if refusal is not None:
+        return refusal
+    value = letter.value if wanted.value is None else wanted.value
+    if value is not None and len(value) > MAX_VALUE_BYTES:
+        return NotReplayable("too_large", f"A value has at most {MAX_VALUE_BYTES} bytes.")
+    said = row["headers"]
+    original = pack_original(
+        topic=row["topic"],
+        topic_id=row["topic_id"],
+        partition=row["partition"],
+        offset=row["offset"],
+        timestamp=_timestamp(said.get("dlq-original-timestamp", ""), letter.parked_at),
+        key=letter.key,
+        value=value,
+        headers=_headers(letter),
+    )
+    return ReplayRecord(
+        dead_letter_id=row["id"],
+        first_id=row["replay_of"] or row["id"],
+        attempt=(row["attempt"] or 0) + 1,
+        run_id=wanted.run_id,
+        requested_by=wanted.requested_by,
+        note=wanted.note,
+        edited=wanted.value is not None,
+        group=said.get("dlq-group"),
+        record=original,
+    )
+
+
+def _why_not(row: Mapping[str, Any], *, edited: bool) -> NotReplayable | None:
+    if row["kind"] == "rejected":
+        detail = "A refused submission is final: correct it and send it anew, with an id of its own."
+        return NotReplayable("not_replayable", detail)
+    if row["kind"] != "dead_letter":
+        return NotReplayable("not_replayable", "Only dead letters are replayed; this record was stored as it came.")
+    if row["headers"].get("ce_type") == ReplayRecord.TYPE:
+        return NotReplayable("not_replayable", "It is a replay itself: replay the dead letter that it was about.")
+    if row["service"] not in COMMAND_TOPICS or None in (row["topic_id"], row["partition"], row["offset"]):
+        return NotReplayable("not_replayable", "The letter does not say which service failed, or where it came from.")
+    if VALUE_BYTES in row["headers"] and not edited:
+        return NotReplayable("value_cut", "The value was too long to be kept whole; replay it with the whole one.")
+    return None
+
+
+def _timestamp(said: str, parked_at: datetime) -> int:
+    return int(said) if said.isdecimal() and len(said) < 16 else int(parked_at.timestamp() * 1000)
+
+
+def _headers(letter: HeldLetter) -> list[tuple[str, bytes]]:
+    """As they came; of a letter of before they were kept, those that were."""
+    if letter.all_headers is not None:
+        return [(name, b64decode(held)) for name, held in orjson.loads(letter.all_headers)]
+    row = letter.row
+    kept = {name: held for name, held in row["headers"].items() if not name.startswith("dlq-")}
+    kept |= {"ce_source": row["source"]} if row["source"] else {}
+    return [(name, held.encode()) for name, held in kept.items()]
