@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from services.cli.installation import migrate
 from shared.contracts.topics import SERVICES
 from shared.runtime.settings import ServiceSettings
-from tests.benchmark.machine import cpu_seconds
+from tests.benchmark.machine import cpu_seconds, memory_mib
 from tests.benchmark.sampled import SAMPLED_VARIABLE
 from tests.benchmark.sampling import SAMPLES_VARIABLE
 from tests.support.process import ServiceProcess
@@ -35,13 +35,14 @@ class Batches:
     publishing: float
 
 
-def batches_in(metrics: str) -> Batches:
-    """What a service's metrics say of its batches."""
+def batches_in(metrics: Sequence[str]) -> Batches:
+    """What the metrics of a service's replicas say of its batches."""
 
     def total(name: str, **labels: str) -> float:
         return sum(
             sample.value
-            for family in text_string_to_metric_families(metrics)
+            for text in metrics
+            for family in text_string_to_metric_families(text)
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
@@ -56,67 +57,95 @@ def batches_in(metrics: str) -> Batches:
 
 @dataclass(frozen=True)
 class Fleet:
-    """Running services by name, and the key that may do everything."""
+    """Running services by name, each with its replicas, and the key that may do everything."""
 
-    processes: dict[str, ServiceProcess]
+    replicas: Mapping[str, Sequence[ServiceProcess]]
     admin_key: str = field(repr=False)
 
+    def processes(self) -> list[ServiceProcess]:
+        """All of them."""
+        return [process for replicas in self.replicas.values() for process in replicas]
+
     def cpu(self) -> dict[str, float]:
-        """CPU seconds of each service so far."""
-        return {name: cpu_seconds(process.pid) for name, process in self.processes.items()}
+        """CPU seconds of each service so far, its replicas together."""
+        return {name: sum(cpu_seconds(process.pid) for process in each) for name, each in self.replicas.items()}
+
+    def resident_mib(self) -> float:
+        """Memory of all of them."""
+        return memory_mib(process.pid for process in self.processes())[0]
 
     def ended(self) -> list[str]:
-        """Services that run no more."""
-        return [name for name, process in self.processes.items() if not process.running]
+        """Services of which a process runs no more."""
+        return [name for name, each in self.replicas.items() if not all(process.running for process in each)]
 
     def mark(self) -> None:
         """Tell services that are sampled to begin, then to end; others must not get this."""
-        for process in self.processes.values():
+        for process in self.processes():
             process.send(signal.SIGUSR1)
 
     async def batches(self) -> dict[str, Batches]:
-        """Batches of each service since it was started, all its lanes together."""
-        found = {}
-        for name, process in self.processes.items():
-            async with httpx.AsyncClient(base_url=process.url, timeout=10) as client:
-                found[name] = batches_in((await client.get("/metrics")).text)
-        return found
+        """Batches of each service since it was started, all its lanes and replicas together."""
+        return {name: batches_in([await _metrics(process) for process in each]) for name, each in self.replicas.items()}
 
     async def caught_up(self) -> bool:
         """Whether every service says that it is ready and has nothing before it."""
-        found = [await process.health() for process in self.processes.values()]
+        found = [await process.health() for process in self.processes()]
         return all(health is not None and health["ready"] and health["lag"] == 0 for health in found)
 
     def client(self, service: str) -> httpx.AsyncClient:
         """A client of a service that may do everything."""
         return httpx.AsyncClient(
-            base_url=self.processes[service].url, timeout=60, headers={"Authorization": f"Bearer {self.admin_key}"}
+            base_url=self.replicas[service][0].url, timeout=60, headers={"Authorization": f"Bearer {self.admin_key}"}
         )
 
 
+async def _metrics(process: ServiceProcess) -> str:
+    async with httpx.AsyncClient(base_url=process.url, timeout=10) as client:
+        return (await client.get("/metrics")).text
+
+
 @asynccontextmanager
-async def running_fleet(servers: Servers, folder: Path, samples: Path | None = None) -> AsyncIterator[Fleet]:
-    """Schemas, default rules, five processes that are ready, and members who can own leads. All ended at the end."""
-    keys = {name: secrets.token_urlsafe(24) for name in ("ADMIN_KEY", "SOURCE_KEY", "SECRET")}
-    env = {**servers.environment(), **{f"LEADSTREAM_{name}": value for name, value in keys.items()}}
+async def running_fleet(
+    servers: Servers,
+    folder: Path,
+    *,
+    services: Sequence[str] = SERVICES,
+    replicas: int = 1,
+    samples: Path | None = None,
+    keys: Mapping[str, str] | None = None,
+) -> AsyncIterator[Fleet]:
+    """Schemas, default rules, processes that are ready, and members who can own leads. All ended at the end.
+
+    `keys`: the variables of keys and secret, where they outlive this fleet.
+    """
+    env = {**servers.environment(), **(keys or new_keys())}
     settings = ServiceSettings(postgres_dsn=SecretStr(servers.postgres))
     await asyncio.to_thread(migrate, settings, lambda _line: None)
     async with AsyncExitStack() as stack:
-        processes = {name: await stack.enter_async_context(_start(name, env, folder, samples)) for name in SERVICES}
-        for process in processes.values():
+        started = {
+            name: [await stack.enter_async_context(_start(name, n, env, folder, samples)) for n in range(replicas)]
+            for name in services
+        }
+        fleet = Fleet(started, env["LEADSTREAM_ADMIN_KEY"])
+        for process in fleet.processes():
             await process.ready(_READY_S)
-        fleet = Fleet(processes, keys["ADMIN_KEY"])
-        await _set_members(fleet)
+        if "routing" in services:
+            await _set_members(fleet)
         yield fleet
-        await asyncio.gather(*(asyncio.to_thread(process.stop) for process in processes.values()))
+        await asyncio.gather(*(asyncio.to_thread(process.stop) for process in fleet.processes()))
 
 
-def _start(name: str, env: Mapping[str, str], folder: Path, samples: Path | None) -> ServiceProcess:
-    module = f"services.{name}.main"
+def new_keys() -> dict[str, str]:
+    """Keys and secret as services read them from the environment."""
+    return {f"LEADSTREAM_{name}": secrets.token_urlsafe(24) for name in ("ADMIN_KEY", "SOURCE_KEY", "SECRET")}
+
+
+def _start(name: str, replica: int, env: Mapping[str, str], folder: Path, samples: Path | None) -> ServiceProcess:
+    module, log = f"services.{name}.main", folder / f"{name}-{replica}.log"
     if samples is None:
-        return ServiceProcess(module, env, folder / f"{name}.log").start()
-    watched = {SAMPLED_VARIABLE: module, SAMPLES_VARIABLE: str(samples / f"{name}.txt")}
-    return ServiceProcess("tests.benchmark.sampled", {**env, **watched}, folder / f"{name}.log").start()
+        return ServiceProcess(module, env, log, replica=replica).start()
+    watched = {SAMPLED_VARIABLE: module, SAMPLES_VARIABLE: str(samples / f"{name}-{replica}.txt")}
+    return ServiceProcess("tests.benchmark.sampled", {**env, **watched}, log, replica=replica).start()
 
 
 async def _set_members(fleet: Fleet) -> None:

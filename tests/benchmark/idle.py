@@ -35,7 +35,7 @@ async def measure(servers: Servers, seconds: float = 30.0) -> list[Idle]:
             async with running_fleet(mine, Path(folder)) as fleet:
                 addresses = {"kafka": mine.kafka, "postgres": mine.postgres, "valkey": mine.redis}
                 pids = dict(server_pids(addresses).pids)
-                pids |= {name: process.pid for name, process in fleet.processes.items()}
+                pids |= {name: replicas[0].pid for name, replicas in fleet.replicas.items()}
                 return await _watch(pids, seconds)
     finally:
         await dispose(mine, servers)

@@ -30,10 +30,13 @@ _LAST: Final = ("Lee", "Nagy", "Silva", "Weber", "Okafor", "Rossi", "Novak", "La
 _SOURCES: Final = ("website", "referral", "event", "list", "partner")
 
 
-def inbound_leads(count: int, partitions: int, seed: int = 11) -> Iterator[Placed]:
-    """`count` records; one person's always have the same partition. The same for the same seed."""
-    chance = random.Random(seed)
-    for n in range(count):
+def inbound_leads(count: int, partitions: int, seed: int = 11, *, first: int = 0) -> Iterator[Placed]:
+    """`count` records; one person's always have the same partition. The same for the same seed.
+
+    `first`: how many came before; those who are known already are among them.
+    """
+    chance = random.Random(seed + first)
+    for n in range(first, first + count):
         kind = chance.randrange(100)
         person = chance.randrange(n) if kind < AGAIN and n else n
         sent = n - 1 if AGAIN <= kind < AGAIN + TWICE and n else n

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from shared.contracts.topics import INBOUND, SERVICES
 from tests.benchmark.books import Books, examine
 from tests.benchmark.fleet import Batches, Fleet, running_fleet
 from tests.benchmark.inbound import inbound_leads
-from tests.benchmark.machine import ServerPids, memory_mib, server_pids
+from tests.benchmark.machine import ServerPids, server_pids
 from tests.benchmark.preload import create_producer, write
 from tests.support.stack import Servers, dispose, fresh
 
 PARTITIONS = 6
+TRANSACTION_MS = 600_000
 _QUIET_S = 3.0
 _SLOWEST = 100.0  # leads a second; slower than this is a failure
 _POLL_S = 0.1
@@ -37,6 +38,7 @@ class PipelineRun:
     resident_mib: float
     counts: dict[str, int]
     faults: tuple[str, ...]
+    replicas: int = 1
 
     @property
     def rate(self) -> float:
@@ -47,20 +49,24 @@ class PipelineRun:
         return {**asdict(self), "rate": self.rate}
 
 
-async def measure(servers: Servers, leads: int, rounds: int, samples: Path | None = None) -> list[PipelineRun]:
-    """Every round on topics and a database of its own."""
-    return [await _round(servers, leads, n + 1, samples) for n in range(rounds)]
+async def measure(
+    servers: Servers, leads: int, rounds: int, *, replicas: Sequence[int] = (1,), samples: Path | None = None
+) -> list[PipelineRun]:
+    """Every round on topics and a database of its own, in turn with each number of replicas."""
+    return [await _round(servers, leads, n + 1, each, samples) for n in range(rounds) for each in replicas]
 
 
-async def _round(servers: Servers, leads: int, number: int, samples: Path | None) -> PipelineRun:
+async def _round(servers: Servers, leads: int, number: int, replicas: int, samples: Path | None) -> PipelineRun:
     mine = await fresh(replace(servers, spine_partitions=PARTITIONS))
     try:
         with tempfile.TemporaryDirectory(prefix="leadstream-bench-") as folder:
-            async with running_fleet(mine, Path(folder), samples) as fleet:
-                run = await _race(mine, fleet, leads, sampled=samples is not None)
+            async with running_fleet(mine, Path(folder), replicas=replicas, samples=samples) as fleet:
+                run = replace(await _race(mine, fleet, leads, sampled=samples is not None), replicas=replicas)
     finally:
         await dispose(mine, servers)
-    print(f"pipeline, round {number}: {run.rate:,.0f} leads/s {'; '.join(run.faults)}", flush=True)
+    print(
+        f"pipeline, {replicas} a service, round {number}: {run.rate:,.0f} leads/s {'; '.join(run.faults)}", flush=True
+    )
     return run
 
 
@@ -86,7 +92,9 @@ async def _race(servers: Servers, fleet: Fleet, leads: int, *, sampled: bool) ->
 
 async def _hidden_leads(servers: Servers, leads: int) -> AIOKafkaProducer:
     """All leads written, in a transaction that is still open: no service sees them yet."""
-    producer = create_producer(servers, transactional_id=f"{servers.prefix}bench", transaction_timeout_ms=600_000)
+    producer = create_producer(
+        servers, transactional_id=f"{servers.prefix}bench", transaction_timeout_ms=TRANSACTION_MS
+    )
     await producer.start()
     await producer.begin_transaction()
     await write(producer, servers.names.topic(INBOUND), inbound_leads(leads, PARTITIONS))
@@ -135,7 +143,7 @@ class Watch:
         if changed:
             self._stored, self._cpu = stored, self._used()
             self._moved.update(dict.fromkeys(changed, now))
-            self._resident = max(self._resident, memory_mib(p.pid for p in self._fleet.processes.values())[0])
+            self._resident = max(self._resident, self._fleet.resident_mib())
 
     async def _marks(self) -> dict[str, int]:
         """The sum of the stored offsets of each service."""

@@ -8,6 +8,8 @@ from shared.contracts.topics import INBOUND
 from tests.benchmark.contenders import QUIX
 from tests.benchmark.hop import HopResult, Run
 from tests.benchmark.idle import Idle
+from tests.benchmark.intake import IntakeRun
+from tests.benchmark.latency import STAGES, LatencyRun
 from tests.benchmark.pipeline import PipelineRun
 
 REFERENCE = "FastStream, a message at a time"
@@ -45,16 +47,20 @@ def _row(name: str, promise: str, runs: Sequence[Run], references: Sequence[floa
     cpu = sorted(run.cpu_us for run in runs)
     middle = median(cpu)
     ratios = " | ".join(f"{reference / middle:.1f}" if reference and middle else "-" for reference in references)
-    faults = sorted({fault for run in runs for fault in run.faults})
-    right = "right" if not faults else f"**FAILED**: {'; '.join(faults)}"
     return (
         f"| {name} | {promise} | {_median(runs, 'rate'):,.0f} | {middle:.1f} ({cpu[0]:.1f}-{cpu[-1]:.1f}) | {ratios} "
-        f"| {_median(runs, 'batch'):,.0f} | {_median(runs, 'kafka_us'):.0f} | {_median(runs, 'postgres_us'):.0f} | {right} |"
+        f"| {_median(runs, 'batch'):,.0f} | {_median(runs, 'kafka_us'):.0f} | {_median(runs, 'postgres_us'):.0f} | {_right(runs)} |"
     )
 
 
 def _median(runs: Sequence[Any], name: str) -> float:
     return median(getattr(run, name) for run in runs) if runs else 0.0
+
+
+def pipeline_tables(runs: Sequence[PipelineRun]) -> str:
+    """A table for each number of replicas."""
+    numbers = sorted({run.replicas for run in runs})
+    return "\n".join(pipeline_table([run for run in runs if run.replicas == number]) for number in numbers)
 
 
 def pipeline_table(runs: Sequence[PipelineRun]) -> str:
@@ -73,7 +79,7 @@ def pipeline_table(runs: Sequence[PipelineRun]) -> str:
     }
     faults = sorted({fault for run in runs for fault in run.faults})
     lines = [
-        f"## Pipeline: five services, {runs[0].leads:,} leads from {INBOUND} to the last stored event, medians of {len(runs)}",
+        f"## Pipeline: five services, {runs[0].replicas} of each, {runs[0].leads:,} leads from {INBOUND} to the last stored event, medians of {len(runs)}",
         "",
         f"**{median(rates):,.0f} leads/s** ({rates[0]:,.0f}-{rates[-1]:,.0f}); "
         f"{'every lead one outcome, conversions once, ledger balanced' if not faults else '**FAILED**: ' + '; '.join(faults)}.",
@@ -92,6 +98,60 @@ def pipeline_table(runs: Sequence[PipelineRun]) -> str:
         + ".",
     ]
     return "\n".join(lines) + "\n"
+
+
+def latency_table(runs: Sequence[LatencyRun], peak: float) -> str:
+    """From when a lead was due until a read_committed reader has it."""
+    names = list(STAGES)
+    lines = [
+        f"## Latency: leads at a fixed rate, from when each was due (peak {peak:,.0f} leads/s)",
+        "",
+        f"| | leads/s | {' | '.join(f'{name} p50 / p99 / longest, ms' for name in names)} | leads counted | output |",
+        f"|---|---|{'---|' * len(names)}---|---|",
+        *(_latency_row(run) for run in runs),
+        "",
+        "Seen by a read_committed reader as it reads along (above 200 leads a second: in one of the six partitions). An "
+        "open loop: a lead's time begins when it was due, whatever happened to those before it. The first fifth is left "
+        "out.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latency_row(run: LatencyRun) -> str:
+    spreads = " | ".join(f"{s.p50:,.0f} / {s.p99:,.0f} / {s.longest:,.0f}" for s in run.stages.values())
+    counted = " / ".join(f"{s.count:,}" for s in run.stages.values())
+    return f"| {run.level} | {run.rate:,.0f} | {spreads} | {counted} | {_right([run])} |"
+
+
+def intake_table(runs: Sequence[IntakeRun]) -> str:
+    """Submissions over HTTP."""
+    shapes = list(dict.fromkeys(run.shape for run in runs))
+    lines = [
+        f"## Capture over HTTP, under wrk: {runs[0].seconds:.0f} s of load each, medians of {len(runs) // len(shapes)}",
+        "",
+        "| submissions | connections | requests/s | leads/s received | p50 ms | p99 ms | capture µs a lead | Kafka µs | Postgres µs | output |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+        *(_intake_row([run for run in runs if run.shape == shape]) for shape in shapes),
+        "",
+        "Received: answered with 202 after Kafka's acknowledgement (acks=all). Meanwhile the same process captures what "
+        "was received before: its CPU is that of both. Afterwards every lead that was answered for is found in Kafka, and "
+        "has one outcome.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _intake_row(runs: Sequence[IntakeRun]) -> str:
+    cpu = {name: median(run.cpu_us.get(name, 0.0) for run in runs) for name in ("capture", "kafka", "postgres")}
+    return (
+        f"| {runs[0].shape} | {runs[0].connections} | {_median(runs, 'requests_rate'):,.0f} | {_median(runs, 'leads_rate'):,.0f} "
+        f"| {_median(runs, 'p50_ms'):.1f} | {_median(runs, 'p99_ms'):.1f} | {cpu['capture']:.0f} | {cpu['kafka']:.0f} "
+        f"| {cpu['postgres']:.0f} | {_right(runs)} |"
+    )
+
+
+def _right(runs: Sequence[Any]) -> str:
+    faults = sorted({fault for run in runs for fault in run.faults})
+    return f"**FAILED**: {'; '.join(faults)}" if faults else "right"
 
 
 def idle_table(rows: Sequence[Idle], seconds: float) -> str:

@@ -83,5 +83,5 @@ consumer_batch_seconds_sum{group="a",step="store"} 1.5
 consumer_batch_seconds_sum{group="b",step="store"} 0.5
 consumer_batch_seconds_sum{group="a",step="publish"} 0.25
 """
-    found = batches_in(text)
-    assert (found.records_each, found.storing, found.publishing) == (150.0, 2.0, 0.25)
+    found = batches_in([text, text])
+    assert (found.records_each, found.storing, found.publishing) == (150.0, 4.0, 0.5)

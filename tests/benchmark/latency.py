@@ -1,0 +1,178 @@
+"""How long a lead takes until others can see it captured, routed, converted: at idle, at half of the peak, near it."""
+
+import asyncio
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.contracts.topics import CAPTURED, CONVERTED, ROUTED
+from tests.benchmark.books import examine
+from tests.benchmark.fleet import Fleet, running_fleet
+from tests.benchmark.inbound import inbound_leads
+from tests.benchmark.pacing import Sent, send_at
+from tests.benchmark.pipeline import PARTITIONS
+from tests.support.stack import Servers, dispose, fresh
+from tests.support.waiting import eventually
+
+IDLE_RATE: Final = 10.0
+STAGES: Final = {"captured": CAPTURED, "routed": ROUTED, "converted": CONVERTED}
+_WARM_UP: Final = 0.2  # of the leads, not counted
+_WATCH_ALL_BELOW: Final = 200.0
+_DRAIN_S: Final = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Latencies of one stage, milliseconds."""
+
+    count: int
+    p50: float
+    p99: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRun:
+    """One rate. `late_ms`: how late the sender itself was at most, which is inside the latencies."""
+
+    level: str
+    rate: float
+    leads: int
+    late_ms: float
+    stages: dict[str, Spread]
+    faults: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+async def measure(servers: Servers, peak: float, seconds: float) -> list[LatencyRun]:
+    """At idle, at half of `peak` leads a second, at 90 % of it, one after the other on the same services."""
+    levels = (("idle", IDLE_RATE), ("half of the peak", peak / 2), ("90 % of the peak", peak * 0.9))
+    mine = await fresh(replace(servers, spine_partitions=PARTITIONS))
+    try:
+        with tempfile.TemporaryDirectory(prefix="leadstream-bench-") as folder:
+            async with running_fleet(mine, Path(folder)) as fleet:
+                return await _levels(mine, fleet, levels, seconds)
+    finally:
+        await dispose(mine, servers)
+
+
+async def _levels(
+    servers: Servers, fleet: Fleet, levels: Sequence[tuple[str, float]], seconds: float
+) -> list[LatencyRun]:
+    runs: list[LatencyRun] = []
+    before = 0
+    for level, rate in levels:
+        count = math.ceil(rate * seconds)
+        run = await _level(servers, fleet, level, rate, count, before)
+        before += count
+        print(f"latency, {level} ({rate:,.0f}/s): {_said(run)}", flush=True)
+        runs.append(run)
+    books = await examine(servers, fleet, before)
+    return [replace(run, faults=(*run.faults, *books.faults)) for run in runs]
+
+
+def _said(run: LatencyRun) -> str:
+    return ", ".join(f"{stage} {s.p50:,.0f}/{s.p99:,.0f} ms" for stage, s in run.stages.items())
+
+
+async def _level(servers: Servers, fleet: Fleet, level: str, rate: float, count: int, before: int) -> LatencyRun:
+    leads = list(inbound_leads(count, PARTITIONS, first=before))
+    seen = Seen(servers, range(PARTITIONS) if rate < _WATCH_ALL_BELOW else (0,))
+    await seen.start()
+    try:
+        sent = await send_at(servers, leads, rate)
+        faults = await _drained(fleet)
+    finally:
+        await seen.stop()
+    stages = seen.spreads(sent, int(count * _WARM_UP))
+    return LatencyRun(level, rate, count, sent.latest_s * 1000, stages, tuple(faults))
+
+
+async def _drained(fleet: Fleet) -> list[str]:
+    try:
+        await eventually(fleet.caught_up, "all services have caught up", within=_DRAIN_S, every=0.5)
+    except AssertionError:
+        return ["not through in time"]
+    return []
+
+
+class Seen:
+    """A read_committed reader, as downstream systems are: what arrives in some partitions, and when."""
+
+    def __init__(self, servers: Servers, partitions: Sequence[int]) -> None:
+        names = servers.names
+        self._stages = {names.topic(topic): stage for stage, topic in STAGES.items()}
+        self._places = [TopicPartition(name, n) for name in self._stages for n in partitions]
+        self._consumer: Any = AIOKafkaConsumer(
+            bootstrap_servers=servers.kafka, isolation_level="read_committed", enable_auto_commit=False
+        )
+        self._found: dict[str, list[tuple[float, bytes]]] = {stage: [] for stage in STAGES}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read what comes from now on."""
+        await self._consumer.start()
+        self._consumer.assign(self._places)
+        await self._consumer.seek_to_end(*self._places)
+        self._task = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        while True:
+            batch = await self._consumer.getmany(timeout_ms=1000)
+            now = time.time()
+            for place, records in batch.items():
+                self._found[self._stages[place.topic]] += [(now, record.value) for record in records]
+
+    async def stop(self) -> None:
+        """Read no more."""
+        assert self._task is not None
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        await self._consumer.stop()
+
+    def spreads(self, sent: Sent, warm_up: int) -> dict[str, Spread]:
+        """Latencies from when a lead was due. A person's later submissions are left out: their events may be joined."""
+        first: dict[str, int] = {}
+        due: dict[str, list[float]] = {stage: [] for stage in STAGES}
+        for at, value in self._found["captured"]:
+            event = orjson.loads(value)
+            inbound = event["origin"]["inbound"]
+            n = sent.places.get((inbound["partition"], inbound["offset"]))
+            if n is None or event["lead"]["lead_id"] in first or event["outcome"] != "new":
+                continue
+            first[event["lead"]["lead_id"]] = n
+            due["captured"].append(at - sent.intended(n) if n >= warm_up else math.nan)
+        for stage in ("routed", "converted"):
+            due[stage] = self._later(stage, sent, first, warm_up)
+        return {stage: _spread([s * 1000 for s in seconds if not math.isnan(s)]) for stage, seconds in due.items()}
+
+    def _later(self, stage: str, sent: Sent, first: dict[str, int], warm_up: int) -> list[float]:
+        known: set[str] = set()
+        found: list[float] = []
+        for at, value in self._found[stage]:
+            event = orjson.loads(value)
+            lead_id = event.get("lead_id") or event["lead"]["lead_id"]
+            n = first.get(lead_id)
+            if n is not None and n >= warm_up and lead_id not in known:
+                known.add(lead_id)
+                found.append(at - sent.intended(n))
+        return found
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    if not values:
+        return Spread(0, math.nan, math.nan, math.nan)
+    ordered = sorted(values)
+    at = [ordered[min(len(ordered) - 1, int(len(ordered) * part))] for part in (0.5, 0.99)]
+    return Spread(len(ordered), at[0], at[1], ordered[-1])

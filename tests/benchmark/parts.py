@@ -1,0 +1,68 @@
+"""What can be measured, each with its defaults, its table and whether its output was right."""
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from statistics import median
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from tests.benchmark import hop, idle, intake, latency, pipeline, report
+from tests.support.stack import Servers
+
+
+class Part(NamedTuple):
+    """A table, the runs behind it, and whether every output was right."""
+
+    table: str
+    runs: Any
+    right: bool
+
+
+Measuring: TypeAlias = Callable[[Servers, Namespace, dict[str, Any]], Part]
+
+
+def _hop(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    found = asyncio.run(
+        hop.measure(servers, wanted.messages or 20_000, wanted.runs, only=wanted.only, samples=wanted.samples)
+    )
+    return Part(report.hop_table(found), found.as_dict(), found.right)
+
+
+def _pipeline(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    runs = asyncio.run(
+        pipeline.measure(servers, wanted.messages or 40_000, wanted.runs, replicas=(1, 2), samples=wanted.samples)
+    )
+    return Part(report.pipeline_tables(runs), [run.as_dict() for run in runs], not any(run.faults for run in runs))
+
+
+def _latency(servers: Servers, wanted: Namespace, results: dict[str, Any]) -> Part:
+    """At rates of the peak that the pipeline reached in this run, or reaches now."""
+    races = [race for race in results.get("pipeline", ()) if race["replicas"] == 1]
+    if not races:
+        measured = asyncio.run(pipeline.measure(servers, wanted.messages or 20_000, 1))
+        races = [race.as_dict() for race in measured]
+    peak = median(race["rate"] for race in races)
+    runs = asyncio.run(latency.measure(servers, peak, wanted.seconds or 30.0))
+    return Part(report.latency_table(runs, peak), [run.as_dict() for run in runs], not any(r.faults for r in runs))
+
+
+def _intake(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    shapes = [shape for shape in intake.SHAPES if wanted.only in shape.name]
+    runs = asyncio.run(
+        intake.measure(servers, wanted.seconds or 10.0, wanted.runs, shapes=shapes, samples=wanted.samples)
+    )
+    return Part(report.intake_table(runs), [run.as_dict() for run in runs], not any(run.faults for run in runs))
+
+
+def _idle(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    seconds = wanted.seconds or 30.0
+    rows = asyncio.run(idle.measure(servers, seconds))
+    return Part(report.idle_table(rows, seconds), [row.as_dict() for row in rows], True)
+
+
+PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
+    {"hop": _hop, "pipeline": _pipeline, "latency": _latency, "intake": _intake, "idle": _idle}
+)
+USUAL: Final = ("hop", "pipeline", "latency")
+ALL: Final = tuple(PARTS)
