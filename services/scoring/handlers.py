@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.scoring.domain.inbound import CapturedLead
-from services.scoring.domain.scoring import Score
+from services.scoring.domain.scoring import Weighed
 from services.scoring.domain.standing import Standing, score_captured, score_merged, why_not_scored
 from services.scoring.ports import Models, Standings
 from shared.contracts.events.scoring import LeadScored
@@ -44,8 +44,8 @@ class ScoreLeads:
             reason = why_not_scored(standing, captured, redirected=redirected)
             if reason is not None:
                 return Skipped(reason, survivor)
-            score = score_captured(standing, captured, item.record.event_id, model, redirected=redirected, now=work.now)
-            return _scored(item, standing, score, work.instant)
+            weighed = score_captured(standing, captured, model, redirected=redirected, now=work.instant)
+            return _scored(item, standing, weighed, work.instant)
 
         outcomes = [outcome(item) for item in items]
         await self.standings.save(work, [standing for standing in known.values() if standing.changed])
@@ -79,10 +79,10 @@ class FollowMerges:
             winner = _standing(known, merged.winner_id)
             if merged.lead_version <= winner.lead_version:
                 return Skipped("superseded", merged.winner_id)
-            score = score_merged(winner, loser, merged, item.record.event_id, model, now=work.now)
-            if score is None:
+            weighed = score_merged(winner, loser, merged, model, now=work.instant)
+            if weighed is None:
                 return Skipped("awaits_submission", merged.winner_id)
-            return _scored(item, winner, score, work.instant)
+            return _scored(item, winner, weighed, work.instant)
 
         outcomes = [outcome(item) for item in items]
         await self.standings.save(work, [standing for standing in known.values() if standing.changed])
@@ -109,16 +109,9 @@ def _mark_merged(loser: Standing | None, winner_id: str) -> Standing | None:
     return loser
 
 
-def _scored(item: InHand, standing: Standing, score: Score, at: str) -> Outcome:
-    detail = {
-        "score": score["value"],
-        "grade": score["grade"],
-        "points": {each["rule"]: each["points"] for each in score["contributions"]},
-        "clamp": score["clamp"],
-        "rules": score["rules"]["version"],
-        "score_version": standing.score_version,
-    }
-    return Produced("scored", (_event(item, standing, at),), standing.lead_id, detail=detail)
+def _scored(item: InHand, standing: Standing, weighed: Weighed, at: str) -> Outcome:
+    detail = {**weighed.summary, "score_version": standing.score_version}
+    return Produced("scored", (_event(item, standing, at),), standing.lead_id, None, detail)
 
 
 def _again(item: InHand, known: dict[str, Standing]) -> Outcome:

@@ -1,6 +1,6 @@
 """What the thin read models share: a service on the hot path validates what it uses, and hands the rest on unread."""
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -23,7 +23,8 @@ def _require_lead(lead: dict[str, Any]) -> dict[str, Any]:
 LeadId = Annotated[str, AfterValidator(_require_id)]
 LeadJson = Annotated[dict[str, Any], AfterValidator(_require_lead)]
 """A lead as it came; only its id is looked at."""
-Version = Annotated[int, Field(ge=1, le=2**31 - 2)]
+HIGHEST_VERSION: Final = 2**31 - 2
+Version = Annotated[int, Field(ge=1, le=HIGHEST_VERSION)]
 """Counts from 1; Postgres must be able to store the next one too."""
 
 

@@ -2,15 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from shared.contracts.base import Contract
 from shared.handling.outcomes import InHand, Outcome, Rejected
 from shared.handling.records import Record
 from shared.handling.work import Work
 
 UseCase: TypeAlias = Callable[[Sequence[InHand], Work], Awaitable[Sequence[Outcome]]]
 OnDeadLetters: TypeAlias = Callable[[Sequence[tuple[Record, Rejected]], Work], Awaitable[None]]
+
+
+class Reader(Protocol):
+    """Reads a record's value: a contract, or a thin model that is read by hand."""
+
+    def model_validate_json(self, value: bytes, /) -> Any:
+        """The event. Raises pydantic's ValidationError for what is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,7 @@ class Handled:
     """
 
     use_case: UseCase
-    contract: type[Contract] | None = None
+    contract: Reader | None = None
     repeated: UseCase | None = None
 
 

@@ -3,16 +3,16 @@
     weighed = Precedents[Weighed](rule.when for rule in rules)
     weighed.decide(weigh, facts, model)       # calls weigh(facts, model) where no lead answered like this one before
 
-A decision may be kept so when it depends on the facts by the verdicts of these conditions alone. Nothing of the facts is
-kept but texts of at most 60 characters that a costly comparison was made with, such as titles.
+A decision may be kept so when it depends on the facts by the verdicts of these conditions alone. Of the facts
+nothing is kept but numbers, and texts of at most 60 characters that a costly comparison was made with, such as titles.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from shared.rules.compiling import Facts
 from shared.rules.conditions import AllOf, Always, AnyCondition, AnyOf, FieldCondition, NotOf
-from shared.rules.operators import Test, build_test
+from shared.rules.operators import build_test
 
 Decided = TypeVar("Decided")
 
@@ -22,8 +22,10 @@ MOST_DECISIONS: Final = 20_000
 MOST_VALUES: Final = 5_000
 LONGEST_VALUE: Final = 60
 
-# These look into a text or fold it; the others take less time than finding their answer again.
-_COSTLY: Final = frozenset({"eq", "ne", "in", "not_in", "contains", "not_contains", "starts_with", "ends_with", "matches"})
+# These look into a text or fold it; the others are asked of a text in less time than its answer is found again.
+_COSTLY: Final = frozenset(
+    {"eq", "ne", "in", "not_in", "contains", "not_contains", "starts_with", "ends_with", "matches"}
+)
 
 
 class Precedents(Generic[Decided]):
@@ -87,24 +89,33 @@ def _compile_answers(conditions: Iterable[FieldCondition]) -> Callable[[Facts], 
 class _FieldAnswers:
     """The answers of one field's conditions. Kept by type first, because to a dict 1, 1.0 and True are one key."""
 
-    def __init__(self, field: str, asked: Iterable[tuple[int, FieldCondition]]) -> None:
+    def __init__(self, field: str, asked: Sequence[tuple[int, FieldCondition]]) -> None:
         self.first, *rest = field.split(".")
         self.rest = tuple(rest)
-        self._tests: list[tuple[int, Test]] = [(bit, build_test(condition)) for bit, condition in asked]
-        self.kept: dict[type, dict[Any, int]] = {type(value): {value: self._ask(value)} for value in (None, True)}
-        self.kept[bool][False] = self._ask(False)
-        if any(condition.operator in _COSTLY for _, condition in asked):
+        self._tests = tuple((bit, build_test(condition)) for bit, condition in asked)
+        operators = {condition.operator for _, condition in asked}
+        self.kept: dict[type, dict[Any, int]] = {type(None): {None: self._ask(None)}, bool: {}, int: {}, float: {}}
+        if operators & _COSTLY:
             self.kept[str] = {}
+        self.find = self._find if operators != {"exists"} else _always(self._ask(True))
 
-    def find(self, value: Any) -> int:
+    def _find(self, value: Any) -> int:
         """The answers about a value that is not kept yet."""
         found = self._ask(value)
-        texts = self.kept.get(str) if type(value) is str and len(value) <= LONGEST_VALUE else None
-        if texts is not None:
-            if len(texts) >= MOST_VALUES:
-                texts.clear()
-            texts[value] = found
+        kept = self.kept.get(type(value))
+        if kept is not None and (type(value) is not str or len(value) <= LONGEST_VALUE):
+            if len(kept) >= MOST_VALUES:
+                kept.clear()
+            kept[value] = found
         return found
 
     def _ask(self, value: Any) -> int:
-        return sum(bit for bit, test in self._tests if test(value))
+        found = 0
+        for bit, test in self._tests:
+            if test(value):
+                found |= bit
+        return found
+
+
+def _always(answer: int) -> Callable[[Any], int]:
+    return lambda _value: answer

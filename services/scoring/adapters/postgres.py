@@ -7,31 +7,22 @@ from typing import Any, Final
 from services.scoring.domain.standing import Standing
 from shared.handling.work import Work
 from shared.persistence import aliases
-from shared.persistence.decisions import ClaimLost
+from shared.persistence.rows import add_rows
 
 # ::text keeps the JSON as it was stored, and ids as the text that everything else holds.
 _LOCK: Final = """
-    SELECT lead_id::text, lead_version, lead::text, origin::text, score::text, score_version, event_id::text,
-           merged_into::text
+    SELECT lead_id::text, lead_version, lead::text, origin::text, score::text, score_version, merged_into::text
     FROM lead_scores WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_scores.lead_id FOR UPDATE
 """
-_ROWS: Final = """
-    unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[], $8::uuid[])
-    AS u (lead_id, lead_version, lead, origin, score, score_version, event_id, merged_into)
-"""
-# ORDER BY: in one order, against deadlocks between two workers that meet the same new leads.
-_INSERT: Final = f"""
-    WITH added AS (
-        INSERT INTO lead_scores (lead_id, lead_version, lead, origin, score, score_version, event_id, merged_into,
-                                 updated_at)
-        SELECT u.*, $9 FROM {_ROWS} ORDER BY u.lead_id ON CONFLICT (lead_id) DO NOTHING RETURNING 1
-    )
-    SELECT count(*) AS n FROM added
-"""
-_UPDATE: Final = f"""
+_COLUMNS: Final = (
+    "lead_id", "lead_version", "lead", "origin", "score", "score_version", "merged_into", "updated_at",
+)  # fmt: skip
+_UPDATE: Final = """
     UPDATE lead_scores s SET lead_version = u.lead_version, lead = u.lead, origin = u.origin, score = u.score,
-        score_version = u.score_version, event_id = u.event_id, merged_into = u.merged_into, updated_at = $9
-    FROM {_ROWS} WHERE s.lead_id = u.lead_id
+        score_version = u.score_version, merged_into = u.merged_into, updated_at = u.updated_at
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[], $8::timestamptz[])
+         AS u (lead_id, lead_version, lead, origin, score, score_version, merged_into, updated_at)
+    WHERE s.lead_id = u.lead_id
 """
 _SHOW: Final = """
     SELECT lead_id::text, lead_version, score::text, score_version, updated_at
@@ -51,15 +42,14 @@ class PostgresStandings:
 
     async def save(self, work: Work, standings: Sequence[Standing]) -> None:
         """Raises ClaimLost (try again) when another worker met one of the new leads first."""
+        # In one order, against deadlocks between two workers that meet the same new leads.
         ordered = sorted(standings, key=lambda standing: standing.lead_id)
-        known = [standing for standing in ordered if standing.stored]
-        new = [standing for standing in ordered if not standing.stored]
+        known = [_row(standing, work) for standing in ordered if standing.stored]
+        new = [_row(standing, work) for standing in ordered if not standing.stored]
         if known:
-            await work.execute(_UPDATE, *_columns(known), work.now)
+            await work.execute(_UPDATE, *zip(*known, strict=True))
         if new:
-            added = await work.fetch(_INSERT, *_columns(new), work.now)
-            if added[0]["n"] != len(new):
-                raise ClaimLost
+            await add_rows(work, "lead_scores", _COLUMNS, new)
 
     async def save_merges(self, work: Work, merges: Sequence[tuple[str, str, int]]) -> None:
         for loser_id, winner_id, version in sorted(merges):
@@ -75,22 +65,22 @@ def _standing(row: Any) -> Standing:
         origin=None if origin is None else origin.encode(),
         score=row["score"].encode(),
         score_version=row["score_version"],
-        event_id=row["event_id"],
         merged_into=row["merged_into"],
         stored=True,
     )
 
 
-def _columns(standings: Sequence[Standing]) -> tuple[list[Any], ...]:
+def _row(standing: Standing, work: Work) -> tuple[Any, ...]:
+    """In the order of _COLUMNS."""
     return (
-        [s.lead_id for s in standings],
-        [s.lead_version for s in standings],
-        [s.lead.decode() for s in standings],
-        [None if s.origin is None else s.origin.decode() for s in standings],
-        [s.score.decode() for s in standings],
-        [s.score_version for s in standings],
-        [s.event_id for s in standings],
-        [s.merged_into for s in standings],
+        standing.lead_id,
+        standing.lead_version,
+        standing.lead.decode(),
+        None if standing.origin is None else standing.origin.decode(),
+        standing.score.decode(),
+        standing.score_version,
+        standing.merged_into,
+        work.now,
     )
 
 

@@ -10,8 +10,9 @@ groups and axes added (positive) or took away (negative).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import orjson
 
 from services.scoring.domain.model import KIND, Axis, Grade, ScoringModel, ScoringRule, Temperature
 from shared.contracts.envelope import rfc3339
@@ -26,6 +27,7 @@ from shared.rules import (
     FieldCondition,
     LoadedRules,
     NotOf,
+    Precedents,
     Verdict,
     compile_rule,
 )
@@ -36,7 +38,19 @@ Contribution = dict[str, Any]
 _AXES: Final[tuple[Axis, ...]] = ("fit", "engagement")
 _SHOWN_VALUES: Final = 5
 _SHOWN_LENGTH: Final = 80
-_instant = lru_cache(maxsize=8)(rfc3339)
+
+
+class Weighed(NamedTuple):
+    """A score without its time. `json` is the score as JSON up to the quote that the time begins with; `summary` says it
+    in short: points by rule."""
+
+    score: Score
+    json: bytes
+    summary: Mapping[str, Any]
+
+    def json_at(self, instant: str) -> bytes:
+        """The whole score as JSON, as of an instant that is written as the contracts write it."""
+        return b'%b%b"}' % (self.json, instant.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ class CompiledModel:
     grade_by_fit: bool
     grades: tuple[tuple[int, Grade], ...]
     temperatures: tuple[tuple[int, Temperature], ...]
+    precedents: Precedents[Weighed]
 
     @property
     def version(self) -> int:
@@ -88,6 +103,7 @@ def compile_model(loaded: LoadedRules[ScoringModel], *, version: int) -> Compile
         grade_by_fit=model.grades.by == "fit",
         grades=((model.grades.a, "A"), (model.grades.b, "B"), (model.grades.c, "C")),
         temperatures=((model.temperature.hot, "hot"), (model.temperature.warm, "warm")),
+        precedents=Precedents(rule.when for rule in model.rules),
     )
 
 
@@ -96,7 +112,27 @@ def compute_score(lead: Mapping[str, Any], model: CompiledModel, *, now: datetim
 
     Never raises for any facts; a rule about a fact that is missing or of another kind does not hold.
     """
-    facts = facts_of(lead)
+    return {**_score_without_time(facts_of(lead), model), "scored_at": rfc3339(now)}
+
+
+def weigh(lead: Mapping[str, Any], model: CompiledModel) -> Weighed:
+    """The same as `compute_score`, for any time, found again where an earlier lead met the same conditions."""
+    return model.precedents.decide(_weigh_afresh, facts_of(lead), model)
+
+
+def _weigh_afresh(facts: Facts, model: CompiledModel) -> Weighed:
+    score = _score_without_time(facts, model)
+    summary = {
+        "score": score["value"],
+        "grade": score["grade"],
+        "points": {each["rule"]: each["points"] for each in score["contributions"]},
+        "clamp": score["clamp"],
+        "rules": model.version,
+    }
+    return Weighed(score, orjson.dumps(score)[:-1] + b',"scored_at":"', summary)
+
+
+def _score_without_time(facts: Facts, model: CompiledModel) -> Score:
     sums = [0] * (len(_AXES) + len(model.groups))
     contributions: list[Contribution] = []
     for holds, points, slot, contribution, explain in model.entries:
@@ -121,7 +157,6 @@ def compute_score(lead: Mapping[str, Any], model: CompiledModel, *, now: datetim
         "contributions": contributions,
         "clamp": clamp,
         "rules": model.used,
-        "scored_at": _instant(now),
     }
 
 

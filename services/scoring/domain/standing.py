@@ -4,13 +4,11 @@ Bytes are JSON as they are stored and published, so that a redelivery publishes 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import orjson
 
 from services.scoring.domain.inbound import CapturedLead
-from services.scoring.domain.scoring import CompiledModel, Score, compute_score
+from services.scoring.domain.scoring import CompiledModel, Weighed, weigh
 from shared.contracts.thin import MergedLead
 
 
@@ -25,7 +23,6 @@ class Standing:
     origin: bytes | None = None
     score: bytes = b"null"
     score_version: int = 0
-    event_id: str = ""
     merged_into: str | None = None
     stored: bool = False
     changed: bool = False
@@ -50,39 +47,31 @@ def why_not_scored(standing: Standing, captured: CapturedLead, *, redirected: bo
 
 
 def score_captured(
-    standing: Standing, captured: CapturedLead, event_id: str, model: CompiledModel, *, redirected: bool, now: datetime
-) -> Score:
-    """Take the record's lead where it is newer, and score the newest."""
-    standing.origin = orjson.dumps(captured.origin)
+    standing: Standing, captured: CapturedLead, model: CompiledModel, *, redirected: bool, now: str
+) -> Weighed:
+    """Take the record's lead where it is newer, and score the newest. `now` is an RFC 3339 instant."""
+    standing.origin = captured.origin_json
     if not redirected and captured.lead_version > standing.lead_version:
-        _take(standing, captured.lead, captured.lead_version)
-        return _score(standing, captured.lead, event_id, model, now)
-    return _score(standing, orjson.loads(standing.lead), event_id, model, now)
+        standing.lead, standing.lead_version = captured.lead_json, captured.lead_version
+        return _score(standing, weigh(captured.lead, model), now)
+    return _score(standing, weigh(orjson.loads(standing.lead), model), now)
 
 
 def score_merged(
-    winner: Standing, loser: Standing | None, merged: MergedLead, event_id: str, model: CompiledModel, *, now: datetime
-) -> Score | None:
+    winner: Standing, loser: Standing | None, merged: MergedLead, model: CompiledModel, *, now: str
+) -> Weighed | None:
     """Take the winner's state after a merge and score it; None while no submission of either is known."""
-    _take(winner, merged.lead, merged.lead_version)
+    winner.lead, winner.lead_version = orjson.dumps(merged.lead), merged.lead_version
+    winner.changed = True
     if winner.origin is None and loser is not None:
         winner.origin = loser.origin
     if winner.origin is None:
-        winner.event_id = event_id
         return None
-    return _score(winner, merged.lead, event_id, model, now)
+    return _score(winner, weigh(merged.lead, model), now)
 
 
-def _take(standing: Standing, lead: dict[str, Any], version: int) -> None:
-    standing.lead = orjson.dumps(lead)
-    standing.lead_version = version
-    standing.changed = True
-
-
-def _score(standing: Standing, lead: dict[str, Any], event_id: str, model: CompiledModel, now: datetime) -> Score:
-    score = compute_score(lead, model, now=now)
-    standing.score = orjson.dumps(score)
+def _score(standing: Standing, weighed: Weighed, now: str) -> Weighed:
+    standing.score = weighed.json_at(now)
     standing.score_version += 1
-    standing.event_id = event_id
     standing.changed = True
-    return score
+    return weighed

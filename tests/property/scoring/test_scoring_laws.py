@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring.domain.model import ScoringModel, load_scoring_model
-from services.scoring.domain.scoring import CompiledModel, compile_model, compute_score
+from services.scoring.domain.scoring import CompiledModel, compile_model, compute_score, weigh
 from services.scoring.seed import DEFAULT_MODEL
+from shared.contracts.envelope import rfc3339
 from shared.contracts.events.scoring import Score
 from shared.rules import LoadedRules, content_hash
 from tests.support.scoring import NOW, lead
@@ -91,6 +92,16 @@ def test_a_rule_with_points_never_lowers_a_score(
     one, other = (compute_score(facts, compiled(each), now=NOW) for each in (model, richer))
     assert other["value"] >= one["value"]
     assert "DCBA".index(other["grade"]) >= "DCBA".index(one["grade"])
+
+
+@given(models(), st.lists(leads, min_size=1, max_size=5))
+def test_a_score_found_again_is_the_one_computed_afresh(model: dict[str, Any], several: list[dict[str, Any]]) -> None:
+    once = compiled(model)
+    for facts in [*several, *several]:
+        weighed = weigh(facts, once)
+        score = compute_score(facts, once, now=NOW)
+        assert orjson.loads(weighed.json_at(rfc3339(NOW))) == orjson.loads(orjson.dumps(score))
+        assert sum(weighed.summary["points"].values()) + weighed.summary["clamp"] == score["value"]
 
 
 @given(models(), leads)
