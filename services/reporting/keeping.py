@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Final
@@ -10,42 +10,60 @@ from typing import Final
 import structlog
 
 from services.reporting.adapters.postgres.months import create_months
-from services.reporting.adapters.postgres.parked import forget_parked
+from services.reporting.adapters.postgres.parked import Filters, count_parked, forget_parked
+from services.reporting.adapters.postgres.replays import forget_replays
 from services.reporting.settings import ReportingSettings
+from shared.observability.metrics import DEAD_LETTERS_HELD
 from shared.persistence.database import is_transient
 from shared.runtime.service import Service
 
 log = structlog.get_logger(__name__)
 
 _EVERY_S: Final = 3600.0
+_COUNTED_EVERY_S: Final = 30.0
 _SLICE: Final = 5000
 
 
 def keeping(service: Service, settings: ReportingSettings) -> Callable[[], AbstractAsyncContextManager[None]]:
-    """A background task of the service, for as long as it runs."""
+    """Background tasks of the service, for as long as it runs."""
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        task = asyncio.create_task(_keep(service, settings), name="keeping")
+        tasks = [
+            asyncio.create_task(_again_and_again(lambda: keep_house(service, settings), _EVERY_S), name="keeping"),
+            asyncio.create_task(
+                _again_and_again(lambda: count_dead_letters(service), _COUNTED_EVERY_S), name="counting"
+            ),
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     return running
 
 
-async def _keep(service: Service, settings: ReportingSettings) -> None:
+async def _again_and_again(work: Callable[[], Awaitable[None]], every_s: float) -> None:
     while True:
         try:
-            await keep_house(service, settings)
+            await work()
         except Exception as error:
             if not is_transient(error):
                 raise
             log.info("house_not_kept", error=type(error).__name__)
-        await asyncio.sleep(_EVERY_S)
+        await asyncio.sleep(every_s)
+
+
+async def count_dead_letters(service: Service) -> None:
+    """Set the gauge of dead letters by service, reason and what became of them."""
+    async with service.database.transaction(service.clock()) as work:
+        counts = await count_parked(work, Filters(kind="dead_letter"))
+    DEAD_LETTERS_HELD.clear()
+    for row in counts:
+        DEAD_LETTERS_HELD.labels(service=row["service"], reason=row["reason"], state=row["state"]).set(row["count"])
 
 
 async def keep_house(service: Service, settings: ReportingSettings) -> None:
@@ -56,4 +74,4 @@ async def keep_house(service: Service, settings: ReportingSettings) -> None:
     while forgotten == _SLICE:
         async with service.database.transaction(service.clock()) as work:
             before = work.now - timedelta(days=settings.parked_days)
-            forgotten = await forget_parked(work, before, limit=_SLICE)
+            forgotten = max([await forget(work, before, limit=_SLICE) for forget in (forget_parked, forget_replays)])

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from shared.runtime.reading import known_id
 from shared.runtime.service import Service
 
 WAIT_S: Final = 2.0
+MAX_COMMAND_BYTES: Final = 1_000_000
 _POLL_S: Final = 0.03
 
 
@@ -31,6 +33,17 @@ class Sent:
 
     command_id: str
     command: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """A command to send, and the service that it is for."""
+
+    sent: Sent
+    to: str
+    key: str
+    data: Any
+    traceparent: str | None = None
 
 
 def command_id(command: str, key: str, idempotency_key: str | None) -> str:
@@ -45,26 +58,48 @@ async def send_command(
 ) -> Sent:
     """Put a command on the service's own topic, acknowledged. Raises a 503 problem when Kafka cannot take it,
     and a 400 problem for an Idempotency-Key that is none."""
-    wanted = idempotency_key(request) if request is not None else None
-    sent = Sent(command_id(command_type, key, wanted), command_type)
+    sent = sent_by(request, command_type, key)
     traceparent = request.headers.get("traceparent") if request is not None else None
-    envelope = Envelope(
-        ids.root_event_id(f"leadstream/{service.name}/api", sent.command_id),
-        command_type,
-        f"leadstream/{service.name}/api",
-        sent.command_id,
-        rfc3339(service.clock()),
-        trace_context(traceparent.encode()) if traceparent else None,
-    )
-    record = RawRecord(key.encode(), data.__pydantic_serializer__.to_json(data), envelope.headers())
+    await send_commands(service, [ToSend(sent, service.name, key, data, traceparent)])
+    return sent
+
+
+def sent_by(request: Request | None, command_type: str, key: str) -> Sent:
+    """The id that a request's command gets. Raises a 400 problem for an Idempotency-Key that is none."""
+    wanted = idempotency_key(request) if request is not None else None
+    return Sent(command_id(command_type, key, wanted), command_type)
+
+
+async def send_commands(service: Service, commands: Sequence[ToSend]) -> None:
+    """Put commands on the topics of the services that they are for, acknowledged. Raises a 413 problem for one that no
+    record holds, before any is sent, and a 503 problem when Kafka cannot take them: then some may have been."""
+    by_topic: dict[str, list[RawRecord]] = {}
+    for command in commands:
+        by_topic.setdefault(COMMAND_TOPICS[command.to], []).append(_record(service, command))
+    if any(len(record.value) > MAX_COMMAND_BYTES for records in by_topic.values() for record in records):
+        raise Problem(413, "too_large", f"A command has at most {MAX_COMMAND_BYTES} bytes.")
     try:
         if service.raw is None:
             raise IntakeUnavailable
-        await service.raw.send(COMMAND_TOPICS[service.name], [record])
+        for topic, records in by_topic.items():
+            await service.raw.send(topic, records)
     except IntakeUnavailable as error:
         detail = "Kafka cannot take the command now. Try again; an Idempotency-Key makes that safe."
         raise Problem(503, "unavailable", detail, headers={"Retry-After": "2"}) from error
-    return sent
+
+
+def _record(service: Service, command: ToSend) -> RawRecord:
+    author = f"leadstream/{service.name}/api"
+    envelope = Envelope(
+        ids.root_event_id(author, command.sent.command_id),
+        command.sent.command,
+        author,
+        command.sent.command_id,
+        rfc3339(service.clock()),
+        trace_context(command.traceparent.encode()) if command.traceparent else None,
+    )
+    data = command.data
+    return RawRecord(command.key.encode(), data.__pydantic_serializer__.to_json(data), envelope.headers())
 
 
 async def answer(service: Service, sent: Sent, *, wait_s: float = WAIT_S) -> JSONResponse:

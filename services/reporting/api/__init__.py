@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.reporting.api import dead_letters, keys, leads, ledger, reports
+from services.reporting.api import dead_letters, keys, leads, ledger, replays, reports
 from services.reporting.ports import KeyStore
 from shared.runtime.commands_api import commands_router
 from shared.runtime.service import Service
@@ -15,6 +15,7 @@ def routers(service: Service, key_store: KeyStore) -> list[APIRouter]:
         reports.router(service),
         leads.router(service),
         dead_letters.router(service),
+        replays.router(service),
         keys.router(service, key_store),
         commands_router(service),
     ]

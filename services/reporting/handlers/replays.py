@@ -88,7 +88,7 @@ def replay_command(letter: HeldLetter, wanted: Wanted) -> ReplayRecord | NotRepl
         timestamp=_timestamp(said.get("dlq-original-timestamp", ""), letter.parked_at),
         key=letter.key,
         value=value,
-        headers=_headers(letter),
+        headers=headers_of(letter),
     )
     return ReplayRecord(
         dead_letter_id=row["id"],
@@ -122,7 +122,7 @@ def _timestamp(said: str, parked_at: datetime) -> int:
     return int(said) if said.isdecimal() and len(said) < 16 else int(parked_at.timestamp() * 1000)
 
 
-def _headers(letter: HeldLetter) -> list[tuple[str, bytes]]:
+def headers_of(letter: HeldLetter) -> list[tuple[str, bytes]]:
     """As they came; of a letter of before they were kept, those that were."""
     if letter.all_headers is not None:
         return [(name, b64decode(held)) for name, held in orjson.loads(letter.all_headers)]
