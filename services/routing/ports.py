@@ -1,9 +1,9 @@
 """What the use cases need from the tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.routing.domain.assignment import Turn
 from services.routing.domain.roster import Roster
@@ -11,26 +11,24 @@ from services.routing.domain.rules import AssignmentPolicy
 from shared.handling.work import Work
 
 
-@dataclass(frozen=True, slots=True)
-class RoutedLead:
-    """The newest state of a lead. `lead`, `score`, `origin`, `assignment` are JSON texts, published as they are."""
+class RoutedLead(NamedTuple):
+    """The newest state of a lead. `lead`, `score`, `origin`, `assignment` are JSON, published as they are."""
 
     lead_id: str
     lead_version: int
-    lead: str
+    lead: bytes
     score_version: int
-    score: str
-    origin: str
-    assignment: str
+    score: bytes
+    origin: bytes
+    assignment: bytes
     assignment_version: int
     owner: str | None
     queue: str | None
     assigned_at: datetime
 
-    def given_to(self, assignment: str, *, owner: str | None, queue: str | None, at: datetime) -> "RoutedLead":
+    def given_to(self, assignment: bytes, *, owner: str | None, queue: str | None, at: datetime) -> "RoutedLead":
         """The state with the next assignment."""
-        return replace(
-            self,
+        return self._replace(
             assignment=assignment,
             assignment_version=self.assignment_version + 1,
             owner=owner,

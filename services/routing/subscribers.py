@@ -1,8 +1,9 @@
 """What routing consumes."""
 
+from services.routing.domain.inbound import ScoredLead
 from services.routing.domain.rules import KIND, load_assignment_rules
 from services.routing.handlers.commands import RoutingCommands
-from services.routing.handlers.events import STAGE, ScoredLead
+from services.routing.handlers.events import STAGE
 from services.routing.handlers.merging import LeadMerging
 from services.routing.handlers.routing import LeadRouting
 from services.routing.ports import Tables

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
+import orjson
+
 from services.routing.domain.roster import Roster, next_in_turn
 from services.routing.domain.rules import DEFAULT_RULE, MANUAL_RULE, AssignmentPolicy, AssignmentRule
 from shared.rules import CompiledRule, ConditionVerdict, Facts
@@ -56,9 +58,10 @@ class Turn:
     member_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Match:
-    """The first rule that holds (None: none does) and every rule tried before it."""
+    """The first rule that holds (None: none does) and every rule tried before it. The same one for leads that met the
+    same conditions, so that what follows from it is found again by it."""
 
     rule: AssignmentRule | None
     tried: tuple[Step, ...]
@@ -117,6 +120,51 @@ def choose(match: Match, policy: AssignmentPolicy, roster: Roster, rotations: Ma
     if rule.assign.owner is not None:
         return _fixed_owner(rule, tried, policy, roster)
     return _in_turn(rule, tried, policy, roster, rotations)
+
+
+class Dealing:
+    """Gives a batch's leads away one after the other: one policy, one roster, rotations that move on.
+
+    `rotations` are the last assigned members, and are changed; `turns` are the rotations that moved.
+    """
+
+    def __init__(self, policy: AssignmentPolicy, roster: Roster, rotations: dict[str, str | None]) -> None:
+        self._policy = policy
+        self._roster = roster
+        self._rotations = rotations
+        self._chosen: dict[tuple[Match, str | None], tuple[Choice, bytes]] = {}
+        self.turns: dict[str, Turn] = {}
+
+    def give(self, match: Match) -> tuple[Choice, bytes]:
+        """Who gets the next lead, as `choose` says, and that as JSON for `assignment_json`."""
+        rotation = match.rotation
+        key = (match, None if rotation is None else self._rotations.get(rotation))
+        given = self._chosen.get(key)
+        if given is None:
+            choice = choose(match, self._policy, self._roster, self._rotations)
+            given = self._chosen[key] = choice, _choice_json(choice, self._policy)
+        turn = given[0].turn
+        if turn is not None:
+            self._rotations[turn.rotation] = turn.member_id
+            self.turns[turn.rotation] = turn
+        return given
+
+
+def find_match(facts: Facts, policy: AssignmentPolicy) -> Match:
+    """The same as `match_rule`, found again where an earlier lead met the same conditions."""
+    found: Match = policy.precedents.decide(match_rule, facts, policy)
+    return found
+
+
+def _choice_json(choice: Choice, policy: AssignmentPolicy) -> bytes:
+    """The members of an assignment between its id and its time."""
+    whole = assignment_of(choice, policy, now="", assignment_id="")
+    return orjson.dumps(whole)[len(b'{"assignment_id":""') : -len(b'"assigned_at":""}')]
+
+
+def assignment_json(chosen: bytes, *, now: str, assignment_id: str) -> bytes:
+    """An assignment as JSON, of what `Dealing` gave."""
+    return b'{"assignment_id":"%b"%b"assigned_at":"%b"}' % (assignment_id.encode(), chosen, now.encode())
 
 
 def assignment_of(choice: Choice, policy: AssignmentPolicy, *, now: str, assignment_id: str) -> Assignment:

@@ -20,6 +20,7 @@ from services.routing.domain.catalogue import CATALOGUE
 from shared.rules import (
     CompiledRule,
     LoadedRules,
+    Precedents,
     Rule,
     RuleFault,
     RuleModel,
@@ -165,6 +166,7 @@ class AssignmentPolicy:
     queues: frozenset[str]
     default_queue: str
     used: Mapping[str, Any]
+    precedents: Precedents[Any]
 
 
 def load_assignment_rules(text: str | bytes, file: str) -> LoadedRules[AssignmentRules]:
@@ -175,7 +177,13 @@ def load_assignment_rules(text: str | bytes, file: str) -> LoadedRules[Assignmen
 def compile_assignment_rules(document: AssignmentRules, *, version: int, content_hash: str) -> AssignmentPolicy:
     """The policy of a checked document that was published under `version`."""
     used = {"kind": KIND, "name": document.name, "version": version, "content_hash": content_hash}
-    return AssignmentPolicy(compile_rules(document.rules), frozenset(document.queues), document.default.queue, used)
+    return AssignmentPolicy(
+        compile_rules(document.rules),
+        frozenset(document.queues),
+        document.default.queue,
+        used,
+        Precedents(rule.when for rule in document.rules),
+    )
 
 
 def owners_named(document: AssignmentRules) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """What people ask of routing: other rules, other members, another owner."""
 
+import orjson
+
 from services.routing.domain.assignment import assign_by_hand
 from services.routing.domain.roster import Roster
 from services.routing.domain.rules import (
@@ -8,7 +10,7 @@ from services.routing.domain.rules import (
     is_member_id,
     owners_named,
 )
-from services.routing.handlers.events import assignment_id_for, json_text, routed
+from services.routing.handlers.events import assignment_id_for, routed
 from services.routing.ports import RoutedLead, Tables
 from shared.contracts.commands.routing import ReassignLead, SetMember
 from shared.contracts.ids import is_id
@@ -124,7 +126,7 @@ def _by_hand(
         now=work.instant,
         assignment_id=assignment_id_for(cause, state.lead_id),
     )
-    return state.given_to(json_text(assignment), owner=wanted.owner, queue=wanted.queue, at=work.now)
+    return state.given_to(orjson.dumps(assignment), owner=wanted.owner, queue=wanted.queue, at=work.now)
 
 
 def _held(state: RoutedLead) -> dict[str, object]:

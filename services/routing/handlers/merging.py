@@ -1,9 +1,10 @@
 """Merges: the loser's id resolves to the winner for ever, and the winner keeps, or takes over, an assignment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from services.routing.handlers.events import json_text, routed
+import orjson
+
+from services.routing.handlers.events import routed
 from services.routing.ports import RoutedLead, Tables
 from shared.contracts.thin import MergedLead
 from shared.handling.outcomes import Decision, InHand, Outcome, Produced
@@ -74,14 +75,13 @@ def merged_state(
     about_survivor = survivor == event.winner_id
     if own is not None:
         if about_survivor and event.lead_version > own.lead_version:
-            return replace(own, lead=json_text(event.lead), lead_version=event.lead_version)
+            return own._replace(lead=orjson.dumps(event.lead), lead_version=event.lead_version)
         return own
     if lost is None:
         return None
-    return replace(
-        lost,
+    return lost._replace(
         lead_id=survivor,
-        lead=json_text({**event.lead, "lead_id": survivor}),
+        lead=orjson.dumps({**event.lead, "lead_id": survivor}),
         lead_version=event.lead_version if about_survivor else 0,
         score_version=0,
         assignment_version=lost.assignment_version + 1,

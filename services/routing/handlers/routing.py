@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.routing.domain.assignment import Turn, assignment_of, choose, match_rule
+from services.routing.domain.assignment import Dealing, assignment_json, find_match
 from services.routing.domain.catalogue import facts_of
-from services.routing.handlers.events import ScoredLead, assignment_id_for, json_text, new_state, routed
+from services.routing.domain.inbound import ScoredLead
+from services.routing.handlers.events import assignment_id_for, new_state, routed
 from services.routing.ports import RoutedLead, Tables
 from shared.handling.outcomes import InHand, Outcome, Produced, Skipped
 from shared.handling.work import Work
@@ -51,23 +52,20 @@ class LeadRouting:
             return
         policy = await self._tables.rules.read(work)
         roster = await self._tables.members.roster(work)
-        matches = [match_rule(facts_of(item.event.lead, item.event.score), policy) for item in new]
+        matches = [find_match(facts_of(item.event.lead, item.event.score), policy) for item in new]
         needed = {match.rotation for match in matches if match.rotation is not None}
-        rotations = await self._tables.rotations.lock(work, needed)
-        instant = work.instant
-        turns: dict[str, Turn] = {}
+        dealing = Dealing(policy, roster, await self._tables.rotations.lock(work, needed))
         strategies: Counter[str] = Counter()
         for item, match in zip(new, matches, strict=True):
-            choice = choose(match, policy, roster, rotations)
-            if choice.turn is not None:
-                rotations[choice.turn.rotation] = choice.turn.member_id
-                turns[choice.turn.rotation] = choice.turn
-            lead_id = item.event.lead_id
-            chosen_id = assignment_id_for(item.record, lead_id)
-            assignment = assignment_of(choice, policy, now=instant, assignment_id=chosen_id)
-            batch.added[lead_id] = new_state(item.event, assignment, at=work.now)
+            choice, chosen = dealing.give(match)
+            event: ScoredLead = item.event
+            assignment_id = assignment_id_for(item.record, event.lead_id)
+            assignment = assignment_json(chosen, now=work.instant, assignment_id=assignment_id)
+            batch.added[event.lead_id] = new_state(
+                event, assignment, owner=choice.owner, queue=choice.queue, at=work.now
+            )
             strategies[choice.strategy] += 1
-        await self._tables.rotations.save(work, turns.values())
+        await self._tables.rotations.save(work, dealing.turns.values())
         for strategy, n in strategies.items():
             LEADS_ASSIGNED.labels(strategy=strategy).inc(n)
 
@@ -131,10 +129,10 @@ def with_newer_parts(state: RoutedLead, event: ScoredLead) -> RoutedLead | None:
     return RoutedLead(
         state.lead_id,
         event.lead_version if newer_lead else state.lead_version,
-        json_text(event.lead) if newer_lead else state.lead,
+        event.lead_json if newer_lead else state.lead,
         event.score_version if newer_score else state.score_version,
-        json_text(event.score) if newer_score else state.score,
-        json_text(event.origin),
+        event.score_json if newer_score else state.score,
+        event.origin_json,
         state.assignment,
         state.assignment_version,
         state.owner,

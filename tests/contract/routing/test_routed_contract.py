@@ -5,11 +5,13 @@ from typing import Any
 import orjson
 import pytest
 
-from services.routing.domain.assignment import choose_assignment
+from services.routing.domain import assignment as domain
 from services.routing.domain.catalogue import facts_of
+from services.routing.domain.inbound import ScoredFields, ScoredLead
 from services.routing.domain.roster import Member, Roster
-from services.routing.handlers.events import ScoredLead, new_state, routed
+from services.routing.handlers.events import new_state, routed
 from services.routing.handlers.merging import merged_state
+from services.routing.ports import RoutedLead
 from services.routing.seed import RULES_FILE
 from shared.contracts.events.capture import LeadMerged
 from shared.contracts.events.lead import Lead, Origin
@@ -21,15 +23,19 @@ from tests.support.routing import NOW, Feed, lead_id, merged, policy, scored
 ROSTER = Roster.of([Member("ann", True, ("sales",)), Member("ben", False, ("sales",))])
 
 
+def first_state(event: ScoredLead, made: domain.Assignment) -> RoutedLead:
+    return new_state(event, orjson.dumps(made), owner=made.owner, queue=made.queue, at=NOW)
+
+
 def published(data: dict[str, Any]) -> bytes:
     """What goes out for the first record of a lead."""
     event = ScoredLead.model_validate_json(orjson.dumps(data))
     facts = facts_of(event.lead, event.score)
-    assignment, _ = choose_assignment(
+    assignment, _ = domain.choose_assignment(
         facts, policy(RULES_FILE.read_text()), ROSTER, {}, now="2026-03-01T12:00:00Z", assignment_id=lead_id("a")
     )
     record = Feed().scored(1)
-    return routed(record, new_state(event, assignment, at=NOW), time="2026-03-01T12:00:00Z").data
+    return routed(record, first_state(event, assignment), time="2026-03-01T12:00:00Z").data
 
 
 @pytest.mark.parametrize("grade", ["A", "B", "C", "D"])
@@ -59,16 +65,16 @@ def test_what_a_merge_hands_over_is_what_the_contract_says() -> None:
     before = scored("l")
     before["lead"] = Lead.model_validate({**before["lead"], "address": {}}).model_dump(mode="json")
     event = ScoredLead.model_validate_json(orjson.dumps(before))
-    assignment, _ = choose_assignment(
+    assignment, _ = domain.choose_assignment(
         before, policy(RULES_FILE.read_text()), ROSTER, {}, now="2026-03-01T12:00:00Z", assignment_id=lead_id("a")
     )
-    taken = merged_state(MergedLead.model_validate(data), lead_id("w"), None, new_state(event, assignment, at=NOW))
+    taken = merged_state(MergedLead.model_validate(data), lead_id("w"), None, first_state(event, assignment))
     assert taken is not None
     raw = routed(Feed().merged("w", "l"), taken, time="2026-03-01T12:00:00Z").data
     assert LeadRouted.model_validate_json(raw, strict=True).lead.lead_id == lead_id("w")
 
 
 def test_the_thin_models_read_parts_of_the_full_ones() -> None:
-    assert set(ScoredLead.model_fields) == set(LeadScored.model_fields)
+    assert set(ScoredFields.model_fields) == set(LeadScored.model_fields)
     assert set(MergedLead.model_fields) <= set(LeadMerged.model_fields)
     assert {Lead, Score, Origin} <= {field.annotation for field in LeadRouted.model_fields.values()}

@@ -7,7 +7,13 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing.domain.assignment import choose_assignment, match_rule
+from services.routing.domain.assignment import (
+    Dealing,
+    assignment_json,
+    choose_assignment,
+    find_match,
+    match_rule,
+)
 from services.routing.domain.catalogue import facts_of
 from services.routing.domain.roster import Member, Roster
 from services.routing.domain.rules import AssignmentPolicy
@@ -121,3 +127,20 @@ def test_the_first_match_wins_and_nothing_behind_it_is_tried(text: str, grade: s
     every = [compiled.rule.id for compiled in rules.rules]
     assert [step.rule for step in match.tried] == (every[: every.index(holding[0])] if holding else every)
     assert all(step.failed and not step.matched for step in match.tried)
+
+
+@given(documents, members, st.lists(st.tuples(st.sampled_from("ABCD"), st.integers(0, 600)), min_size=1, max_size=12))
+def test_dealing_a_batch_gives_what_choosing_lead_by_lead_gives(
+    text: str, found: list[Member], leads: list[tuple[str, int]]
+) -> None:
+    roster, rules = Roster.of(found), policy(text)
+    rotations: Rotations = {}
+    dealt: Rotations = {}
+    dealing = Dealing(rules, roster, dealt)
+    for grade, employees in leads:
+        one = assign(rules, roster, rotations, grade=grade, company={"employees": employees})
+        event = scored(1, grade=grade, company={"employees": employees})
+        choice, chosen = dealing.give(find_match(facts_of(event["lead"], event["score"]), rules))
+        assert assignment_json(chosen, now="t", assignment_id="i") == orjson.dumps(one)
+        assert (choice.owner, choice.queue) == (one.owner, one.queue)
+    assert dealt == rotations == {turn.rotation: turn.member_id for turn in dealing.turns.values()}

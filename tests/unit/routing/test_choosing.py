@@ -7,8 +7,8 @@ import pytest
 
 from services.routing.domain.assignment import Assignment, Turn, assign_by_hand, choose_assignment
 from services.routing.domain.catalogue import facts_of
+from services.routing.domain.inbound import ScoredLead
 from services.routing.domain.roster import Member, Roster, next_in_turn
-from services.routing.handlers.events import ScoredLead
 from services.routing.handlers.merging import merged_state
 from services.routing.handlers.routing import with_newer_parts
 from services.routing.ports import RoutedLead
@@ -154,7 +154,7 @@ def test_what_is_chosen_is_what_the_contract_says() -> None:
         assert orjson.loads(AssignmentContract.model_validate_json(raw).model_dump_json()) == orjson.loads(raw)
 
 
-STATE = RoutedLead(lead_id(1), 3, '{"n":"old"}', 3, '{"s":"old"}', '{"o":"old"}', "{}", 1, "ann", None, NOW)
+STATE = RoutedLead(lead_id(1), 3, b'{"n":"old"}', 3, b'{"s":"old"}', b'{"o":"old"}', b"{}", 1, "ann", None, NOW)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ STATE = RoutedLead(lead_id(1), 3, '{"n":"old"}', 3, '{"s":"old"}', '{"o":"old"}'
     [((3, 3), ""), ((2, 3), ""), ((1, 1), ""), ((4, 3), "lead"), ((3, 4), "score"), ((4, 2), "lead"), ((4, 4), "both")],
 )
 def test_each_part_is_taken_only_where_it_is_newer(versions: tuple[int, int], newer: str) -> None:
-    event = ScoredLead.model_validate(scored(1, lead_version=versions[0], score_version=versions[1]))
+    event = ScoredLead.model_validate_json(orjson.dumps(scored(1, lead_version=versions[0], score_version=versions[1])))
     state = with_newer_parts(STATE, event)
     if not newer:
         assert state is None
@@ -171,7 +171,7 @@ def test_each_part_is_taken_only_where_it_is_newer(versions: tuple[int, int], ne
     assert (state.lead != STATE.lead, state.lead_version) == (newer in ("lead", "both"), max(3, versions[0]))
     assert (state.score != STATE.score, state.score_version) == (newer in ("score", "both"), max(3, versions[1]))
     assert state.origin != STATE.origin
-    assert (state.assignment, state.assignment_version, state.owner) == ("{}", 1, "ann")
+    assert (state.assignment, state.assignment_version, state.owner) == (b"{}", 1, "ann")
 
 
 def test_a_winner_that_was_merged_away_itself_gives_the_survivor_no_facts() -> None:
@@ -183,5 +183,5 @@ def test_a_winner_that_was_merged_away_itself_gives_the_survivor_no_facts() -> N
     assert taken is not None
     assert (taken.lead_id, taken.lead_version, taken.score_version) == (lead_id("survivor"), 0, 0)
     assert orjson.loads(taken.lead)["lead_id"] == lead_id("survivor")
-    own = RoutedLead(lead_id("survivor"), 1, "{}", 1, "{}", "{}", "{}", 1, "ben", None, NOW)
+    own = RoutedLead(lead_id("survivor"), 1, b"{}", 1, b"{}", b"{}", b"{}", 1, "ben", None, NOW)
     assert merged_state(event, lead_id("survivor"), own, STATE) is own
