@@ -24,6 +24,7 @@ from tests.support.waiting import eventually
 
 _MEMBERS = 5
 _READY_S = 90.0
+_PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ class Fleet:
     def client(self, service: str) -> httpx.AsyncClient:
         """A client of a service that may do everything."""
         return httpx.AsyncClient(
-            base_url=self.replicas[service][0].url, timeout=60, headers={"Authorization": f"Bearer {self.admin_key}"}
+            base_url=self.replicas[service][0].url,
+            timeout=_PATIENCE_S,
+            headers={"Authorization": f"Bearer {self.admin_key}"},
         )
 
 

@@ -26,6 +26,7 @@ IDLE_RATE: Final = 10.0
 STAGES: Final = {"captured": CAPTURED, "routed": ROUTED, "converted": CONVERTED}
 _WARM_UP: Final = 0.2  # of the leads, not counted
 _WATCH_ALL_BELOW: Final = 200.0
+_WATCHED: Final = 2  # of the six partitions: one with companies, one with private persons
 _DRAIN_S: Final = 240.0
 
 
@@ -87,7 +88,7 @@ def _said(run: LatencyRun) -> str:
 
 async def _level(servers: Servers, fleet: Fleet, level: str, rate: float, count: int, before: int) -> LatencyRun:
     leads = list(inbound_leads(count, PARTITIONS, first=before))
-    seen = Seen(servers, range(PARTITIONS) if rate < _WATCH_ALL_BELOW else (0,))
+    seen = Seen(servers, PARTITIONS if rate < _WATCH_ALL_BELOW else _WATCHED)
     await seen.start()
     try:
         sent = await send_at(servers, leads, rate)
@@ -109,10 +110,14 @@ async def _drained(fleet: Fleet) -> list[str]:
 class Seen:
     """A read_committed reader, as downstream systems are: what arrives in some partitions, and when."""
 
-    def __init__(self, servers: Servers, partitions: Sequence[int]) -> None:
+    def __init__(self, servers: Servers, partitions: int) -> None:
         names = servers.names
         self._stages = {names.topic(topic): stage for stage, topic in STAGES.items()}
-        self._places = [TopicPartition(name, n) for name in self._stages for n in partitions]
+        self._places = [
+            TopicPartition(name, n)
+            for name, stage in self._stages.items()
+            for n in range(PARTITIONS if stage == "converted" else partitions)  # they stand by their own key
+        ]
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=servers.kafka, isolation_level="read_committed", enable_auto_commit=False
         )
@@ -143,31 +148,40 @@ class Seen:
 
     def spreads(self, sent: Sent, warm_up: int) -> dict[str, Spread]:
         """Latencies from when a lead was due. A person's later submissions are left out: their events may be joined."""
-        first: dict[str, int] = {}
-        due: dict[str, list[float]] = {stage: [] for stage in STAGES}
+        once = self._captured_once(sent)
+        due = {
+            "captured": [(at, n) for at, n in once.values()],
+            "routed": self._later("routed", once),
+            "converted": self._later("converted", once),
+        }
+        return {
+            stage: _spread([(at - sent.intended(n)) * 1000 for at, n in found if n >= warm_up])
+            for stage, found in due.items()
+        }
+
+    def _captured_once(self, sent: Sent) -> dict[str, tuple[float, int]]:
+        """When each lead that was submitted once was seen captured, and its number, by lead id."""
+        found: dict[str, tuple[float, int]] = {}
+        several: set[str] = set()
         for at, value in self._found["captured"]:
             event = orjson.loads(value)
-            inbound = event["origin"]["inbound"]
+            inbound, lead_id = event["origin"]["inbound"], event["lead"]["lead_id"]
             n = sent.places.get((inbound["partition"], inbound["offset"]))
-            if n is None or event["lead"]["lead_id"] in first or event["outcome"] != "new":
-                continue
-            first[event["lead"]["lead_id"]] = n
-            due["captured"].append(at - sent.intended(n) if n >= warm_up else math.nan)
-        for stage in ("routed", "converted"):
-            due[stage] = self._later(stage, sent, first, warm_up)
-        return {stage: _spread([s * 1000 for s in seconds if not math.isnan(s)]) for stage, seconds in due.items()}
+            if n is None or lead_id in found or event["outcome"] != "new":
+                several.add(lead_id)
+            else:
+                found[lead_id] = (at, n)
+        return {lead_id: place for lead_id, place in found.items() if lead_id not in several}
 
-    def _later(self, stage: str, sent: Sent, first: dict[str, int], warm_up: int) -> list[float]:
-        known: set[str] = set()
-        found: list[float] = []
+    def _later(self, stage: str, once: dict[str, tuple[float, int]]) -> list[tuple[float, int]]:
+        """When the same leads were first seen at a later stage."""
+        found: dict[str, tuple[float, int]] = {}
         for at, value in self._found[stage]:
             event = orjson.loads(value)
             lead_id = event.get("lead_id") or event["lead"]["lead_id"]
-            n = first.get(lead_id)
-            if n is not None and n >= warm_up and lead_id not in known:
-                known.add(lead_id)
-                found.append(at - sent.intended(n))
-        return found
+            if lead_id in once:
+                found.setdefault(lead_id, (at, once[lead_id][1]))
+        return list(found.values())
 
 
 def _spread(values: Sequence[float]) -> Spread:

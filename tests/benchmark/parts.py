@@ -7,7 +7,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from tests.benchmark import hop, idle, intake, latency, pipeline, report
+from tests.benchmark import growth, hop, idle, intake, latency, pipeline, report
 from tests.support.stack import Servers
 
 
@@ -47,6 +47,12 @@ def _latency(servers: Servers, wanted: Namespace, results: dict[str, Any]) -> Pa
     return Part(report.latency_table(runs, peak), [run.as_dict() for run in runs], not any(r.faults for r in runs))
 
 
+def _growth(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    sizes = growth.SIZES if not wanted.long else (*growth.SIZES, growth.LARGE)
+    runs = asyncio.run(growth.measure(servers, wanted.messages or 20_000, min(wanted.runs, 2), sizes))
+    return Part(report.growth_table(runs), [r.as_dict() for r in runs], not any(r.run.faults for r in runs))
+
+
 def _intake(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
     shapes = [shape for shape in intake.SHAPES if wanted.only in shape.name]
     runs = asyncio.run(
@@ -62,7 +68,7 @@ def _idle(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part
 
 
 PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
-    {"hop": _hop, "pipeline": _pipeline, "latency": _latency, "intake": _intake, "idle": _idle}
+    {"hop": _hop, "pipeline": _pipeline, "latency": _latency, "growth": _growth, "intake": _intake, "idle": _idle}
 )
 USUAL: Final = ("hop", "pipeline", "latency")
 ALL: Final = tuple(PARTS)

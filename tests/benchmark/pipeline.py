@@ -17,6 +17,7 @@ from tests.benchmark.fleet import Batches, Fleet, running_fleet
 from tests.benchmark.inbound import inbound_leads
 from tests.benchmark.machine import ServerPids, server_pids
 from tests.benchmark.preload import create_producer, write
+from tests.benchmark.seeding import NOTHING, Seeded
 from tests.support.stack import Servers, dispose, fresh
 
 PARTITIONS = 6
@@ -61,7 +62,7 @@ async def _round(servers: Servers, leads: int, number: int, replicas: int, sampl
     try:
         with tempfile.TemporaryDirectory(prefix="leadstream-bench-") as folder:
             async with running_fleet(mine, Path(folder), replicas=replicas, samples=samples) as fleet:
-                run = replace(await _race(mine, fleet, leads, sampled=samples is not None), replicas=replicas)
+                run = replace(await race(mine, fleet, leads, sampled=samples is not None), replicas=replicas)
     finally:
         await dispose(mine, servers)
     print(
@@ -70,10 +71,15 @@ async def _round(servers: Servers, leads: int, number: int, replicas: int, sampl
     return run
 
 
-async def _race(servers: Servers, fleet: Fleet, leads: int, *, sampled: bool) -> PipelineRun:
-    """The leads are written in one open transaction: they become visible together, when the services are ready."""
+async def race(
+    servers: Servers, fleet: Fleet, leads: int, *, sampled: bool = False, before: int = 0, seeded: Seeded = NOTHING
+) -> PipelineRun:
+    """The leads are written in one open transaction: they become visible together, when the services are ready.
+
+    `before`: how many leads were sent in earlier races on the same topics. `seeded`: what is stored beside those.
+    """
     pids = server_pids({"kafka": servers.kafka, "postgres": servers.postgres})
-    producer = await _hidden_leads(servers, leads)
+    producer = await _hidden_leads(servers, leads, before)
     try:
         await asyncio.sleep(1.0)  # what writing cost the broker is not the pipeline's
         watch = Watch(servers, fleet, pids)
@@ -86,18 +92,18 @@ async def _race(servers: Servers, fleet: Fleet, leads: int, *, sampled: bool) ->
     faults = await watch.until_quiet(leads)
     if sampled:
         fleet.mark()
-    books = await examine(servers, fleet, leads)
+    books = await examine(servers, fleet, before + leads, seeded)
     return watch.result(leads, [*faults, *books.faults], books, await fleet.batches())
 
 
-async def _hidden_leads(servers: Servers, leads: int) -> AIOKafkaProducer:
+async def _hidden_leads(servers: Servers, leads: int, before: int) -> AIOKafkaProducer:
     """All leads written, in a transaction that is still open: no service sees them yet."""
     producer = create_producer(
         servers, transactional_id=f"{servers.prefix}bench", transaction_timeout_ms=TRANSACTION_MS
     )
     await producer.start()
     await producer.begin_transaction()
-    await write(producer, servers.names.topic(INBOUND), inbound_leads(leads, PARTITIONS))
+    await write(producer, servers.names.topic(INBOUND), inbound_leads(leads, PARTITIONS, first=before))
     return producer
 
 

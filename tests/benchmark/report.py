@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.contracts.topics import INBOUND
 from tests.benchmark.contenders import QUIX
+from tests.benchmark.growth import GrowthRun
 from tests.benchmark.hop import HopResult, Run
 from tests.benchmark.idle import Idle
 from tests.benchmark.intake import IntakeRun
@@ -110,7 +111,7 @@ def latency_table(runs: Sequence[LatencyRun], peak: float) -> str:
         f"|---|---|{'---|' * len(names)}---|---|",
         *(_latency_row(run) for run in runs),
         "",
-        "Seen by a read_committed reader as it reads along (above 200 leads a second: in one of the six partitions). An "
+        "Seen by a read_committed reader as it reads along (above 200 leads a second: in two of the six partitions). An "
         "open loop: a lead's time begins when it was due, whatever happened to those before it. The first fifth is left "
         "out.",
     ]
@@ -121,6 +122,32 @@ def _latency_row(run: LatencyRun) -> str:
     spreads = " | ".join(f"{s.p50:,.0f} / {s.p99:,.0f} / {s.longest:,.0f}" for s in run.stages.values())
     counted = " / ".join(f"{s.count:,}" for s in run.stages.values())
     return f"| {run.level} | {run.rate:,.0f} | {spreads} | {counted} | {_right([run])} |"
+
+
+def growth_table(runs: Sequence[GrowthRun]) -> str:
+    """The same leads with few and with many stored before."""
+    sizes = sorted({run.size for run in runs})
+    names = list(runs[0].run.cpu_us)
+    lines = [
+        f"## Growth: {runs[0].run.leads:,} leads with others already stored, medians of {len(runs) // len(sizes)}",
+        "",
+        f"| leads stored before | database MiB | leads/s | CPU µs a lead | times that at {sizes[0]:,} | {' | '.join(names)} | output |",
+        f"|---|---|---|---|---|{'---|' * len(names)}---|",
+        *(_growth_row([r for r in runs if r.size == size], [r for r in runs if r.size == sizes[0]]) for size in sizes),
+        "",
+        "The stored ones are real leads that went through all services, copied under other ids in all tables that grow with "
+        "leads; statistics are fresh, caches are not.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _growth_row(runs: Sequence[GrowthRun], smallest: Sequence[GrowthRun]) -> str:
+    cost, least = (median(sum(run.run.cpu_us.values()) for run in each) for each in (runs, smallest))
+    parts = " | ".join(f"{median(run.run.cpu_us[name] for run in runs):.0f}" for name in runs[0].run.cpu_us)
+    return (
+        f"| {runs[0].size:,} | {runs[0].database_mib:,.0f} | {median(run.run.rate for run in runs):,.0f} | {cost:.0f} "
+        f"| {cost / least:.2f} | {parts} | {_right([run.run for run in runs])} |"
+    )
 
 
 def intake_table(runs: Sequence[IntakeRun]) -> str:

@@ -1,0 +1,167 @@
+"""Many leads stored, from a few thousand real ones: every row that a lead leaves is copied under other ids.
+
+What grows with leads is declared here. A table with rows that is not declared stops the seeding: the measurement would
+be of something else.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+from shared.contracts.topics import SERVICES
+
+# Columns besides ids that differ from lead to lead and are part of a key, by table.
+GROWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "capture.decisions": (),
+    "capture.leads": (),
+    "capture.identities": ("value",),
+    "capture.identity_links": (),
+    "capture.receipts": (),
+    "scoring.decisions": (),
+    "scoring.lead_scores": (),
+    "routing.decisions": (),
+    "routing.assignments": (),
+    "conversion.decisions": (),
+    "conversion.leads": (),
+    "conversion.accounts": (),
+    "conversion.account_keys": ("value",),
+    "conversion.contacts": (),
+    "conversion.contact_keys": ("value",),
+    "conversion.opportunities": (),
+    "conversion.conversions": (),
+    "reporting.decisions": (),
+    "reporting.events": (),
+    "reporting.personal": (),
+    "reporting.inbound": (),
+    "reporting.outcomes": (),
+    "reporting.lead_stages": (),
+}
+# Tables whose size does not depend on the number of leads, in every service and in some.
+FIXED: Final = frozenset(
+    {
+        "marks", "commands", "rule_versions", "active_rules", "slots", "timers", "tombstones", "aliases",
+        "alembic_version", "members", "rotations", "keys", "funnel_daily", "parked", "parked_values", "merges",
+        "reviews",
+    }
+)  # fmt: skip
+_SPACE: Final = 1.3  # what a database takes while it is made, beside what it takes in the end
+
+# Time-ordered ids (version 7) keep their time, so that new rows go where they would have gone.
+_OTHER: Final = """
+    CREATE OR REPLACE FUNCTION pg_temp.other(one uuid, n int) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT AS $$
+        SELECT CASE WHEN substr(one::text, 15, 1) = '7'
+            THEN (left(one::text, 19) || right(md5(one::text || n), 17))::uuid
+            ELSE overlay(md5(one::text || n) PLACING '5' FROM 13 FOR 1)::uuid END
+    $$
+"""
+_TABLES: Final = """
+    SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY($1::text[]) AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1
+"""
+_COLUMNS: Final = """
+    SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attidentity <> '' AS counted
+    FROM pg_attribute a WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    AND a.attgenerated = '' ORDER BY a.attnum
+"""
+
+
+class NotCovered(Exception):
+    """A table of which nobody said whether it grows with leads."""
+
+
+class Seeded(NamedTuple):
+    """What was added to what real leads left."""
+
+    leads: int = 0
+    conversions: int = 0
+    inbound: int = 0
+
+
+NOTHING: Final = Seeded()
+
+
+class _Column(NamedTuple):
+    name: str
+    type: str
+    counted: bool
+
+
+async def seed(dsn: str, copies: int) -> Seeded:
+    """Copy what is stored `copies` times, then let Postgres settle. Raises NotCovered."""
+    connection = await asyncpg.connect(dsn, command_timeout=None)
+    try:
+        tables = await covered(connection)
+        await connection.execute("SET synchronous_commit = off; SET session_replication_role = replica")
+        await connection.execute(_OTHER)
+        counts = {table: await _copy(connection, table, copies) for table in tables}
+        await connection.execute("RESET session_replication_role")
+        await connection.execute("VACUUM ANALYZE")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+    return Seeded(
+        counts.get("capture.leads", 0), counts.get("conversion.conversions", 0), counts.get("reporting.inbound", 0)
+    )
+
+
+async def covered(connection: Any) -> list[str]:
+    """The tables that grow with leads. Raises NotCovered for one with rows that nobody declared."""
+    found = [row[0] for row in await connection.fetch(_TABLES, list(SERVICES))]
+    unknown = [table for table in found if table not in GROWS and table.partition(".")[2] not in FIXED]
+    filled = [table for table in unknown if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table})")]
+    if filled:
+        raise NotCovered(f"{', '.join(filled)}: say in tests/benchmark/seeding.py whether it grows with leads")
+    return [table for table in found if table in GROWS]
+
+
+async def _copy(connection: Any, table: str, copies: int) -> int:
+    columns = [_Column(*row) for row in await connection.fetch(_COLUMNS, table)]
+    steps = await _steps(connection, table.partition(".")[0])
+    values = [_value(column, GROWS[table], steps) for column in columns]
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    status = await connection.execute(
+        f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE "
+        f"SELECT {', '.join(values)} FROM generate_series(1, {copies}) n CROSS JOIN {table} t"
+    )
+    for column in columns:
+        if column.counted:
+            await connection.execute(
+                f"SELECT setval(pg_get_serial_sequence('{table}', '{column.name}'), (SELECT max(\"{column.name}\") FROM {table}))"
+            )
+    return int(status.rpartition(" ")[2])
+
+
+async def _steps(connection: Any, schema: str) -> dict[str, int]:
+    """How far the numbers of a copy are from those of the one before: by the name of the counted column."""
+    rows = await connection.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = $1 AND is_identity = 'YES'",
+        schema,
+    )
+    found: dict[str, int] = {}
+    for table, column in rows:
+        last = await connection.fetchval(f'SELECT max("{column}") FROM {schema}.{table}')
+        found[column] = (last or 0) + 1
+    return found
+
+
+def _value(column: _Column, varied: Sequence[str], steps: Mapping[str, int]) -> str:
+    """How a column's value differs in copy `n`."""
+    name = f't."{column.name}"'
+    if column.type == "uuid":
+        return f"pg_temp.other({name}, n)"
+    if column.name in steps and column.type == "bigint":
+        return f"{name} + n::bigint * {steps[column.name]}"
+    if column.name not in varied:
+        return name
+    if column.type == "bytea":
+        return f"decode(md5({name}::text || n), 'hex')"
+    if column.type == "bigint":
+        return f"hashint8extended({name}, n)"
+    return f"{name} || '~' || n"
+
+
+def room_for(folder: str, database_bytes: float) -> bool:
+    """Whether the disk has room for a database of that size while it is made."""
+    return shutil.disk_usage(folder).free > database_bytes * _SPACE
