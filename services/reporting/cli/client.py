@@ -15,15 +15,17 @@ _TIMEOUT_S: Final = 30.0
 JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 
-def call(method: str, path: str, *, body: dict[str, Any] | None = None, params: dict[str, Any] | None = None) -> Any:
-    """The answer's JSON. Ends the command with a message and an exit code when there is none."""
+def send(
+    method: str, path: str, *, body: dict[str, Any] | None = None, params: dict[str, Any] | None = None
+) -> httpx.Response:
+    """The answer, whatever it says. Ends the command with a message and an exit code when nobody answers."""
     url = os.environ.get("LEADSTREAM_REPORTING_URL")
     key = os.environ.get("LEADSTREAM_ADMIN_KEY")
     if not url or not key:
         fail(MISSING, "LEADSTREAM_REPORTING_URL and LEADSTREAM_ADMIN_KEY are needed; `make up` writes both.")
     wanted = {name: value for name, value in (params or {}).items() if value is not None}
     try:
-        answer = httpx.request(
+        return httpx.request(
             method,
             f"{url.rstrip('/')}{path}",
             json=body,
@@ -35,8 +37,18 @@ def call(method: str, path: str, *, body: dict[str, Any] | None = None, params: 
         fail(
             MISSING, f"Reporting does not answer ({type(error).__name__}). Is it running? `leadstream services status`"
         )
+
+
+def call(method: str, path: str, *, body: dict[str, Any] | None = None, params: dict[str, Any] | None = None) -> Any:
+    """The answer's JSON. Ends the command with a message and an exit code when there is none."""
+    answer = send(method, path, body=body, params=params)
     if answer.is_success:
         return answer.json()
+    fail_with(answer)
+
+
+def fail_with(answer: httpx.Response) -> NoReturn:
+    """End the command with what an answer says is wrong."""
     fail(_exit_code(answer.status_code), _explain(answer))
 
 
