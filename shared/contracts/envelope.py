@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 SPEC_VERSION: Final = b"1.0"
@@ -11,6 +12,16 @@ JSON: Final = b"application/json"
 _TRACE_CONTEXT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 Headers: TypeAlias = list[tuple[str, bytes]]
+
+
+_SPEC_VERSION: Final = ("ce_specversion", SPEC_VERSION)
+_CONTENT_TYPE: Final = ("content-type", JSON)
+
+
+@lru_cache(maxsize=256)
+def _headers_of_many(event_type: str, source: str, time: str) -> Headers:
+    """The headers that all events of one type in a batch have in common."""
+    return [("ce_type", event_type.encode()), ("ce_source", source.encode()), ("ce_time", time.encode())]
 
 
 class Envelope(NamedTuple):
@@ -29,14 +40,15 @@ class Envelope(NamedTuple):
 
     def headers(self) -> Headers:
         """The record headers that carry this envelope."""
-        headers: Headers = [
-            ("ce_specversion", SPEC_VERSION),
+        ce_type, ce_source, ce_time = _headers_of_many(self.type, self.source, self.time)
+        headers = [
+            _SPEC_VERSION,
             ("ce_id", self.event_id.encode()),
-            ("ce_type", self.type.encode()),
-            ("ce_source", self.source.encode()),
+            ce_type,
+            ce_source,
             ("ce_subject", self.subject.encode()),
-            ("ce_time", self.time.encode()),
-            ("content-type", JSON),
+            ce_time,
+            _CONTENT_TYPE,
         ]
         if self.traceparent is not None:
             headers.append(("traceparent", self.traceparent))

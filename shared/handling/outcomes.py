@@ -111,15 +111,9 @@ class Stage:
     ) -> OutEvent:
         """The event that this stage makes of `cause`. The same cause gives the same event id."""
         about = subject if subject is not None else key
-        envelope = Envelope(
-            event_id or self.event_id(cause, event_type, about, discriminator),
-            event_type,
-            self.source,
-            about,
-            time,
-            cause.traceparent,
-        )
-        return OutEvent(topic, key.encode(), envelope, data)
+        made = event_id or ids.derived_event_id(self.name, cause.event_id, event_type, about, discriminator)
+        envelope = Envelope._make((made, event_type, self.source, about, time, cause.traceparent))
+        return OutEvent._make((topic, key.encode(), envelope, data, None))
 
     def event_id(self, cause: Record, event_type: str, subject: str, discriminator: str = "") -> str:
         """The id that an event of this stage gets, for data that names its own event."""

@@ -1,7 +1,9 @@
 """Records as the handlers see them: coordinates, envelope, raw value. Decoding never raises."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -21,7 +23,7 @@ class Record(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+    headers: Sequence[tuple[str, bytes | None]]
     event_id: str
     type: str
     source: str
@@ -42,6 +44,41 @@ def read_record(raw: Any, topic: str, topic_id: str, *, inbound: bool) -> Record
     Inbound records may lack every header: a source that writes straight to Kafka sends `ce_source` and, if it has one,
     its own `ce_id`; the event id is then derived from both. Internal records carry our derived `ce_id`.
     """
+    ours = None if inbound else _read_ours(raw, topic, topic_id)
+    return ours or read_any_record(raw, topic, topic_id, inbound=inbound)
+
+
+def _read_ours(raw: Any, topic: str, topic_id: str) -> Record | None:
+    """A record with just the headers that we write, in a third of the time; None for any other."""
+    named = dict(raw.headers)
+    trace = named.get("traceparent")
+    try:
+        event_id, source = named["ce_id"].decode(), named["ce_source"].decode()
+        if len(named) != len(raw.headers) or not source or not ids.is_id(event_id):
+            return None
+        texts = (event_id, named["ce_type"].decode(), source, named["ce_subject"].decode())
+        time = _our_instant(named["ce_time"])
+    except (KeyError, AttributeError, ValueError):
+        return None
+    place = (topic, topic_id, raw.partition, raw.offset, raw.timestamp or 0, raw.key, raw.value, raw.headers)
+    return _record((*place, *texts, time, trace and trace_context(trace), None))
+
+
+@lru_cache(maxsize=256)
+def _our_instant(written: bytes) -> str:
+    """Events of one batch have one time. Raises ValueError for an instant that is not written as we write them."""
+    text = written.decode()
+    if not _OUR_INSTANT.fullmatch(text):
+        raise ValueError("not our way of writing an instant")
+    return text
+
+
+def _record(fields: tuple[Any, ...]) -> Record:
+    return tuple.__new__(Record, fields)
+
+
+def read_any_record(raw: Any, topic: str, topic_id: str, *, inbound: bool) -> Record:
+    """What `read_record` says of any record; the plain way."""
     headers = header_map(raw.headers)
     fault = None
     try:

@@ -11,14 +11,14 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError, UnsupportedCodecError
 
 from shared.messaging.fencing import NO_GENERATION, Membership, current_membership, read_stable_offsets
-from shared.messaging.fetched import read_any_header_name
+from shared.messaging.fetched import read_quickly
 
 log = structlog.get_logger(__name__)
 
 _IDLE_POLL_MS = 500
 _KEEP_ALIVE_S = 1.0
 
-read_any_header_name()
+read_quickly()
 
 
 class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]

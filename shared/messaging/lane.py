@@ -120,15 +120,22 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         """Fetch and decode: raw records to records, with the membership noted at the fetch."""
         assert self.consumer is not None
         self.consumer.untaken = False
-        records = [self._record(r) for r in raw]
+        records = self._records(raw)
         ends = {(r.topic, r.partition): r.offset + 1 for r in raw}  # ascending within a partition
         offsets = {TopicPartition(*place): end for place, end in ends.items()}
         metrics.BATCH_SIZE.labels(group=self.group).observe(len(records))
         return Batch(records, self.consumer.fetched_under, offsets)
 
-    def _record(self, raw: Any) -> Record:
-        topic = self.names.logical(raw.topic)
-        return read_record(raw, topic, self.topic_ids[topic], inbound=topic in self.subscription.inbound)
+    def _records(self, raw: Sequence[Any]) -> list[Record]:
+        topics = {name: self.names.logical(name) for name in {r.topic for r in raw}}
+        known = {
+            name: (topic, self.topic_ids[topic], topic in self.subscription.inbound) for name, topic in topics.items()
+        }
+        return [
+            read_record(r, topic, topic_id, inbound=inbound)
+            for r in raw
+            for topic, topic_id, inbound in [known[r.topic]]
+        ]
 
     async def _store(self, batch: Batch) -> list[Settled]:
         """Handle and store: one Postgres transaction, committed before Kafka's begins."""
@@ -150,7 +157,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         self._published = {**self._published, **{self._place(tp): end for tp, end in batch.offsets.items()}}
         self.state.last_commit = time.monotonic()
         self.state.waiting_for = None
-        newest = max((record.timestamp for record in batch.records), default=0)
+        newest = max([record.timestamp for record in batch.records], default=0)
         metrics.LAG_SECONDS.labels(group=self.group).set(max(0.0, self.clock().timestamp() - newest / 1000))
 
     # -- when it does not go well -------------------------------------------------------------------------------
@@ -269,6 +276,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
             await self.flush_marks()
             self._published = {}
             self._reconciled = False
+            self._settling.forget()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """A new assignment: marks are reconciled before its first batch."""

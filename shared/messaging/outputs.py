@@ -2,16 +2,27 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from shared.contracts.topics import TOPICS, dead_letter_topic, partition_for
-from shared.handling.outcomes import OutEvent, Produced, Rejected, Skipped
+from shared.handling.outcomes import Outcome, OutEvent, Produced, Rejected, Skipped
 from shared.handling.records import Record
 from shared.messaging.dead_letters import dead_letter_headers, dead_letter_partition, held_value
 from shared.messaging.names import Names
 from shared.messaging.settling import Settled
 from shared.messaging.transaction import Output
 from shared.observability import metrics
+
+_SPINE: Final = frozenset(topic.name for topic in TOPICS.values() if topic.spine)
+
+
+class _Topic(NamedTuple):
+    """A topic's name in the cluster, its partitions, and whether they are the leads' own."""
+
+    name: str
+    partitions: int
+    spine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +33,36 @@ class Outputs:
     version: str
     names: Names
     partitions: Mapping[str, int]
+    _known: "dict[str, _Topic]" = field(default_factory=dict, init=False)
 
     def of(self, settled: Sequence[Settled], group: str) -> list[Output]:
         """The records of a batch, in the order of what caused them."""
         outputs: list[Output] = []
-        for item in settled:
-            match item.outcome:
-                case Produced(events=events, letters=letters):
-                    outputs.extend(self._event(event, item.record) for event in events)
-                    outputs.extend(self._dead_letter(each.record, each.why, group, each.marks) for each in letters)
-                case Rejected():
-                    outputs.append(self._dead_letter(item.record, item.outcome, group))
-                case Skipped() | None:
-                    pass
+        for record, outcome in settled:
+            if isinstance(outcome, Produced):
+                outputs += [self._event(event, record) for event in outcome.events]
+                outputs += [self._dead_letter(each.record, each.why, group, each.marks) for each in outcome.letters]
+            elif isinstance(outcome, Rejected):
+                outputs.append(self._dead_letter(record, outcome, group))
         return outputs
 
     def _event(self, event: OutEvent, cause: Record) -> Output:
-        count_of = self.partitions[event.topic]
+        topic = self._topic(event.topic)
         partition = event.partition
         if partition is None:
-            kept = event.key == cause.key and TOPICS[event.topic].spine and _on_spine(cause.topic)
-            partition = cause.partition if kept and cause.partition < count_of else partition_for(event.key, count_of)
-        return Output(self.names.topic(event.topic), partition, event.key, event.data, event.envelope.headers())
+            kept = event.key == cause.key and topic.spine and cause.topic in _SPINE
+            partition = (
+                cause.partition
+                if kept and cause.partition < topic.partitions
+                else partition_for(event.key, topic.partitions)
+            )
+        return Output._make((topic.name, partition, event.key, event.data, event.envelope.headers()))
+
+    def _topic(self, name: str) -> "_Topic":
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = _Topic(self.names.topic(name), self.partitions[name], TOPICS[name].spine)
+        return known
 
     def _dead_letter(self, record: Record, why: Rejected, group: str, marks: Sequence[tuple[str, str]] = ()) -> Output:
         topic = dead_letter_topic(self.service)
@@ -56,37 +75,28 @@ class Outputs:
         )
 
 
-def _on_spine(topic: str) -> bool:
-    registered = TOPICS.get(topic)
-    return registered is not None and registered.spine
-
-
 def count(settled: Sequence[Settled], outputs: Sequence[Output], group: str) -> None:
     """Count what a committed batch did."""
-    tally = Counter((item.record.topic, _name(item)) for item in settled)
+    tally = Counter([(record.topic, _name(outcome)) for record, outcome in settled])
     for (topic, outcome), n in tally.items():
         metrics.RECORDS.labels(group=group, topic=topic, outcome=outcome).inc(n)
     for record, why in _dead_letters(settled):
         metrics.DEAD_LETTERS.labels(group=group, topic=record.topic, reason=why.reason).inc()
-    for topic, n in Counter(output.topic for output in outputs).items():
+    for topic, n in Counter([output.topic for output in outputs]).items():
         metrics.EVENTS_PUBLISHED.labels(topic=topic).inc(n)
 
 
 def _dead_letters(settled: Sequence[Settled]) -> Iterator[tuple[Record, Rejected]]:
-    for item in settled:
-        if isinstance(item.outcome, Rejected):
-            yield item.record, item.outcome
-        elif isinstance(item.outcome, Produced):
-            yield from ((letter.record, letter.why) for letter in item.outcome.letters)
+    for record, outcome in settled:
+        if isinstance(outcome, Rejected):
+            yield record, outcome
+        elif isinstance(outcome, Produced) and outcome.letters:
+            yield from ((letter.record, letter.why) for letter in outcome.letters)
 
 
-def _name(item: Settled) -> str:
-    match item.outcome:
-        case Produced(outcome=outcome):
-            return outcome
-        case Skipped(reason=reason):
-            return reason
-        case Rejected():
-            return "dead_lettered"
-        case None:
-            return "published_before"
+def _name(outcome: Outcome | None) -> str:
+    if isinstance(outcome, Produced):
+        return outcome.outcome
+    if isinstance(outcome, Skipped):
+        return outcome.reason
+    return "published_before" if outcome is None else "dead_lettered"

@@ -1,9 +1,9 @@
 """The Postgres half of a batch: claim, handle, save, raise marks, in one transaction that is committed first."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from shared.handling.outcomes import (
     DEAD_LETTERED,
@@ -18,8 +18,10 @@ from shared.handling.outcomes import (
 )
 from shared.handling.records import Record
 from shared.handling.work import Work
+from shared.messaging.novelty import Novelty, Span, come_twice, spans_of
 from shared.messaging.subscription import Handled, Subscription
 from shared.messaging.verdicts import (
+    all_validated,
     check_sizes,
     culprit_of,
     decision_of,
@@ -29,7 +31,7 @@ from shared.messaging.verdicts import (
 )
 from shared.observability.failpoints import failpoint
 from shared.persistence.database import Database, is_transient
-from shared.persistence.decisions import Claim, read_decisions, save_decisions
+from shared.persistence.decisions import Claim, ClaimLost, read_decisions, save_decisions
 from shared.persistence.marks import Place, raise_marks
 
 BAD_IN_A_ROW: Final = 20
@@ -59,6 +61,11 @@ class Settling:
         self._database = database
         self._clock = clock
         self._bad_in_a_row = 0
+        self._novelty = Novelty()
+
+    def forget(self) -> None:
+        """The partitions may have been another member's since the last batch."""
+        self._novelty.forget()
 
     async def settle(self, records: Sequence[Record], published: dict[Place, int]) -> list[Settled]:
         """Decide and store every record. Raises transient errors (try again) and EverythingBad (stop)."""
@@ -119,40 +126,82 @@ class Settling:
             await self._save_rejected(culprits, work, first_stands=True)
 
     async def _store(self, records: Sequence[Record], published: dict[Place, int]) -> list[Settled]:
-        async with self._database.transaction(self._clock()) as work:
-            floors = await raise_marks(work, self._group, _ends(records), published)
-            live = [r for r in records if r.offset >= floors.get((r.topic_id, r.partition), 0)]
-            outcomes = await self._decide(live, work)
-            check_sizes(outcomes.values())
+        spans = spans_of(records)
+        settled = await self._store_as_new(records, spans, published) if self._novelty.expects(spans) else None
+        if settled is None:
+            settled = await self._store_asking(records, spans, published, ask=self._subscription.decisions)
+        self._novelty.stored(spans)
         failpoint("after-store")
-        return [Settled(record, outcomes.get(id(record))) for record in records]
+        return settled
 
-    async def _decide(self, records: Sequence[Record], work: Work) -> dict[int, Outcome]:
-        claims = await self._claims(records, work)
-        outcomes: dict[int, Outcome] = {}
-        fresh: list[Record] = []
-        by_use_case: dict[UseCaseKey, list[InHand]] = {}
-        for record in records:
-            claim = claims.get(record.event_id)
-            if claim is None:
-                fresh.append(record)
-                if self._subscription.decisions:
-                    claims[record.event_id] = Claim(record.topic_id, record.partition, record.offset, _UNDECIDED)
-            found = self._place(record, claim)
-            if isinstance(found, InHandFor):
-                by_use_case.setdefault(found.key, []).append(found.item)
-            else:
-                outcomes[id(record)] = found
+    async def _store_as_new(
+        self, records: Sequence[Record], spans: Mapping[Place, Span], published: dict[Place, int]
+    ) -> list[Settled] | None:
+        """Store without asking what was decided before; None where that went wrong, perhaps for this very reason."""
+        try:
+            return await self._store_asking(records, spans, published, ask=False)
+        except Exception as error:
+            if is_transient(error) and not isinstance(error, ClaimLost):
+                raise
+            self._novelty.disappointed()
+            return None
+
+    async def _store_asking(
+        self, records: Sequence[Record], spans: Mapping[Place, Span], published: dict[Place, int], *, ask: bool
+    ) -> list[Settled]:
+        async with self._database.transaction(self._clock()) as work:
+            ends = {place: span.end for place, span in spans.items()}
+            floors = await raise_marks(work, self._group, ends, published)
+            live = [r for r in records if r.offset >= floors.get((r.topic_id, r.partition), 0)]
+            claims = await read_decisions(work, [record.event_id for record in live]) if ask else {}
+            outcomes = await self._decide(live, claims, work)
+            check_sizes(outcomes.values())
+        if ask:
+            self._novelty.asked(found=bool(claims))
+        return [Settled._make((record, outcomes.get(id(record)))) for record in records]
+
+    async def _decide(self, records: Sequence[Record], claims: dict[str, Claim], work: Work) -> dict[int, Outcome]:
+        known = claims or (self._subscription.decisions and come_twice(records))
+        sorted_out = self._by_claims(records, claims) if known else self._as_new(records)
+        fresh, by_use_case, outcomes = sorted_out
         for key, items in sorted(by_use_case.items(), key=lambda pair: pair[0][1]):
             in_hand = _with_first_decisions(items, fresh, outcomes, work) if key[1] else items
             outcomes.update(await _run(self._use_case(key), in_hand, work))
         await self._save(fresh, outcomes, work)
         return outcomes
 
-    async def _claims(self, records: Sequence[Record], work: Work) -> dict[str, Claim]:
-        if not self._subscription.decisions:
-            return {}
-        return await read_decisions(work, [record.event_id for record in records])
+    def _as_new(self, records: Sequence[Record]) -> "SortedOut":
+        """Records of which each is the first of its event."""
+        by_type: dict[str, list[Record]] = {}
+        for record in records:
+            by_type.setdefault(record.type if record.type in self._subscription.handlers else _OTHERS, []).append(
+                record
+            )
+        found = SortedOut(records, {}, {})
+        for of_type, group in by_type.items():
+            handled = self._subscription.handlers.get(of_type, self._subscription.others)
+            if handled is None:
+                inbound = self._subscription.inbound
+                found.outcomes.update({id(r): of_no_known_type(r, inbound=r.topic in inbound) for r in group})
+            else:
+                found.take((of_type, False), group, all_validated(group, handled))
+        return found
+
+    def _by_claims(self, records: Sequence[Record], claims: dict[str, Claim]) -> "SortedOut":
+        """Records of events that may have been decided before, or come twice."""
+        fresh: list[Record] = []
+        found = SortedOut(fresh, {}, {})
+        for record in records:
+            claim = claims.get(record.event_id)
+            if claim is None:
+                fresh.append(record)
+                claims[record.event_id] = Claim(record.topic_id, record.partition, record.offset, _UNDECIDED)
+            placed = self._place(record, claim)
+            if isinstance(placed, InHandFor):
+                found.by_use_case.setdefault(placed.key, []).append(placed.item)
+            else:
+                found.outcomes[id(record)] = placed
+        return found
 
     def _place(self, record: Record, claim: Claim | None) -> "InHandFor | Outcome":
         """Which use case a record goes to, or what becomes of it without one."""
@@ -185,12 +234,12 @@ class Settling:
         return handled.use_case
 
     async def _save(self, fresh: Sequence[Record], outcomes: dict[int, Outcome], work: Work) -> None:
-        rejected = [(r, o) for r in fresh if isinstance(o := outcomes[id(r)], Rejected)]
+        decided = [(record, outcomes[id(record)]) for record in fresh]
+        rejected = [(record, outcome) for record, outcome in decided if isinstance(outcome, Rejected)]
         if self._subscription.decisions:
-            decided = [
-                (r, decision_of(outcomes[id(r)], work)) for r in fresh if not isinstance(outcomes[id(r)], Rejected)
-            ]
-            await save_decisions(work, decided)
+            if rejected:
+                decided = [(record, outcome) for record, outcome in decided if not isinstance(outcome, Rejected)]
+            await save_decisions(work, [(record, decision_of(outcome, work)) for record, outcome in decided])
         if rejected:
             await self._save_rejected(rejected, work)
 
@@ -216,6 +265,25 @@ class InHandFor(NamedTuple):
     item: InHand
 
 
+class SortedOut(NamedTuple):
+    """Records on their way: those that need a decision, items by use case, and what needs none."""
+
+    fresh: Sequence[Record]
+    by_use_case: dict[UseCaseKey, list[InHand]]
+    outcomes: dict[int, Outcome]
+
+    def take(self, key: UseCaseKey, records: Sequence[Record], events: Sequence[Any]) -> None:
+        """Records of one type, each with its event or what is wrong with it."""
+        items = []
+        for record, event in zip(records, events, strict=True):
+            if isinstance(event, Rejected):
+                self.outcomes[id(record)] = event
+            else:
+                items.append(InHand._make((record, event, None)))
+        if items:
+            self.by_use_case[key] = items
+
+
 def _with_first_decisions(
     items: Sequence[InHand], fresh: Sequence[Record], outcomes: dict[int, Outcome], work: Work
 ) -> list[InHand]:
@@ -233,13 +301,4 @@ async def _run(
     outcomes = await use_case(items, work)
     if len(outcomes) != len(items):
         raise RuntimeError(f"a use case answered {len(outcomes)} of {len(items)} records")
-    return {id(item.record): outcome for item, outcome in zip(items, outcomes, strict=True)}
-
-
-def _ends(records: Sequence[Record]) -> dict[Place, int]:
-    ends: dict[tuple[str, int, str], int] = {}
-    for record in records:
-        place = (record.topic_id, record.partition, record.topic)
-        if record.offset >= ends.get(place, 0):
-            ends[place] = record.offset + 1
-    return {Place(*place): end for place, end in ends.items()}
+    return {id(item[0]): outcome for item, outcome in zip(items, outcomes, strict=True)}

@@ -1,6 +1,7 @@
 """One Kafka transaction a batch: outputs, dead letters and consumed offsets commit together or not at all."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
@@ -147,15 +148,21 @@ def _batches(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> list[tupl
 
 
 def _builders(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> list[Any]:
+    now = int(time.time() * 1000)
     builders = [producer.create_batch()]
     for output in outputs:
-        if _append(builders[-1], output) is None:
+        if not _append(builders[-1], output, now):
             builders.append(producer.create_batch())
-            _append(builders[-1], output)
+            _append(builders[-1], output, now)
     for builder in builders:
         builder.close()
     return builders
 
 
-def _append(builder: Any, output: Output) -> Any:
-    return builder.append(key=output.key, value=output.value, timestamp=None, headers=output.headers)
+def _append(builder: Any, output: Output, now: int) -> bool:
+    """What the builder's own `append` does, without what is the same for each record."""
+    number = builder._relative_offset
+    if builder._builder.append(number, now, output.key, output.value, output.headers) is None:
+        return False
+    builder._relative_offset = number + 1
+    return True
