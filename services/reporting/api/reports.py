@@ -6,13 +6,15 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query
 
 from services.reporting.adapters.postgres.funnel import read_counts, recount
+from services.reporting.adapters.postgres.letter_counts import STATES, letter_table
 from services.reporting.api.reading import Reader
 from services.reporting.domain.funnel import By, funnel_table
 from shared.runtime.problems import Problem
 from shared.runtime.reading import reading
 from shared.runtime.service import Service
 
-NAMES: Final = ("funnel",)
+NAMES: Final = ("funnel", "dead-letters")
+ByOfLetters = Literal["service", "reason", "source", "day"]
 Mode = Literal["activity", "cohort"]
 
 
@@ -40,6 +42,18 @@ def router(service: Service) -> APIRouter:
         async with reading(service) as work:
             differences = await recount(work)
         return {"report": "funnel", "reconciles": not differences, "differences": differences}
+
+    @routes.get("/v1/reports/dead-letters")
+    async def dead_letters(
+        _: Reader,
+        by: ByOfLetters = "reason",
+        first: Annotated[date | None, Query(alias="from", description="First day, UTC")] = None,
+        last: Annotated[date | None, Query(alias="to", description="Last day, UTC, included")] = None,
+    ) -> dict[str, Any]:
+        """Dead letters that are kept: how many wait, were replayed, or failed again and wait as a newer one."""
+        async with reading(service) as work:
+            rows = await letter_table(work, by, first, last)
+        return {"report": "dead-letters", "by": by, "columns": [by, *STATES], "rows": rows}
 
     @routes.get("/v1/reports/{name}")
     async def unknown(name: str, _: Reader) -> None:

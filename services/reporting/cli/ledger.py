@@ -12,8 +12,10 @@ ledger_app = typer.Typer(help="Where every received record is.", no_args_is_help
 
 _COLUMNS: Final = (
     "source", "received", "new", "merged", "rejected", "dead_lettered", "quarantined", "test", "in_flight",
+    "replayed",
 )  # fmt: skip
 _STAGE_COLUMNS: Final = ("stage", "entered", "done", "dead_lettered", "waiting")
+_LETTER_COLUMNS: Final = ("service", "reason", "state", "count")
 _POLL_S: Final = 0.5
 
 
@@ -48,16 +50,22 @@ def check(
 
 
 def print_ledger(ledger: dict[str, Any]) -> None:
-    """Sources, then stages."""
+    """Sources, then stages, then dead letters. `replayed` are submissions whose outcome came by a replay."""
     print_table(_COLUMNS, ledger["sources"])
     typer.echo()
     print_table(_STAGE_COLUMNS, ledger["stages"])
+    if ledger["dead_letters"]:
+        typer.echo()
+        print_table(_LETTER_COLUMNS, ledger["dead_letters"])
 
 
 def _print_problems(ledger: dict[str, Any]) -> None:
     typer.echo()
     if ledger["balanced"]:
         typer.secho("The ledger is balanced: nothing is missing, nothing is counted twice.", fg=typer.colors.GREEN)
+    waiting = sum(row["count"] for row in ledger["dead_letters"] if row["state"] == "waiting")
+    if waiting:
+        typer.echo(f"{waiting:,} dead letters wait: `leadstream dead-letters list --state waiting`")
     for problem in ledger["problems"]:
         typer.secho(problem, fg=typer.colors.RED)
     for kind, offenders in ledger["offenders"].items():

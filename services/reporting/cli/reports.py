@@ -18,19 +18,25 @@ class Format(StrEnum):
 
 
 def reports(
-    name: Annotated[str, typer.Argument(help="The report: funnel.")],
-    by: Annotated[str, typer.Option(help="day, source or stage.")] = "stage",
+    name: Annotated[str, typer.Argument(help="The report: funnel, dead-letters.")],
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="funnel: day, source or stage; dead-letters: service, reason, source or day.", show_default=False
+        ),
+    ] = None,
     mode: Annotated[
-        str, typer.Option(help="activity: when it happened; cohort: by the lead's first day.")
-    ] = "activity",
+        str | None,
+        typer.Option(help="funnel: activity, when it happened; cohort, by the lead's first day.", show_default=False),
+    ] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day, like 2026-01-31, UTC.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day, included.")] = None,
     output: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.table,
     as_json: JsonOption = False,
 ) -> None:
     """A report as a table, JSON or CSV."""
-    if not name.isalnum():
-        fail(USAGE, "There is no such report. There are: funnel.")
+    if not name.replace("-", "").isalnum():
+        fail(USAGE, "There is no such report. There are: funnel, dead-letters.")
     report = get(f"/v1/reports/{name}", **{"by": by, "mode": mode, "from": first, "to": last})
     if as_json or output is Format.json:
         show_json(report)

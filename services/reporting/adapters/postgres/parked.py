@@ -14,7 +14,7 @@ from shared.handling.work import Work
 
 # A record that was applied in the end counts as replayed with all of its letters; one that failed again waits as the
 # newest of them. What was refused or could not be read is no dead letter and has no state.
-_STATE: Final = """
+STATE: Final = """
     CASE WHEN p.kind <> 'dead_letter' THEN NULL
          WHEN EXISTS (SELECT 1 FROM replays r WHERE r.first_id = COALESCE(p.replay_of, p.parked_id)
                                                 AND r.status = 'done') THEN 'replayed'
@@ -26,7 +26,7 @@ _STATE: Final = """
 _COLUMNS: Final = f"""
     p.parked_id::text AS id, p.kind, p.service, p.reason, p.place, p.source, p.topic, p.topic_id::text, p.partition,
     p."offset", p.event_id::text, p.lead_id::text, p.headers, p.parked_at, p.row_number AS row,
-    p.replay_of::text, p.attempt, {_STATE} AS state
+    p.replay_of::text, p.attempt, {STATE} AS state
 """
 
 _FILTER: Final = """
@@ -46,7 +46,7 @@ _LIST: Final = f"""
 
 _COUNTS: Final = f"""
     SELECT kind, service, reason, state, count(*) AS count
-    FROM (SELECT p.kind, p.service, p.reason, {_STATE} AS state FROM parked p WHERE {_FILTER}) x
+    FROM (SELECT p.kind, p.service, p.reason, {STATE} AS state FROM parked p WHERE {_FILTER}) x
     WHERE $7::text IS NULL OR state = $7
     GROUP BY kind, service, reason, state ORDER BY kind, service, reason, state
 """
