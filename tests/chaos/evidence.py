@@ -93,8 +93,8 @@ class Evidence:
         if record.topic in _OUTCOMES and (inbound := event["origin"].get("inbound")):
             self.outcomes[Place(inbound["topic"], inbound["partition"], inbound["offset"])] += 1
         if record.topic == CAPTURED:
-            for own_id in event["lead"]["external_ids"]:
-                self.lead_of[own_id].add(event["lead"]["lead_id"])
+            for external_id in event["lead"]["external_ids"]:  # "source:own id"
+                self.lead_of[external_id.partition(":")[2]].add(event["lead"]["lead_id"])
         if record.topic == CONVERTED:
             self.converted[event["lead_id"]] += 1
             self.opportunities[event["opportunity_id"]] += 1

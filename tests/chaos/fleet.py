@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 ADMIN_KEY = "an-admin-key-for-chaos"
 SOURCE_KEY = "a-source-key-for-chaos"
 SESSION_TIMEOUT_S = 5.0
-_READY_S = 90.0
+_READY_S = 60.0
 _LOOK_S = 0.1
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
@@ -121,7 +121,11 @@ class Fleet:
             found = [await process.health() for process in self.members.values()]
             return all(health is not None and health["ready"] and not health["consumers"] for health in found)
 
-        await eventually(all_ready, "every service is ready", within=within, every=0.1)
+        try:
+            await eventually(all_ready, "every service is ready", within=within, every=0.1)
+        except AssertionError as error:
+            ends = [f"{name}: {await process.health()}\n{process.tail(8)}" for name, process in self.members.items()]
+            raise AssertionError("\n".join((str(error), *ends))) from None
 
     async def caught_up(self) -> bool:
         """Whether every service is ready and has nothing before it."""

@@ -100,7 +100,7 @@ def from_csv(path: Path, seed: int, name: str = "p") -> Iterator[Submission]:
     n = 0
     while True:
         yield next(ours)
-        yield _of_row(rows[n % len(rows)], name, n)
+        yield _of_row(rows[n % len(rows)], f"{name}-{n // len(rows)}", n)
         n += 1
 
 

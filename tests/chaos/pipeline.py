@@ -26,6 +26,7 @@ from tests.chaos.tally import Tally
 from tests.support.stack import Servers, dispose, fresh
 
 _WARM_S = 3.0
+_WARM_WITHIN_S = 30.0
 _QUIET_S = 120.0
 _STORED = """
     SELECT (SELECT count(*) FROM conversion.accounts) AS accounts, (SELECT count(*) FROM conversion.contacts) AS contacts,
@@ -60,7 +61,8 @@ class Pipeline:
         self.feed.flow()
         await asyncio.sleep(_WARM_S)
         await self.feed.pause()
-        await self.through()
+        if problems := await self.through(_WARM_WITHIN_S):
+            raise AssertionError(f"wrong before any fault: {'; '.join(problems)}")
         self.levels = await read_levels(self.servers, self.fleet.members)
 
     async def through(self, within: float = _QUIET_S) -> list[str]:

@@ -29,7 +29,7 @@ def origin(offset: int) -> dict[str, Any]:
 
 
 def captured(person: str, offset: int, version: int = 1, lead: str | None = None) -> Seen:
-    known = {"lead_id": lead or f"lead of {person}", "external_ids": [person]}
+    known = {"lead_id": lead or f"lead of {person}", "external_ids": [f"partner:{person}"]}
     return event(CAPTURED, f"c{offset}", lead=known, lead_version=version, origin=origin(offset))
 
 
