@@ -160,7 +160,7 @@ async def _lost(servers: Servers, fleet: Fleet, said: dict[str, Any], shape: Sha
         await eventually(_quiet(fleet), "every lead has an outcome", within=_DRAIN_S, every=_QUIET_S)
     except AssertionError:
         return ["leads without an outcome"]
-    received = sum((await _ends(servers, INBOUND)).values())
+    received = sum((await ends_of(servers, INBOUND)).values())
     found = sum([len(await read_to_end(servers, topic)) for topic in _OUTCOMES])
     low = (said["requests"] - said["refused"]) * shape.lines
     high = (said["requests"] + shape.connections) * shape.lines  # what was refused or not waited for may have landed
@@ -180,7 +180,8 @@ def _quiet(fleet: Fleet) -> Callable[[], Awaitable[bool]]:
     return quiet
 
 
-async def _ends(servers: Servers, topic: str) -> dict[int, int]:
+async def ends_of(servers: Servers, topic: str) -> dict[int, int]:
+    """Where each partition of a topic ends."""
     consumer: Any = AIOKafkaConsumer(bootstrap_servers=servers.kafka, enable_auto_commit=False)
     await consumer.start()
     try:

@@ -7,7 +7,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from tests.benchmark import growth, hop, idle, intake, latency, pipeline, report
+from tests.benchmark import growth, hop, idle, importing, intake, latency, pipeline, report
 from tests.support.stack import Servers
 
 
@@ -53,6 +53,12 @@ def _growth(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Pa
     return Part(report.growth_table(runs), [r.as_dict() for r in runs], not any(r.run.faults for r in runs))
 
 
+def _import(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    rows = wanted.rows or (1_000_000 if wanted.long else 100_000)
+    runs = asyncio.run(importing.measure(servers, (rows // 10, rows), 1))
+    return Part(report.import_table(runs), [run.as_dict() for run in runs], not any(run.faults for run in runs))
+
+
 def _intake(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
     shapes = [shape for shape in intake.SHAPES if wanted.only in shape.name]
     runs = asyncio.run(
@@ -68,7 +74,15 @@ def _idle(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part
 
 
 PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
-    {"hop": _hop, "pipeline": _pipeline, "latency": _latency, "growth": _growth, "intake": _intake, "idle": _idle}
+    {
+        "hop": _hop,
+        "pipeline": _pipeline,
+        "latency": _latency,
+        "growth": _growth,
+        "import": _import,
+        "intake": _intake,
+        "idle": _idle,
+    }
 )
 USUAL: Final = ("hop", "pipeline", "latency")
 ALL: Final = tuple(PARTS)

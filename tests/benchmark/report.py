@@ -9,6 +9,7 @@ from tests.benchmark.contenders import QUIX
 from tests.benchmark.growth import GrowthRun
 from tests.benchmark.hop import HopResult, Run
 from tests.benchmark.idle import Idle
+from tests.benchmark.importing import ImportRun
 from tests.benchmark.intake import IntakeRun
 from tests.benchmark.latency import STAGES, LatencyRun
 from tests.benchmark.pipeline import PipelineRun
@@ -148,6 +149,24 @@ def _growth_row(runs: Sequence[GrowthRun], smallest: Sequence[GrowthRun]) -> str
         f"| {runs[0].size:,} | {runs[0].database_mib:,.0f} | {median(run.run.rate for run in runs):,.0f} | {cost:.0f} "
         f"| {cost / least:.2f} | {parts} | {_right([run.run for run in runs])} |"
     )
+
+
+def import_table(runs: Sequence[ImportRun]) -> str:
+    """Rows into the inbound topic."""
+    lines = [
+        "## Import of a file",
+        "",
+        "| rows | file MiB | rows/s | importer's memory at most, MiB | importer CPU µs a row | Kafka µs | output |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {r.rows:,} | {r.file_mib:,.0f} | {r.rate:,.0f} | {r.peak_mib:.0f} | {r.cpu_us['importer']:.0f} "
+            f"| {r.cpu_us.get('kafka', 0):.0f} | {_right([r])} |"
+            for r in runs
+        ),
+        "",
+        "From the first row to the last acknowledgement (acks=all), each row with its own id and checkpoint.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def intake_table(runs: Sequence[IntakeRun]) -> str:
