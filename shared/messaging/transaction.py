@@ -118,6 +118,7 @@ class TransactionalPublisher:
             await self._abort(consumed.group, error)
             raise
         await self._commit()
+        failpoint("after-commit")
 
     async def _commit(self) -> None:
         try:

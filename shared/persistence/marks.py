@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.handling.work import Work
+from shared.observability.failpoints import failpoint
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,6 +56,8 @@ async def raise_marks(
         [stored.get(place, 0) for place in places],
         [published.get(place, 0) for place in places],
     )
+    if stored:
+        failpoint("in-store")
     return {(row["topic_id"], row["partition"]): row["published_to"] for row in rows}
 
 
