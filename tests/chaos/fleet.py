@@ -28,7 +28,8 @@ class Fleet:
 
     def __init__(self, ground: Ground, servers: Servers, folder: Path) -> None:
         self.processes: dict[str, ServiceProcess] = {}
-        self.ends: Counter[str] = Counter()
+        self.starts: Counter[str] = Counter()
+        self.restarts = 0
         self._ground = ground
         self._servers = servers
         self._folder = folder
@@ -73,6 +74,7 @@ class Fleet:
             self.processes[name] = process
         self._points(name).write_text(env.pop("LEADSTREAM_FAILPOINTS", ""))
         process.start(**env)
+        self.starts[name] += 1
         self._kept.add(name)
         return process
 
@@ -94,7 +96,6 @@ class Fleet:
         """kill -9; it is started again."""
         self.processes[name].kill()
         self._failures[name] = 0
-        self.ends[f"{name} killed"] += 1
 
     async def stop(self, name: str, within: float = 40) -> tuple[int, float]:
         """SIGTERM and no restart; answers exit code and seconds. `launch` starts it again."""
@@ -114,12 +115,16 @@ class Fleet:
     def thaw(self, name: str) -> None:
         self.processes[name].send(signal.SIGCONT)
 
+    async def works(self, name: str) -> bool:
+        """Whether it is ready now, consumers too."""
+        health = await self.processes[name].health()
+        return health is not None and health["ready"] and not health["consumers"]
+
     async def ready(self, within: float = _READY_S) -> None:
         """Wait until every one that is kept is ready, consumers too."""
 
         async def all_ready() -> bool:
-            found = [await process.health() for process in self.members.values()]
-            return all(health is not None and health["ready"] and not health["consumers"] for health in found)
+            return all([await self.works(name) for name in self.members])
 
         try:
             await eventually(all_ready, "every service is ready", within=within, every=0.1)
@@ -148,7 +153,8 @@ class Fleet:
             del self._restart_at[name]
             self._points(name).write_text("")
             self.processes[name].start()
-            self.ends["restarts"] += 1
+            self.starts[name] += 1
+            self.restarts += 1
 
     def _points(self, name: str) -> Path:
         return self._folder / f"{name}.failpoints"

@@ -126,7 +126,7 @@ class Pipeline:
         totals = self.tally.totals()
         totals["aborted records"] = await self.reader.aborted()
         totals["dead letters"] = sum(self.reader.evidence.dead.values())
-        totals["restarts"] = self.fleet.ends["restarts"]
+        totals["restarts"] = self.fleet.restarts
         totals["leads"] = len(self.feed.sent.events)
         return dict(totals)
 

@@ -19,10 +19,15 @@ class Kills(Fault):
 
     async def inject(self, world: World, amount: float) -> None:
         for n in range(int(amount)):
-            await world.wait(world.rng.uniform(3.0, 5.0) if world.full else world.rng.uniform(1.0, 2.0))
-            victim = SERVICES[n % len(SERVICES)]
-            world.fleet.kill(victim)
-            world.count("kills")
+            await kill_one(world, SERVICES[n % len(SERVICES)])
+            await world.wait(world.rng.uniform(2.0, 4.0) if world.full else world.rng.uniform(0.2, 1.0))
+
+
+async def kill_one(world: World, victim: str) -> None:
+    """kill -9, at whatever it is doing, of a service that has come back from its last kill."""
+    await world.until(lambda: world.fleet.works(victim), f"{victim} is back", within=60)
+    world.fleet.kill(victim)
+    world.count("kills")
 
 
 FAULTS = [Kills()]
