@@ -40,18 +40,12 @@ class Envelope(NamedTuple):
 
     def headers(self) -> Headers:
         """The record headers that carry this envelope."""
-        ce_type, ce_source, ce_time = _headers_of_many(self.type, self.source, self.time)
-        headers = [
-            _SPEC_VERSION,
-            ("ce_id", self.event_id.encode()),
-            ce_type,
-            ce_source,
-            ("ce_subject", self.subject.encode()),
-            ce_time,
-            _CONTENT_TYPE,
-        ]
-        if self.traceparent is not None:
-            headers.append(("traceparent", self.traceparent))
+        event_id, event_type, source, subject, time, traceparent = self
+        ce_type, ce_source, ce_time = _headers_of_many(event_type, source, time)
+        ce_id, ce_subject = ("ce_id", event_id.encode()), ("ce_subject", subject.encode())
+        headers = [_SPEC_VERSION, ce_id, ce_type, ce_source, ce_subject, ce_time, _CONTENT_TYPE]
+        if traceparent is not None:
+            headers.append(("traceparent", traceparent))
         return headers
 
 

@@ -14,6 +14,7 @@ from shared.messaging.settling import Settled
 from shared.messaging.transaction import Output
 from shared.observability import metrics
 
+_new: Final = tuple.__new__  # a third of the time of a named tuple's own way
 _SPINE: Final = frozenset(topic.name for topic in TOPICS.values() if topic.spine)
 
 
@@ -56,7 +57,7 @@ class Outputs:
                 if kept and cause.partition < topic.partitions
                 else partition_for(event.key, topic.partitions)
             )
-        return Output._make((topic.name, partition, event.key, event.data, event.envelope.headers()))
+        return _new(Output, (topic.name, partition, event.key, event.data, event.envelope.headers()))
 
     def _topic(self, name: str) -> "_Topic":
         known = self._known.get(name)

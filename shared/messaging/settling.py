@@ -152,13 +152,13 @@ class Settling:
         async with self._database.transaction(self._clock()) as work:
             ends = {place: span.end for place, span in spans.items()}
             floors = await raise_marks(work, self._group, ends, published)
-            live = [r for r in records if r.offset >= floors.get((r.topic_id, r.partition), 0)]
+            live = _unpublished(records, spans, floors)
             claims = await read_decisions(work, [record.event_id for record in live]) if ask else {}
             outcomes = await self._decide(live, claims, work)
             check_sizes(outcomes.values())
         if ask:
             self._novelty.asked(found=bool(claims))
-        return [Settled._make((record, outcomes.get(id(record)))) for record in records]
+        return [_new(Settled, (record, outcomes.get(id(record)))) for record in records]
 
     async def _decide(self, records: Sequence[Record], claims: dict[str, Claim], work: Work) -> dict[int, Outcome]:
         known = claims or (self._subscription.decisions and come_twice(records))
@@ -186,6 +186,16 @@ class Settling:
             else:
                 found.take((of_type, False), group, all_validated(group, handled))
         return found
+
+    def _by_type(self, records: Sequence[Record]) -> Mapping[str, Sequence[Record]]:
+        types = {record.type for record in records}
+        named = types & self._subscription.handlers.keys()
+        if len(types) == 1 and named:
+            return dict.fromkeys(types, records)
+        groups: dict[str, list[Record]] = {}
+        for record in records:
+            groups.setdefault(record.type if record.type in named else _OTHERS, []).append(record)
+        return groups
 
     def _by_claims(self, records: Sequence[Record], claims: dict[str, Claim]) -> "SortedOut":
         """Records of events that may have been decided before, or come twice."""
@@ -253,6 +263,7 @@ class Settling:
             await self._subscription.on_dead_letters(rejected, work)
 
 
+_new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
 UseCaseKey = tuple[str, bool]
 _OTHERS: Final = ""  # all types without a handler of their own are one call, however many they are
 _UNDECIDED: Final = Decision("undecided", None, None, None, "")
@@ -279,9 +290,18 @@ class SortedOut(NamedTuple):
             if isinstance(event, Rejected):
                 self.outcomes[id(record)] = event
             else:
-                items.append(InHand._make((record, event, None)))
+                items.append(_new(InHand, (record, event, None)))
         if items:
             self.by_use_case[key] = items
+
+
+def _unpublished(
+    records: Sequence[Record], spans: Mapping[Place, Span], floors: Mapping[tuple[str, int], int]
+) -> Sequence[Record]:
+    """Records that no commit was seen of."""
+    if all(span.first >= floors.get((place.topic_id, place.partition), 0) for place, span in spans.items()):
+        return records
+    return [r for r in records if r.offset >= floors.get((r.topic_id, r.partition), 0)]
 
 
 def _with_first_decisions(

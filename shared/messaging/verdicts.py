@@ -62,8 +62,8 @@ def of_no_known_type(record: Record, *, inbound: bool) -> Outcome:
 def decision_of(outcome: Outcome, work: Work) -> Decision:
     """What is stored of an outcome."""
     if isinstance(outcome, Produced):
-        said = (outcome.outcome, outcome.subject, outcome.reason, outcome.detail, work.instant, outcome.fingerprint)
-        return Decision._make(said)
+        name, _events, subject, reason, detail, fingerprint, _letters = outcome
+        return Decision(name, subject, reason, detail, work.instant, fingerprint)
     if isinstance(outcome, Skipped):
         return Decision(SKIPPED, outcome.subject, outcome.reason, outcome.detail, work.instant)
     return Decision(DEAD_LETTERED, None, outcome.reason, None, work.instant)
