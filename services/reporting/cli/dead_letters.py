@@ -11,11 +11,6 @@ from services.reporting.cli.replaying import replay
 from services.reporting.cli.tables import print_table
 
 dead_letters_app = typer.Typer(help="Records that could not be processed, and refused ones.", no_args_is_help=True)
-dead_letters_app.command(epilog="Example: leadstream dead-letters replay --service scoring --rate 50/s --dry-run")(
-    replay
-)
-dead_letters_app.command(epilog="Example: leadstream dead-letters export --format csv --out letters.csv")(export)
-
 _COLUMNS: Final = ("parked_at", "kind", "state", "service", "reason", "place", "source", "row", "from", "id")
 _REPLAY_COLUMNS: Final = ("requested_at", "requested_by", "edited", "status", "outcome", "reason", "note")
 
@@ -59,6 +54,12 @@ def show(
     if replays:
         typer.echo()
         print_table(_REPLAY_COLUMNS, replays)
+
+
+dead_letters_app.command(epilog="Example: leadstream dead-letters replay --service scoring --rate 50/s --dry-run")(
+    replay
+)
+dead_letters_app.command(epilog="Example: leadstream dead-letters export --format csv --out letters.csv")(export)
 
 
 def checked_id(text: str) -> str:

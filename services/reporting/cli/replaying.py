@@ -199,8 +199,8 @@ def _send(run: Run, rate: float, note: str, *, quiet: bool) -> None:
     with progress_of("replay", len(run.ids), quiet=quiet) as shown:
         try:
             for start in range(0, len(run.ids), size):
-                time.sleep(max(0.0, began + start / rate - time.monotonic()))
                 part = run.ids[start : start + size]
+                time.sleep(max(0.0, began + (start + len(part)) / rate - time.monotonic()))
                 answer = call("POST", "/v1/dead-letters/replay", body={"ids": part, "run_id": run.run_id, "note": note})
                 run.sent += len(answer["sent"])
                 run.refused += answer["refused"]

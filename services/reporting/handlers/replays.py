@@ -15,7 +15,7 @@ from shared.contracts.topics import COMMAND_TOPICS
 from shared.handling.originals import MAX_VALUE_BYTES, pack_original
 from shared.handling.records import Record
 from shared.messaging.commands import command_id_of
-from shared.messaging.dead_letters import VALUE_BYTES
+from shared.messaging.dead_letters import EDITED, VALUE_BYTES
 
 _SERVICE_OF: Final = {topic: service for service, topic in COMMAND_TOPICS.items()}
 
@@ -97,7 +97,7 @@ def replay_command(letter: HeldLetter, wanted: Wanted) -> ReplayRecord | NotRepl
         run_id=wanted.run_id,
         requested_by=wanted.requested_by,
         note=wanted.note,
-        edited=wanted.value is not None,
+        edited=wanted.value is not None or EDITED in said,  # an edited one that failed again
         group=said.get("dlq-group"),
         record=original,
     )
