@@ -1,5 +1,6 @@
 """Replays of capture's dead letters on a real Postgres: tried once more under the original id, applied once."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -189,3 +190,20 @@ async def test_what_is_no_replay_of_ours_is_refused(fragile: Bench) -> None:
     forged = record(9, replay_of(bad).model_dump(mode="json"), record_type=ReplayRecord.TYPE)
     (dead,) = await fragile.settle(forged)
     assert dead.outcome == Rejected("unknown_type")
+
+
+async def test_replays_that_race_in_two_processes_apply_once(fragile: Bench, own: Servers) -> None:
+    """Another process has the same dead letter in another command, at the same moment."""
+    bad = submitted(1, "poison@example.com")
+    await fragile.settle(bad)
+    book(fragile).fixed = True
+    other = Bench(own.postgres)
+    try:
+        answers = await asyncio.gather(
+            *(bench.settle(command(n, replay_of(bad))) for n, bench in enumerate((fragile, other, fragile, other)))
+        )
+    finally:
+        await other.database.dispose()
+    said = [completed(settled)["result"]["replayed"] for (settled,) in answers]
+    assert sorted(said) == [False, False, False, True]
+    assert len(await fragile.fetch("SELECT 1 FROM leads WHERE lead_version = 1")) == 1
