@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from tests.benchmark import growth, hop, idle, importing, intake, latency, pipeline, report
+from tests.benchmark.crm import comparing
 from tests.support.stack import Servers
 
 
@@ -67,6 +68,11 @@ def _intake(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Pa
     return Part(report.intake_table(runs), [run.as_dict() for run in runs], not any(run.faults for run in runs))
 
 
+def _crm(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    found = asyncio.run(comparing.measure(servers, wanted.leads or 240))
+    return Part(report.crm_table(found), found.as_dict(), found.right)
+
+
 def _idle(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
     seconds = wanted.seconds or 30.0
     rows = asyncio.run(idle.measure(servers, seconds))
@@ -81,6 +87,7 @@ PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
         "growth": _growth,
         "import": _import,
         "intake": _intake,
+        "crm": _crm,
         "idle": _idle,
     }
 )

@@ -6,6 +6,8 @@ from typing import Any
 
 from shared.contracts.topics import INBOUND
 from tests.benchmark.contenders import QUIX
+from tests.benchmark.crm.comparing import OURS, THEIRS, Comparison
+from tests.benchmark.crm.http import CONNECTIONS
 from tests.benchmark.growth import GrowthRun
 from tests.benchmark.hop import HopResult, Run
 from tests.benchmark.idle import Idle
@@ -198,6 +200,42 @@ def _intake_row(runs: Sequence[IntakeRun]) -> str:
 def _right(runs: Sequence[Any]) -> str:
     faults = sorted({fault for run in runs for fault in run.faults})
     return f"**FAILED**: {'; '.join(faults)}" if faults else "right"
+
+
+def crm_table(found: Comparison) -> str:
+    """Leads created and converted through a CRM's interface, and through ours."""
+    lines = [
+        f"## Beside a CRM: leads created and converted over HTTP, {CONNECTIONS} connections",
+        "",
+        "| | leads a call | leads | leads/s | CPU µs a lead | Postgres µs a lead | output |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {r.product} | {r.at_once} | {r.leads:,} | {r.rate:,.0f} | {r.product_us:,.0f} | {r.postgres_us:,.0f} "
+            f"| {_right([r])} |"
+            for r in found.runs
+        ),
+        "",
+        *_crm_ratios(found),
+        "Tryton: parties, opportunities, the two steps to a sale, by JSON-RPC under gunicorn with 4 workers. Leadstream: "
+        "from the first request until the last conversion is stored; scored, routed and reported too.",
+        "",
+        f"### {found.killed[0].leads} leads from clients that retry, the server killed meanwhile",
+        "",
+        "| | kills | leads doubled | parties doubled | leads not converted |",
+        "|---|---|---|---|---|",
+        *(f"| {k.product} | {k.kills} | {k.doubled} | {k.doubled_parties} | {k.unconverted} |" for k in found.killed),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _crm_ratios(found: Comparison) -> list[str]:
+    """How many times as fast, one by one and in batches."""
+    theirs, mine = ([run for run in found.runs if run.product == name] for name in (THEIRS, OURS))
+    return [
+        f"{how}: {ours.rate / their.rate:,.0f} times the leads a second, {(their.product_us + their.postgres_us) / (ours.product_us + ours.postgres_us):,.0f} "
+        "times as many a CPU second.\n"
+        for how, ours, their in zip(("One by one", "In batches"), mine, theirs, strict=True)
+    ]
 
 
 def idle_table(rows: Sequence[Idle], seconds: float) -> str:
