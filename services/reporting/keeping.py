@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from services.reporting.adapters.postgres.months import create_months
+from services.reporting.adapters.postgres.months import create_months, fold_earlier_rows
 from services.reporting.adapters.postgres.parked import Filters, count_parked, forget_parked
 from services.reporting.adapters.postgres.replays import forget_replays
 from services.reporting.settings import ReportingSettings
@@ -67,9 +67,10 @@ async def count_dead_letters(service: Service) -> None:
 
 
 async def keep_house(service: Service, settings: ReportingSettings) -> None:
-    """Create months ahead; forget what was parked too long ago."""
+    """Create months ahead; take over earlier rows; forget what was parked too long ago."""
     async with service.database.transaction(service.clock()) as work:
         await create_months(work, settings.months_ahead)
+        await fold_earlier_rows(work)
     forgotten = _SLICE
     while forgotten == _SLICE:
         async with service.database.transaction(service.clock()) as work:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from services.reporting.adapters.postgres.store import PostgresEventStore
+from services.reporting.domain.bundles import unpack
 from services.reporting.handlers.storing import store_events
 from shared.contracts import ids
 from shared.contracts.base import Contract
@@ -41,9 +42,10 @@ from tests.support.stack import Servers, create_database, drop_database
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 FOLDER = Path(__file__).resolve().parents[2] / "services" / "reporting" / "migrations"
 TABLES = (
-    "events", "personal", "inbound", "outcomes", "lead_stages", "funnel_daily", "parked", "parked_values", "aliases",
+    "events", "personal", "outcomes", "doubles", "received", "settled", "stored", "progress", "cohorts", "funnel_daily",
+    "parked", "parked_values", "aliases",
 )  # fmt: skip
-EMPTIED = (*TABLES, "keys", "commands", "decisions", "marks")
+EMPTIED = (*TABLES, "bundles", "keys", "commands", "decisions", "marks")
 
 
 def topic_id(topic: str) -> str:
@@ -234,17 +236,31 @@ async def store(database: Database, records: Iterable[Record]) -> None:
 
 
 async def snapshot(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, but for when it was written."""
+    """Every row of every table, but for when it was written; events, however they were bundled."""
     async with database.transaction(NOW) as work:
-        return {
-            table: sorted((tuple(row.values()) for row in await work.fetch(f"SELECT * FROM {table}")), key=repr)
-            for table in TABLES
-        }
+        found = {table: await work.fetch(f"SELECT * FROM {table}") for table in TABLES}
+        bundled = [e for row in await work.fetch("SELECT body FROM bundles") for e in unpack(row["body"])]
+    shown = {
+        table: sorted((_shown(row) for row in rows if row.get("count") != 0), key=repr) for table, rows in found.items()
+    }
+    return {**shown, "bundled": sorted(bundled, key=repr)}
+
+
+def _shown(row: Any) -> tuple[Any, ...]:
+    """A row but for its bundles: which of them holds an event depends on the batches."""
+    return tuple(value for name, value in row.items() if name != "bundles")
 
 
 async def count(database: Database, table: str) -> int:
     async with database.transaction(NOW) as work:
         return int((await work.fetch(f"SELECT count(*) FROM {table}"))[0][0])
+
+
+async def received(database: Database) -> int:
+    """How many inbound records the books hold."""
+    async with database.transaction(NOW) as work:
+        (row,) = await work.fetch("SELECT coalesce(sum(bit_count(bits)), 0)::int AS n FROM received")
+    return int(row["n"])
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def _captured(data: Mapping[str, Any]) -> Extract:
         plain_text(origin["source"]),
         personal,
         ("captured",),
-        _settlement(origin, data["outcome"], None, lead_id),
+        settlement_of(origin, data["outcome"], None, lead_id),
     )
 
 
@@ -116,7 +116,7 @@ def _rejected(data: Mapping[str, Any]) -> Extract:
     return Extract(
         facts,
         source=plain_text(origin["source"]),
-        settlement=_settlement(origin, "rejected", code, None),
+        settlement=settlement_of(origin, "rejected", code, None),
         refused=(code, None if named is None else plain_text(named)),
     )
 
@@ -124,7 +124,7 @@ def _rejected(data: Mapping[str, Any]) -> Extract:
 def _settled(data: Mapping[str, Any]) -> Extract:
     origin = data["origin"]
     lead_id = None if data.get("lead_id") is None else lead_id_of(data["lead_id"])
-    settlement = _settlement(origin, data["outcome"], plain_text(data["reason"]), lead_id)
+    settlement = settlement_of(origin, data["outcome"], plain_text(data["reason"]), lead_id)
     facts = {"outcome": data["outcome"], "reason": data["reason"], **_receipt(origin)}
     return Extract(facts, lead_id, plain_text(origin["source"]), settlement=settlement)
 
@@ -248,7 +248,8 @@ def _receipt(origin: Mapping[str, Any]) -> dict[str, Any]:
     return {"receipt_id": origin["receipt_id"], "received_at": origin["received_at"]}
 
 
-def _settlement(origin: Mapping[str, Any], outcome: object, reason: str | None, lead_id: str | None) -> Settlement:
+def settlement_of(origin: Mapping[str, Any], outcome: object, reason: str | None, lead_id: str | None) -> Settlement:
+    """What an event says of the submission that it names."""
     return Settlement(
         place_of(origin["inbound"]), plain_text(outcome), reason, lead_id, plain_text(origin["receipt_id"])
     )

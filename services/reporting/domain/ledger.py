@@ -6,15 +6,14 @@ by anti-join (a received record without an outcome), never computed as the diffe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 FINAL: Final = ("new", "merged", "rejected", "test")
 PROVISIONAL: Final = ("dead_lettered", "quarantined")
 OUTCOMES: Final = ("new", "merged", "rejected", "dead_lettered", "quarantined", "test")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a received record stands in Kafka."""
 
     topic_id: str
@@ -22,8 +21,7 @@ class Place:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What one event says became of a received record."""
 
     place: Place

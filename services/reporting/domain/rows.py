@@ -4,17 +4,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from services.reporting.domain.ledger import FINAL
+from services.reporting.domain.pages import Pages
 
-class InboundRow(NamedTuple):
-    """A record that a source sent."""
 
-    topic_id: str
-    partition: int
-    offset: int
-    topic: str
-    event_id: str
+class Received(NamedTuple):
+    """What is kept of inbound records beside their coordinates. `day` counts from 1970, by Kafka's timestamp."""
+
     source: str
-    received_ms: int
+    topic: str
+    day: int
 
 
 class OutcomeRow(NamedTuple):
@@ -29,6 +28,24 @@ class OutcomeRow(NamedTuple):
     lead_id: str | None
     receipt_id: str | None
     settled_at: datetime
+
+
+class Kept(NamedTuple):
+    """An event that is kept as it came. `at` is in microseconds since 1970; `stages` are those that the lead reached
+    with it, as a set of bits."""
+
+    event_id: str
+    type: str
+    topic: str
+    partition: int
+    offset: int
+    at: int
+    source: str
+    lead_id: str
+    value: bytes
+    topic_id: str
+    stages: int
+    outcome: OutcomeRow | None
 
 
 class EventRow(NamedTuple):
@@ -103,34 +120,28 @@ class ReplayRow(NamedTuple):
     result: str | None
 
 
-class StageRow(NamedTuple):
-    """The first time that a lead reached a stage."""
-
-    lead_id: str
-    stage: str
-    first_at: datetime
-    source: str
-
-
 @dataclass(slots=True)
 class Rows:
-    """Everything that a batch writes."""
+    """Everything that a batch writes.
 
-    inbound: list[InboundRow] = field(default_factory=list)
+    `stored` marks the records of `kept`, `received` the inbound ones. `final` are outcomes that stand, `outcomes` those
+    that another may follow; the outcomes of what is kept come to them when it is known to be new.
+    """
+
+    received: Pages = field(default_factory=Pages)
+    stored: Pages = field(default_factory=Pages)
+    kept: list[Kept] = field(default_factory=list)
+    final: list[OutcomeRow] = field(default_factory=list)
     outcomes: list[OutcomeRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     personal: list[PersonalRow] = field(default_factory=list)
     parked: list[ParkedRow] = field(default_factory=list)
     replays: dict[str, ReplayRow] = field(default_factory=dict)
     aliases: dict[str, tuple[str, int]] = field(default_factory=dict)
-    _stages: dict[tuple[str, str], tuple[datetime, str]] = field(default_factory=dict)
 
-    def reached(self, lead_id: str, stage: str, at: datetime, source: str) -> None:
-        """Note that a lead reached a stage; the earliest time stands, whatever the order."""
-        key, found = (lead_id, stage), (at, source)
-        held = self._stages.get(key)
-        if held is None or found < held:
-            self._stages[key] = found
+    def settle(self, row: OutcomeRow) -> None:
+        """Note what became of a submission."""
+        (self.final if row.outcome in FINAL else self.outcomes).append(row)
 
     def replayed(self, row: ReplayRow) -> None:
         """Note what a record tells of a replay; what was told before stands."""
@@ -144,11 +155,6 @@ class Rows:
         held = self.aliases.get(loser_id)
         if held is None or held[1] < version:
             self.aliases[loser_id] = (winner_id, version)
-
-    @property
-    def stages(self) -> list[StageRow]:
-        """Stages reached, sorted by key, so that two batches lock them in the same order."""
-        return [StageRow(*key, *found) for key, found in sorted(self._stages.items())]
 
 
 def columns(rows: list[Any], width: int) -> list[list[Any]]:

@@ -1,13 +1,16 @@
 """Store what every topic carries: ledger, event store, stages, dead letters. One pass, then one statement a table."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import orjson
 
 from services.reporting.domain.extract import UNREADABLE, Extract, plain_text, read_event, without_nul
-from services.reporting.domain.rows import EventRow, InboundRow, OutcomeRow, PersonalRow, Rows
+from services.reporting.domain.glance import LOOKS, glance
+from services.reporting.domain.ledger import Settlement
+from services.reporting.domain.rows import EventRow, Kept, OutcomeRow, PersonalRow, Received, Rows
 from services.reporting.handlers.parking import (
     DEAD_LETTERS,
     LEDGER_TOPICS,
@@ -18,12 +21,16 @@ from services.reporting.handlers.parking import (
 )
 from services.reporting.handlers.replays import note_replay
 from services.reporting.ports import EventStore
-from shared.contracts.topics import EVENTS_INBOUND
+from shared.contracts.topics import CAPTURED, CONVERTED, EVENTS_INBOUND, ROUTED, SCORED
 from shared.handling.outcomes import InHand, Outcome, Produced, Rejected
 from shared.handling.records import Record
 from shared.handling.work import Work
 
+SPINE_EVENTS: Final = frozenset({CAPTURED, SCORED, ROUTED, CONVERTED})
 _STORED: Final = Produced("stored")
+_DAY_MS: Final = 86_400_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _ZERO_PARTS: Final = Extract({})
 
 StoreEvents = Callable[[Sequence[InHand], Work], Awaitable[Sequence[Outcome]]]
@@ -58,18 +65,40 @@ def sort_out(record: Record, rows: Rows) -> None:
     """Put a record into the rows of the tables that it belongs to. Never raises."""
     topic = record.topic
     if topic in LEDGER_TOPICS:
-        rows.inbound.append(
-            InboundRow(
-                record.topic_id, record.partition, record.offset, topic, record.event_id,
-                plain_text(record.source), millis_of(record),
-            )
-        )  # fmt: skip
+        label = Received(plain_text(record.source), topic, millis_of(record) // _DAY_MS)
+        rows.received.mark(record.topic_id, record.partition, record.offset, label)
+    elif topic in SPINE_EVENTS and record.type in LOOKS and record.value:
+        _look(record, record.value, rows)
     elif topic.endswith(DEAD_LETTERS):
         park_dead_letter(record, rows)
     elif topic == EVENTS_INBOUND:
         _keep(record, _ZERO_PARTS, "{}", None, rows)
     else:
         _event(record, rows)
+
+
+def _look(record: Record, value: bytes, rows: Rows) -> None:
+    """An event of the spine: kept as it came, and only glanced at."""
+    try:
+        seen = glance(record.type, record.key, value)
+    except UNREADABLE:
+        rows.parked.append(parked_row(record, "unreadable", record.fault or "invalid_contract"))
+        return
+    if not rows.stored.mark(record.topic_id, record.partition, record.offset):
+        return
+    at, instant = _instant_of(record.time) or _in_kafka(record)
+    outcome = None if seen.settlement is None else _outcome(record, seen.settlement, instant)
+    rows.kept.append(
+        Kept(
+            record.event_id, record.type, record.topic, record.partition, record.offset, at, seen.source, seen.lead_id,
+            value, record.topic_id, seen.stages, outcome,
+        )
+    )  # fmt: skip
+
+
+def _outcome(record: Record, said: Settlement, at: datetime) -> OutcomeRow:
+    (topic_id, partition, offset), outcome, reason, lead_id, receipt_id = said
+    return OutcomeRow(topic_id, partition, offset, record.event_id, outcome, reason, lead_id, receipt_id, at)
 
 
 def _event(record: Record, rows: Rows) -> None:
@@ -105,30 +134,33 @@ def _keep(record: Record, parts: Extract, facts: str, personal: str | None, rows
     )  # fmt: skip
     if personal is not None and lead_id is not None:
         rows.personal.append(PersonalRow(record.topic_id, record.partition, record.offset, received, lead_id, personal))
-    if lead_id is not None:
-        for stage in parts.stages:
-            rows.reached(lead_id, stage, occurred_at, parts.source or "unknown")
     if parts.alias is not None:
         rows.merged(*parts.alias)
     if parts.replay is not None:
         note_replay(record, parts.replay, occurred_at, rows)
-    if (said := parts.settlement) is not None:
-        place = said.place
-        rows.outcomes.append(
-            OutcomeRow(
-                place.topic_id, place.partition, place.offset, record.event_id, said.outcome, said.reason,
-                said.lead_id, said.receipt_id, occurred_at,
-            )
-        )  # fmt: skip
+    if parts.settlement is not None:
+        rows.settle(_outcome(record, parts.settlement, occurred_at))
 
 
 def _occurred(record: Record) -> datetime:
-    """When the event says that it happened; Kafka's timestamp where that cannot be read or believed. The driver
-    takes the first and the last instant of all for minus and plus infinity."""
+    """When the event says that it happened; Kafka's timestamp where that cannot be read or believed."""
+    found = _instant_of(record.time)
+    return instant_of(record) if found is None else found[1]
+
+
+def _in_kafka(record: Record) -> tuple[int, datetime]:
+    return millis_of(record) * 1000, instant_of(record)
+
+
+@lru_cache(maxsize=1024)
+def _instant_of(text: str) -> tuple[int, datetime] | None:
+    """Microseconds since 1970, and the instant. What one batch decided has one time, so it is mostly known already. The
+    driver takes the first and the last instant of all for minus and plus infinity."""
     try:
-        found = datetime.fromisoformat(record.time)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        return instant_of(record)
+        return None
     if not 1970 <= found.year < 9999:
-        return instant_of(record)
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        return None
+    found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return (found - _EPOCH) // _MICROSECOND, found

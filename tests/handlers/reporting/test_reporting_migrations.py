@@ -20,5 +20,5 @@ async def _works(dsn: str) -> None:
     inbound = stream.inbound()
     now = int(datetime.now(UTC).timestamp() * 1000)
     async with database_of(dsn) as database:
-        await store(database, [inbound, stream.captured(inbound, 1)._replace(timestamp=now)])
+        await store(database, [inbound, stream.settled(inbound)._replace(timestamp=now)])
         assert await count(database, "events") == 1 and await count(database, "events_default") == 0

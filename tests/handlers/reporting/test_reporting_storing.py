@@ -12,8 +12,8 @@ from services.reporting.adapters.postgres.leads import events_of_leads, survivin
 from services.reporting.adapters.postgres.ledger import read_ledger
 from services.reporting.adapters.postgres.months import create_months
 from services.reporting.adapters.postgres.parked import Filters, forget_parked, list_parked
-from services.reporting.domain.funnel import funnel_table
 from services.reporting.domain.bundles import unpack
+from services.reporting.domain.funnel import funnel_table
 from services.reporting.domain.leads import StoredEvent, detail, newest
 from services.reporting.domain.ledger import problems
 from shared.contracts.topics import CAPTURED, COMMANDS_COMPLETED, SCORED, dead_letter_topic

@@ -2,16 +2,22 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.reporting.domain.bundles import entries_of, pack, pack_kept, split, unpack
 from services.reporting.domain.extract import plain_text
+from services.reporting.domain.glance import LOOKS, glance, in_full
+from services.reporting.domain.pages import PAGE, Pages, offsets_in
 from services.reporting.domain.personal import join_lead, split_lead
 from services.reporting.domain.rows import Rows
+from services.reporting.domain.stages import BIT
 from services.reporting.handlers.storing import sort_out
-from shared.contracts.topics import TOPICS
+from shared.contracts.topics import EVENTS_INBOUND, TOPICS
 from shared.handling.records import Record
 from tests.support.reporting import Stream, lead_id
 
@@ -45,9 +51,10 @@ def test_every_record_is_sorted_out(
     )
     rows = Rows()
     sort_out(record, rows)
-    kept = len(rows.inbound) + len(rows.events) + len(rows.parked)
-    assert kept == 1 + (event_type == "lead.rejected" and len(rows.events) == 1)
-    for table in (rows.inbound, rows.events, rows.outcomes, rows.parked):
+    kept = len(rows.received.bits) + len(rows.kept) + len(rows.events) + len(rows.parked)
+    refused = event_type == "lead.rejected" and topic != EVENTS_INBOUND and len(rows.events) == 1
+    assert kept == 1 + refused
+    for table in (rows.events, rows.outcomes, rows.final, rows.parked, [label for *_, label in rows.received.bits]):
         assert not any("\x00" in part for row in table for part in row if isinstance(part, str))
 
 
@@ -81,11 +88,16 @@ def test_the_rows_of_any_delivery_hold_every_record_once(fates: list[tuple[str, 
     rows = Rows()
     for record in data.draw(st.permutations([*records, *repeated])):
         sort_out(record, rows)
-    received = {row[:3]: row.source for row in rows.inbound}
-    outcomes = {row[:3]: row.outcome for row in rows.outcomes}
+    received = {
+        (page.topic_id, page.partition, offset): page.label.source
+        for page, bits in rows.received.in_order() for offset in offsets_in(page.page, bits)
+    }  # fmt: skip
+    outcomes = {
+        row[:3]: row.outcome for row in [*rows.outcomes, *rows.final, *(k.outcome for k in rows.kept if k.outcome)]
+    }
     counted = Counter((received[place], outcomes.get(place, "none")) for place in received)
     assert counted == Counter(fates) and outcomes.keys() <= received.keys()
-    assert {row.stage for row in rows.stages} <= {"captured"}
+    assert {k.stages for k in rows.kept} <= {BIT["captured"]} and len(rows.kept) == len(set(rows.kept))
 
 
 def _outcome(stream: Stream, inbound: Record, n: int, fate: str) -> list[Record]:
@@ -105,3 +117,67 @@ def _outcome(stream: Stream, inbound: Record, n: int, fate: str) -> list[Record]
 @given(st.text())
 def test_plain_text_can_be_stored(text: str) -> None:
     assert "\x00" not in plain_text(text) and len(plain_text(text)) <= 200
+
+
+OFFSETS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5 * PAGE) | st.integers(2**62, 2**63 - 1)), max_size=60)
+
+
+@given(OFFSETS)
+def test_pages_hold_what_was_marked_and_say_what_was_marked_before(marked: list[tuple[int, int]]) -> None:
+    pages, seen = Pages(), set[tuple[int, int]]()
+    for partition, offset in marked:
+        assert pages.mark("topic", partition, offset) is ((partition, offset) not in seen)
+        seen.add((partition, offset))
+    held = [(page.partition, offset) for page, bits in pages.in_order() for offset in offsets_in(page.page, bits)]
+    assert held == sorted(seen)
+
+
+# What a source can put into a lead, made to look like the members that are looked for.
+TRAPS = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8)
+    | st.sampled_from(['"origin":{', '"score":{"grade":"A"}', '\\"origin\\":', '{"outcome":"x",', "}", '"', "\\"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["origin", "score", "lead", "lead_id", "grade", "source", "inbound", "outcome", "x"]), inner,
+        max_size=4),
+    max_leaves=10,
+)  # fmt: skip
+EVENTS = ("captured", "scored", "routed", "converted")
+
+
+@given(st.sampled_from(EVENTS), TRAPS, st.sampled_from("ABCD"), st.permutations(range(12)), st.booleans())
+def test_a_glance_sees_what_reading_in_full_does(
+    kind: str, trap: Any, grade: str, order: list[int], shuffled: bool
+) -> None:
+    """Whatever a source puts into a lead, and in whichever order the members of an event stand."""
+    stream = Stream()
+    inbound = stream.inbound()
+    makers: dict[str, Callable[[], Record]] = {
+        "captured": lambda: stream.captured(inbound, 1),
+        "scored": lambda: stream.scored(inbound, 1, grade),
+        "routed": lambda: stream.routed(inbound, 1),
+        "converted": lambda: stream.converted(inbound, 1),
+    }
+    record = makers[kind]()
+    data = orjson.loads(record.value or b"")
+    data["lead_snapshot" if kind == "converted" else "lead"]["extra"] = {"trap": trap, "origin": trap, "score": trap}
+    if shuffled:
+        members = list(data.items())
+        data = dict(sorted(members, key=lambda member: order[members.index(member) % 12]))
+    value = _dumped(data) if shuffled else orjson.dumps(data)
+    assert record.type in LOOKS
+    assert glance(record.type, record.key, value) == in_full(record.type, value)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.binary(max_size=30)), min_size=1, max_size=20))
+def test_bundles_give_back_what_they_hold(events: list[tuple[int, bytes]]) -> None:
+    stream, rows = Stream(), Rows()
+    inbound = stream.inbound()
+    for n, _ in events:
+        sort_out(stream.captured(inbound, n), rows)
+    kept = [k._replace(value=value) for k, (_, value) in zip(rows.kept, events, strict=True)]
+    entries, body = entries_of(kept), pack_kept(kept)
+    assert unpack(body) == unpack(pack(entries)) == entries
+    assert unpack(body, {lead_id(1)}) == [e for e in entries if e.lead_id == lead_id(1)]
+    parted = split([k._replace(value=bytes(400_000)) for k in kept])
+    leads = [{k.lead_id for k in part} for part in parted]
+    assert sum(map(len, parted)) == len(kept) and sum(map(len, leads)) == len(set().union(*leads))

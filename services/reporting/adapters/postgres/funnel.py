@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any, Final
 
 from services.reporting.domain.funnel import Count
+from services.reporting.domain.stages import STAGES
 from shared.handling.work import Work
 
 _ACTIVITY: Final = """
@@ -14,10 +15,10 @@ _ACTIVITY: Final = """
 
 # Every stage of a lead counts for the day and the source that it was captured with.
 _COHORT: Final = """
-    SELECT c.day, c.source, s.stage, count(*) AS count
-    FROM lead_stages c JOIN lead_stages s ON s.lead_id = c.lead_id
-    WHERE c.stage = 'captured' AND ($1::date IS NULL OR c.day >= $1) AND ($2::date IS NULL OR c.day <= $2)
-    GROUP BY c.day, c.source, s.stage
+    SELECT c.day, c.source, s.stage, sum(c.count)::bigint AS count
+    FROM cohorts c JOIN unnest($3::text[]) WITH ORDINALITY AS s (stage, nth) ON c.stages & (1 << (s.nth - 1)::int) <> 0
+    WHERE ($1::date IS NULL OR c.day >= $1) AND ($2::date IS NULL OR c.day <= $2)
+    GROUP BY c.day, c.source, s.stage HAVING sum(c.count) <> 0
     UNION ALL
     SELECT day, source, stage, count FROM funnel_daily
     WHERE stage = 'received' AND ($1::date IS NULL OR day >= $1) AND ($2::date IS NULL OR day <= $2)
@@ -27,6 +28,10 @@ _COHORT: Final = """
 # From the events alone, without what was counted on the way.
 _RECOUNT: Final = """
     WITH reached AS (
+        SELECT u.lead_id, timestamptz 'epoch' + u.us * interval '1 microsecond' AS occurred_at, u.source, s.stage
+        FROM bundles b CROSS JOIN unnest(b.lead_ids, b.stages, b.at_us, b.sources) AS u (lead_id, stages, us, source)
+        JOIN unnest($1::text[]) WITH ORDINALITY AS s (stage, nth) ON u.stages & (1 << (s.nth - 1)::int) <> 0
+        UNION ALL
         SELECT lead_id, occurred_at, coalesce(source, 'unknown') AS source, CASE type
             WHEN 'lead.captured' THEN 'captured' WHEN 'lead.scored' THEN 'scored'
             WHEN 'lead.routed' THEN 'routed' WHEN 'opportunity.converted' THEN 'converted' END AS stage
@@ -41,7 +46,7 @@ _RECOUNT: Final = """
     ), recount AS (
         SELECT day, source, stage, count(*) AS n FROM first GROUP BY day, source, stage
         UNION ALL
-        SELECT (received_at AT TIME ZONE 'utc')::date, source, 'received', count(*) FROM inbound GROUP BY 1, 2
+        SELECT received_on, source, 'received', sum(bit_count(bits))::bigint FROM received GROUP BY 1, 2
     )
     SELECT day, source, stage, coalesce(f.count, 0) AS counted, coalesce(r.n, 0) AS recounted
     FROM recount r FULL JOIN (SELECT * FROM funnel_daily WHERE count <> 0) f USING (day, source, stage)
@@ -51,10 +56,11 @@ _RECOUNT: Final = """
 
 async def read_counts(work: Work, *, cohort: bool, first: date | None, last: date | None) -> list[Count]:
     """The funnel's counts between two days, both included."""
-    rows = await work.fetch(_COHORT if cohort else _ACTIVITY, first, last)
+    asked = (_COHORT, first, last, list(STAGES)) if cohort else (_ACTIVITY, first, last)
+    rows = await work.fetch(*asked)
     return [Count(row["day"], row["source"], row["stage"], row["count"]) for row in rows]
 
 
 async def recount(work: Work) -> list[dict[str, Any]]:
     """Where the funnel differs from a recount of the stored events; empty when it reconciles."""
-    return [{**dict(row), "day": row["day"].isoformat()} for row in await work.fetch(_RECOUNT)]
+    return [{**dict(row), "day": row["day"].isoformat()} for row in await work.fetch(_RECOUNT, list(STAGES))]

@@ -1,15 +1,18 @@
 """Leads as their events tell: one lead with all its aliases, its timeline, and pages of the newest."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
 from services.reporting.adapters.postgres.paging import NEWEST
+from services.reporting.domain.bundles import read, unpack
 from services.reporting.domain.leads import StoredEvent, in_order
 from shared.handling.work import Work
 from shared.persistence.aliases import MAX_STEPS, resolve
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ALIASES: Final = f"""
     WITH RECURSIVE chain (winner_id, lead_id, step) AS (
@@ -29,16 +32,21 @@ _EVENTS: Final = """
     WHERE e.lead_id = ANY($1::uuid[]) ORDER BY e.event_id, e.received_at
 """
 
+_BUNDLES: Final = """
+    SELECT body FROM bundles WHERE bundle_id IN (SELECT unnest(bundles) FROM progress WHERE lead_id = ANY($1::uuid[]))
+    ORDER BY bundle_id
+"""
+
 _DEAD_LETTERS: Final = """
     SELECT lead_id::text, parked_id::text AS event_id, service, reason, place, parked_at FROM parked
     WHERE kind = 'dead_letter' AND lead_id = ANY($1::uuid[]) ORDER BY parked_at, parked_id
 """
 
 _PAGE: Final = """
-    SELECT s.lead_id::text, s.first_at FROM lead_stages s
-    WHERE s.stage = 'captured' AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = s.lead_id)
-      AND (s.first_at, s.lead_id) < ($1::timestamptz, $2::uuid)
-    ORDER BY s.first_at DESC, s.lead_id DESC LIMIT $3
+    SELECT p.lead_id::text, p.captured_at FROM progress p
+    WHERE p.captured_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = p.lead_id)
+      AND (p.captured_at, p.lead_id) < ($1::timestamptz, $2::uuid)
+    ORDER BY p.captured_at DESC, p.lead_id DESC LIMIT $3
 """
 
 
@@ -50,7 +58,7 @@ async def surviving(work: Work, lead_id: str) -> str:
 async def page_of_leads(work: Work, after: tuple[datetime, str] | None, limit: int) -> list[tuple[str, datetime]]:
     """Ids and first times of the newest leads, those merged away left out, after a place in that order."""
     rows = await work.fetch(_PAGE, *(after or NEWEST), limit)
-    return [(row["lead_id"], row["first_at"]) for row in rows]
+    return [(row["lead_id"], row["captured_at"]) for row in rows]
 
 
 async def events_of_leads(work: Work, lead_ids: Sequence[str]) -> dict[str, list[StoredEvent]]:
@@ -58,11 +66,25 @@ async def events_of_leads(work: Work, lead_ids: Sequence[str]) -> dict[str, list
     winner_of = {row["lead_id"]: row["winner_id"] for row in await work.fetch(_ALIASES, list(lead_ids))}
     everyone = list(winner_of)
     found: dict[str, list[StoredEvent]] = {lead_id: [] for lead_id in lead_ids}
-    for row in await work.fetch(_EVENTS, everyone):
-        found[winner_of[row["lead_id"]]].append(_event(row))
+    for event in [*await _bundled(work, everyone), *map(_event, await work.fetch(_EVENTS, everyone))]:
+        found[winner_of[event.lead_id]].append(event)
     for row in await work.fetch(_DEAD_LETTERS, everyone):
         found[winner_of[row["lead_id"]]].append(_dead_letter(row))
     return {lead_id: in_order(events) for lead_id, events in found.items()}
+
+
+async def _bundled(work: Work, lead_ids: Sequence[str]) -> list[StoredEvent]:
+    """Events out of their bundles, each once: one that was published again counts as it came first."""
+    wanted, found = frozenset(lead_ids), dict[str, StoredEvent]()
+    for row in await work.fetch(_BUNDLES, lead_ids):
+        for entry in unpack(row["body"], wanted):
+            if entry.event_id not in found:
+                found[entry.event_id] = read(entry, _sortable_us)
+    return list(found.values())
+
+
+def _sortable_us(microseconds: int) -> str:
+    return _sortable(_EPOCH + timedelta(microseconds=microseconds))
 
 
 def _sortable(at: datetime) -> str:

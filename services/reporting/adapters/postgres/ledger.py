@@ -1,64 +1,101 @@
-"""The ledger, counted in Postgres: every figure by itself, offenders by anti-join."""
+"""The ledger, counted in Postgres: every figure by itself, offenders by anti-join, both page by page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
-from services.reporting.domain.ledger import OUTCOMES, Balance, Findings, StageEquation
+from services.reporting.adapters.postgres.books import any_final
+from services.reporting.domain.ledger import FINAL, PROVISIONAL, Balance, Findings, StageEquation
+from services.reporting.domain.pages import PAGE, offsets_in
+from services.reporting.domain.stages import BIT
 from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 
-_COUNTS: Final = ", ".join(f"count(*) FILTER (WHERE o.outcome = '{name}') AS {name}" for name in OUTCOMES)
+_ZERO: Final = f"repeat('0', {PAGE})::bit({PAGE})"
+_SETTLED: Final = f"coalesce({any_final('s')}, {_ZERO})"
+_LOST: Final = f"r.bits & ~({_SETTLED} | coalesce(s.held_bits, {_ZERO}))"
 
+
+def _sum(kind: str) -> str:
+    return f"coalesce(sum(bit_count(r.bits & s.{kind}_bits)), 0)::bigint AS {kind}"
+
+
+# An outcome that another may follow counts while none that is final has come; of several, the newest.
 _BALANCES: Final = f"""
-    SELECT i.source, count(*) AS received, {_COUNTS}, count(*) FILTER (WHERE o.outcome IS NULL) AS in_flight
-    FROM inbound i LEFT JOIN standing_outcomes o USING (topic_id, partition, "offset")
-    GROUP BY i.source ORDER BY i.source
+    WITH provisional AS (
+        SELECT DISTINCT ON (topic_id, partition, "offset") topic_id, partition, "offset" / {PAGE} AS page,
+               ("offset" % {PAGE})::int AS place, outcome
+        FROM outcomes ORDER BY topic_id, partition, "offset", settled_at DESC, event_id
+    ), waiting AS (
+        SELECT r.source, {", ".join(f"count(*) FILTER (WHERE o.outcome = '{name}') AS {name}" for name in PROVISIONAL)}
+        FROM provisional o JOIN received r USING (topic_id, partition, page)
+        JOIN settled s USING (topic_id, partition, page)
+        WHERE get_bit(r.bits, o.place) = 1 AND get_bit({any_final("s")}, o.place) = 0 GROUP BY r.source
+    ), counted AS (
+        SELECT r.source, sum(bit_count(r.bits))::bigint AS received, {", ".join(map(_sum, FINAL))},
+               sum(bit_count({_LOST}))::bigint AS in_flight
+        FROM received r LEFT JOIN settled s USING (topic_id, partition, page) GROUP BY r.source
+    )
+    SELECT c.*, {", ".join(f"coalesce(w.{name}, 0) AS {name}" for name in PROVISIONAL)}
+    FROM counted c LEFT JOIN waiting w USING (source) ORDER BY source
 """
 
-_IN_FLIGHT: Final = """
-    SELECT i.topic, i.topic_id::text, i.partition, i."offset", i.source, i.received_at FROM inbound i
-    WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE (o.topic_id, o.partition, o."offset")
-                                                    = (i.topic_id, i.partition, i."offset"))
-    ORDER BY i.received_at, i.topic_id, i.partition, i."offset" LIMIT $1
+_IN_FLIGHT: Final = f"""
+    SELECT r.topic, r.topic_id::text, r.partition, r.page, r.source, r.received_on, {_LOST} AS bits
+    FROM received r LEFT JOIN settled s USING (topic_id, partition, page)
+    WHERE bit_count({_LOST}) > 0 ORDER BY r.received_on, r.topic_id, r.partition, r.page, r.source LIMIT $1
 """
 
-_STRANGERS: Final = """
-    SELECT o.topic_id::text, o.partition, o."offset", o.outcome, o.event_id::text, o.settled_at,
-           count(*) OVER () AS total
-    FROM outcomes o
-    WHERE NOT EXISTS (SELECT 1 FROM inbound i WHERE (i.topic_id, i.partition, i."offset")
-                                                   = (o.topic_id, o.partition, o."offset"))
-    ORDER BY o.topic_id, o.partition, o."offset" LIMIT $1
+_KIND_OF: Final = " ".join(f"WHEN '{kind}' THEN s.{kind}_bits" for kind in (*FINAL, "held"))
+_STRANGERS: Final = f"""
+    WITH known AS (SELECT topic_id, partition, page, bit_or(bits) AS bits FROM received GROUP BY 1, 2, 3), strange AS (
+        SELECT s.topic_id, s.partition, s.page, k.kind,
+               (CASE k.kind {_KIND_OF} END) & ~coalesce(known.bits, {_ZERO}) AS bits
+        FROM settled s LEFT JOIN known USING (topic_id, partition, page)
+        CROSS JOIN unnest(ARRAY[{", ".join(f"'{kind}'" for kind in (*FINAL, "held"))}]) AS k (kind)
+    )
+    SELECT topic_id::text, partition, page, kind, bits, sum(bit_count(bits)) OVER ()::bigint AS total
+    FROM strange WHERE bit_count(bits) > 0 ORDER BY topic_id, partition, page, kind LIMIT $1
 """
 
-_DOUBLES: Final = """
-    SELECT o.topic_id::text, o.partition, o."offset", array_agg(o.outcome ORDER BY o.settled_at, o.event_id) AS outcomes,
-           array_agg(o.event_id::text ORDER BY o.settled_at, o.event_id) AS event_ids, count(*) OVER () AS total
-    FROM outcomes o WHERE o.outcome NOT IN ('dead_lettered', 'quarantined')
-    GROUP BY o.topic_id, o.partition, o."offset" HAVING count(*) > 1
-    ORDER BY o.topic_id, o.partition, o."offset" LIMIT $1
+_PLACE: Final = f'(d."offset" % {PAGE})::int'
+_STANDING: Final = ", ".join(
+    f"CASE WHEN get_bit(bit_or(s.{kind}_bits), {_PLACE}) = 1 THEN '{kind}' END" for kind in FINAL
+)
+_DOUBLES: Final = f"""
+    SELECT d.topic_id::text, d.partition, d."offset",
+           array_remove(ARRAY[{_STANDING}], NULL) || array_agg(d.outcome ORDER BY d.settled_at, d.event_id) AS outcomes,
+           array_agg(d.event_id::text ORDER BY d.settled_at, d.event_id) AS event_ids, count(*) OVER () AS total
+    FROM doubles d
+    LEFT JOIN settled s ON (s.topic_id, s.partition, s.page) = (d.topic_id, d.partition, d."offset" / {PAGE})
+    GROUP BY d.topic_id, d.partition, d."offset" ORDER BY d.topic_id, d.partition, d."offset" LIMIT $1
 """
 
-# Leads that entered a stage and where each is now. A lead that was merged away need not go on: it is no longer one.
+# Leads by how far they came are counted already; only days on which some did not go on are looked into.
 _STAGE: Final = """
-    SELECT count(*) AS entered, count(d.lead_id) AS done,
-           count(*) FILTER (WHERE d.lead_id IS NULL AND p.lead_id IS NOT NULL) AS dead_lettered,
-           count(*) FILTER (WHERE d.lead_id IS NULL AND p.lead_id IS NULL) AS waiting
-    FROM lead_stages e
-    LEFT JOIN lead_stages d ON d.lead_id = e.lead_id AND d.stage = $2
-    LEFT JOIN (SELECT DISTINCT lead_id FROM parked WHERE service = $3 AND lead_id IS NOT NULL) p ON p.lead_id = e.lead_id
-    WHERE e.stage = $1
-      AND (d.lead_id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = e.lead_id))
+    SELECT coalesce(sum(count) FILTER (WHERE stages & $2 <> 0), 0)::bigint AS done,
+           array_agg(DISTINCT day) FILTER (WHERE stages & $2 = 0 AND count <> 0) AS days
+    FROM cohorts WHERE stages & $1 <> 0
 """
 
-_WAITING: Final = """
-    SELECT e.lead_id::text, e.first_at AS since FROM lead_stages e
-    WHERE e.stage = $1
-      AND NOT EXISTS (SELECT 1 FROM lead_stages d WHERE d.lead_id = e.lead_id AND d.stage = $2)
-      AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.lead_id = e.lead_id AND p.service = $3)
-      AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = e.lead_id)
-    ORDER BY e.first_at, e.lead_id LIMIT $4
-"""
+# A lead that was merged away need not go on: it is no longer one.
+_UNDONE: Final = """
+    WITH undone AS (
+        SELECT p.* FROM unnest($3::date[]) AS d (day) JOIN progress p
+            ON p.captured_at >= d.day::timestamp AT TIME ZONE 'utc'
+            AND p.captured_at < (d.day + 1)::timestamp AT TIME ZONE 'utc'
+        UNION ALL SELECT p.* FROM progress p WHERE p.captured_at IS NULL
+    ), found AS (
+        SELECT u.lead_id, CASE $1::int {times} END AS since,
+               EXISTS (SELECT 1 FROM parked k WHERE k.lead_id = u.lead_id AND k.service = $4) AS dead_lettered
+        FROM undone u
+        WHERE u.stages & $1::int <> 0 AND u.stages & $2::int = 0
+          AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = u.lead_id)
+    )
+    SELECT lead_id::text, since, dead_lettered, count(*) FILTER (WHERE dead_lettered) OVER () AS dead,
+           count(*) FILTER (WHERE NOT dead_lettered) OVER () AS waiting
+    FROM found ORDER BY dead_lettered, since, lead_id LIMIT $5
+""".replace("{times}", " ".join(f"WHEN {bit} THEN u.{stage}_at" for stage, bit in BIT.items()))
 
 # (stage entered, stage that follows, the service between them)
 STEPS: Final = (("captured", "scored", "scoring"), ("scored", "routed", "routing"))
@@ -69,9 +106,10 @@ async def read_ledger(work: Work, *, limit: int = 100) -> Findings:
     balances = [Balance(**dict(row)) for row in await work.fetch(_BALANCES)]
     strangers = await work.fetch(_STRANGERS, limit)
     doubles = await work.fetch(_DOUBLES, limit)
+    lost = await work.fetch(_IN_FLIGHT, limit) if any(b.in_flight for b in balances) else []
     offenders: dict[str, Sequence[Mapping[str, Any]]] = {
-        "in_flight": _plain(await work.fetch(_IN_FLIGHT, limit) if any(b.in_flight for b in balances) else []),
-        "strangers": _plain(strangers),
+        "in_flight": list(islice(_each(lost, "topic", "topic_id", "partition", "source", "received_on"), limit)),
+        "strangers": list(islice(_each(strangers, "topic_id", "partition", outcome="kind"), limit)),
         "doubles": _plain(doubles),
     }
     stages = [await _stage(work, step, offenders, limit) for step in STEPS]
@@ -81,10 +119,22 @@ async def read_ledger(work: Work, *, limit: int = 100) -> Findings:
 async def _stage(
     work: Work, step: tuple[str, str, str], offenders: dict[str, Sequence[Mapping[str, Any]]], limit: int
 ) -> StageEquation:
-    rows = await work.fetch(_STAGE, *step)
-    equation = StageEquation(step[1], **dict(rows[0]))
-    offenders[f"not_{step[1]}"] = _plain(await work.fetch(_WAITING, *step, limit) if equation.waiting else [])
-    return equation
+    entered, done, service = BIT[step[0]], BIT[step[1]], step[2]
+    (counted,) = await work.fetch(_STAGE, entered, done)
+    undone = await work.fetch(_UNDONE, entered, done, counted["days"] or [], service, limit)
+    offenders[f"not_{step[1]}"] = [
+        {"lead_id": row["lead_id"], "since": rfc3339(row["since"])} for row in undone if not row["dead_lettered"]
+    ]
+    dead, waiting = (undone[0]["dead"], undone[0]["waiting"]) if undone else (0, 0)
+    return StageEquation(step[1], counted["done"] + dead + waiting, counted["done"], dead, waiting)
+
+
+def _each(rows: Sequence[Any], *names: str, outcome: str | None = None) -> Iterator[dict[str, Any]]:
+    """One for each record that is marked on these pages."""
+    for row in rows:
+        said = {name: _plain_value(row[name]) for name in names}
+        for offset in offsets_in(row["page"], row["bits"].bytes):
+            yield {**said, "offset": offset, **({"outcome": row[outcome]} if outcome else {})}
 
 
 def _total(rows: Sequence[Any]) -> int:
@@ -92,8 +142,8 @@ def _total(rows: Sequence[Any]) -> int:
 
 
 def _plain(rows: Sequence[Any]) -> list[dict[str, Any]]:
-    return [
-        {name: rfc3339(value) if hasattr(value, "isoformat") else value for name, value in row.items()
-         if name != "total"}
-        for row in rows
-    ]  # fmt: skip
+    return [{name: value for name, value in row.items() if name != "total"} for row in rows]
+
+
+def _plain_value(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value

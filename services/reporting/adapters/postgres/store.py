@@ -1,28 +1,15 @@
-"""Writes a batch: one statement a table, every table under its natural key, counts only for what was new."""
+"""Writes a batch: what is known of millions as pages and bundles, exceptions as rows, counts only for what was new."""
 
 from typing import Final
 
+from services.reporting.adapters.postgres.books import first_deliveries, save_received, settle
+from services.reporting.adapters.postgres.history import save_history
 from services.reporting.adapters.postgres.replays import save_replays
 from services.reporting.domain.rows import Rows, columns
 from shared.handling.work import Work
 
 # Kafka's timestamps travel as milliseconds: a datetime costs three times as much to send.
 _INSTANT: Final = "timestamptz 'epoch' + u.ms * interval '1 millisecond'"
-
-# The marks of a batch's partitions are locked before this runs, so no two batches write the same coordinates at once.
-_INBOUND: Final = f"""
-    WITH fresh AS (
-        INSERT INTO inbound (topic_id, partition, "offset", topic, event_id, source, received_at)
-        SELECT u.t, u.p, u.o, u.topic, u.e, u.source, {_INSTANT}
-        FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::bigint[])
-             AS u (t, p, o, topic, e, source, ms)
-        ON CONFLICT DO NOTHING
-        RETURNING (received_at AT TIME ZONE 'utc')::date AS day, source
-    )
-    INSERT INTO funnel_daily AS f (day, source, stage, count)
-    SELECT day, source, 'received', count(*) FROM fresh GROUP BY day, source ORDER BY day, source
-    ON CONFLICT (day, source, stage) DO UPDATE SET count = f.count + excluded.count
-"""
 
 _OUTCOMES: Final = """
     INSERT INTO outcomes (topic_id, partition, "offset", event_id, outcome, reason, lead_id, receipt_id, settled_at)
@@ -47,27 +34,6 @@ _PERSONAL: Final = f"""
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[])
          AS u (t, p, o, ms, lead_id, personal)
     ON CONFLICT DO NOTHING
-"""
-
-# The earliest time stands. A row that is moved to an earlier day takes its count along: `was_*` is what it leaves.
-_STAGES: Final = """
-    WITH moved AS (
-        INSERT INTO lead_stages AS s (lead_id, stage, first_at, source, day)
-        SELECT u.*, (u.first_at AT TIME ZONE 'utc')::date
-        FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[]) AS u (lead_id, stage, first_at, source)
-        ON CONFLICT (lead_id, stage) DO UPDATE
-        SET first_at = excluded.first_at, source = excluded.source, day = excluded.day,
-            was_day = s.day, was_source = s.source
-        WHERE (excluded.first_at, excluded.source) < (s.first_at, s.source)
-        RETURNING stage, day, source, was_day, was_source
-    ), change AS (
-        SELECT day, source, stage, 1 AS n FROM moved
-        UNION ALL SELECT was_day, was_source, stage, -1 FROM moved WHERE was_day IS NOT NULL
-    )
-    INSERT INTO funnel_daily AS f (day, source, stage, count)
-    SELECT day, source, stage, sum(n) FROM change GROUP BY day, source, stage HAVING sum(n) <> 0
-    ORDER BY day, source, stage
-    ON CONFLICT (day, source, stage) DO UPDATE SET count = f.count + excluded.count
 """
 
 _PARKED: Final = """
@@ -100,6 +66,18 @@ class PostgresEventStore:
 
     async def save(self, work: Work, rows: Rows) -> None:
         """Write a batch."""
+        kept = await first_deliveries(work, rows)
+        for item in kept:
+            if item.outcome is not None:
+                rows.settle(item.outcome)
+        await settle(work, rows)
+        await self._save_exceptions(work, rows)
+        counts = await save_received(work, rows.received)
+        await save_history(work, kept, counts)
+        await counts.save(work)
+
+    async def _save_exceptions(self, work: Work, rows: Rows) -> None:
+        """What few records need has a row each."""
         if rows.events:
             await work.execute(_EVENTS, *columns(rows.events, 11))
         if rows.personal:
@@ -112,10 +90,6 @@ class PostgresEventStore:
             await save_replays(work, rows.replays)
         if rows.aliases:
             await self._save_aliases(work, rows)
-        if stages := rows.stages:
-            await work.execute(_STAGES, *columns(stages, 4))
-        if rows.inbound:
-            await work.execute(_INBOUND, *columns(rows.inbound, 7))
 
     async def _save_aliases(self, work: Work, rows: Rows) -> None:
         losers = sorted(rows.aliases)
