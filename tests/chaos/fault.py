@@ -93,6 +93,10 @@ class Fault(ABC):
     def must(self, amount: float) -> Mapping[str, float]:
         """What must have happened at least."""
 
+    def must_not(self, _amount: float) -> tuple[str, ...]:
+        """What must not have happened at all: names as in `must`."""
+        return ("log lane_failed", "log batch_failed_unexpectedly")
+
     @abstractmethod
     async def inject(self, world: World, amount: float) -> None:
         """Do it, under load. Raises Broken where a promise of this fault alone is not kept."""

@@ -51,7 +51,9 @@ class Feed:
         self._asking = 0
         self._producer: AIOKafkaProducer | None = None
         self._feeding: asyncio.Task[None] | None = None
-        self._client = httpx.AsyncClient(timeout=15, limits=httpx.Limits(max_connections=_MOST_ASKING))
+        self._client = httpx.AsyncClient(
+            timeout=15, limits=httpx.Limits(max_connections=_MOST_ASKING, max_keepalive_connections=4)
+        )
 
     async def begin(self) -> None:
         self._feeding = asyncio.create_task(self._feed())

@@ -99,7 +99,7 @@ class Pipeline:
         connection = await asyncpg.connect(self.servers.postgres, timeout=10)
         try:
             [row] = await connection.fetch(_STORED)
-            leads = await connection.fetch("SELECT lead_id::text FROM conversion.conversions")
+            leads = await connection.fetch("SELECT lead_id::text FROM conversion.opportunities")
         finally:
             await connection.close()
         received, problems = await self._ledger()

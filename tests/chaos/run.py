@@ -85,9 +85,10 @@ async def judged(fault: Fault, ground: Ground, pipeline: Pipeline, wish: Wish) -
     world = World(ground, pipeline, random.Random(f"{wish.seed}/{fault.name}"), wish.full)
     before = await pipeline.counted()
     problems, parts = await _done(fault, world, amount)
-    after = await pipeline.counted() if not problems else before
+    after = await _counted(pipeline, before)
     seen = {**{name: n - before.get(name, 0) for name, n in after.items()}, **world.counts}
     must = fault.must(amount)
+    problems += [f"{name}: {seen[name]:g}" for name in fault.must_not(amount) if seen.get(name)]
     return Verdict(
         fault.name,
         fault.title,
@@ -100,6 +101,15 @@ async def judged(fault: Fault, ground: Ground, pipeline: Pipeline, wish: Wish) -
         sum(parts.values()),
         parts,
     )
+
+
+async def _counted(pipeline: Pipeline, before: Mapping[str, int]) -> Mapping[str, int]:
+    """A fault that fell may have left a pipeline that cannot be asked."""
+    try:
+        async with asyncio.timeout(30):
+            return await pipeline.counted()
+    except (TimeoutError, OSError, KafkaError):
+        return before
 
 
 async def _done(fault: Fault, world: World, amount: float) -> tuple[list[str], Mapping[str, float]]:

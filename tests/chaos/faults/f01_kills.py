@@ -15,7 +15,7 @@ class Kills(Fault):
     full: ClassVar = 200
 
     def must(self, amount: float) -> Mapping[str, float]:
-        return {"kills": amount, "restarts": amount, "redelivered": 1, "aborted records": 1}
+        return {"kills": amount, "restarts": amount, "redelivered": 1}
 
     async def inject(self, world: World, amount: float) -> None:
         for n in range(int(amount)):
