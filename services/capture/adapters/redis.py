@@ -6,19 +6,28 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
 
 _BREAK_S: Final = 5.0
+_CONNECTIONS: Final = 16
 
 
 class IdempotencyMemory:
     """Digests of bodies by event id, for a bounded time. Never raises and never takes longer than its time-out."""
 
     def __init__(self, url: str, timeout_s: float, keep_s: int, *, prefix: str = "leadstream:intake:") -> None:
-        self._redis: Redis = Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        # The plain pool opens a connection for every request of a burst, and keeps all of them for ever.
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=_CONNECTIONS,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+        )
+        self._redis: Redis = Redis.from_pool(pool)
         self._keep_s = keep_s
         self._prefix = prefix
         self._silent_until = 0.0
