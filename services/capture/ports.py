@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.capture.domain.identity import IdentityKey
-from services.capture.domain.people import People, Person
+from services.capture.domain.people import NewLink, People, Person
 from shared.handling.records import Record
 from shared.handling.work import Work
 
@@ -29,8 +28,9 @@ class Receipt:
 class LeadBook(Protocol):
     """Leads and whose identities are whose."""
 
-    async def load(self, work: Work, keys: Iterable[IdentityKey]) -> People:
-        """Claim these identities, new ones too, and lock them and the leads they belong to until the work is done."""
+    async def load(self, work: Work, wanted: Iterable[NewLink]) -> People:
+        """Claim the identities that are new, each for the lead that is wanted first, and lock the others with the leads
+        they belong to until the work is done."""
 
     async def load_leads(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Person]:
         """Leads by id, not locked; ids that were merged away lead to the surviving lead."""

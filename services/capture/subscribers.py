@@ -29,7 +29,7 @@ def subscriptions(
 ) -> list[Subscription]:
     """Both lanes. What each record type leads to is the same in both; only the bulk lane takes no commands."""
     repeats = SettleRepeats(books.receipts, secret)
-    submitted = Handled(CaptureLeads(books.leads, books.receipts, secret, default_region), repeated=repeats)
+    submitted = Handled(CaptureLeads(books.leads, secret, default_region), repeated=repeats)
     merge = Handled(on_command_topic(MergeLeadsObeyed(books.leads, books.merges)), MergeLeads, repeated=repeats)
     erase = Handled(on_command_topic(refuse_erasure), EraseLead, repeated=repeats)
     unknown = Handled(bury_unknown, repeated=repeats)

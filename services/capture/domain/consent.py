@@ -14,15 +14,14 @@ _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 def clean_consent(
     consent: Consent,
     facts: Facts,
-    keep_unknown: Callable[[Mapping[str, Any], str], None],
+    keep_unknown: Callable[[Mapping[str, Any], frozenset[str], str], None],
     warnings: dict[str, list[str]],
 ) -> None:
     """Write purposes (`c`) and evidence (`k`) into the facts; the rest, and evidence without a purpose, is extra."""
     purposes: dict[str, bool] = {}
     evidence: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
-    given = {**consent.__dict__, **(consent.__pydantic_extra__ or {})}
-    for key, value in given.items():
+    for key, value in consent.items():
         if type(value) is bool:
             purposes[key] = value
         elif value is not None:
@@ -35,7 +34,7 @@ def clean_consent(
     else:
         unknown.update(evidence)
     if unknown:
-        keep_unknown(unknown, "consent.")
+        keep_unknown(unknown, frozenset(), "consent.")
 
 
 def _read_time(evidence: dict[str, Any], unknown: dict[str, Any], warnings: dict[str, list[str]]) -> None:

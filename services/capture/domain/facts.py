@@ -6,6 +6,7 @@ whichever way it was reached. Only the count of records beyond `thinning.EXACT_R
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -26,9 +27,15 @@ def stamp_of(received_at: datetime, record_id: str) -> Stamp:
     return Stamp((received_at - _EPOCH) // timedelta(microseconds=1), record_id)
 
 
-def moment_of(stamp: Stamp) -> datetime:
-    """When the stamped record was received, UTC."""
-    return _EPOCH + timedelta(microseconds=stamp.received_us)
+@lru_cache(maxsize=4096)
+def instant_of(received_us: int) -> str:
+    """A time of receipt (microseconds since 1970) as JSON has it, UTC with `Z`."""
+    return iso_utc(_EPOCH + timedelta(microseconds=received_us))
+
+
+@lru_cache(maxsize=4096)
+def _latest_consent(received_us: int) -> str:
+    return iso_utc(_EPOCH + timedelta(microseconds=received_us) + _ONE_DAY)
 
 
 def facts_of(submission: CleanSubmission, stamp: Stamp, *, source_name: str) -> LeadFacts:
@@ -44,7 +51,7 @@ def facts_of(submission: CleanSubmission, stamp: Stamp, *, source_name: str) -> 
 def _without_future_consent(facts: Facts, stamp: Stamp) -> Facts:
     """A consent time more than a day ahead of the receipt is moved to extra, with a warning."""
     at: str = facts["k"]["at"]
-    if at <= iso_utc(moment_of(stamp) + _ONE_DAY):
+    if at <= _latest_consent(stamp.received_us):
         return facts
     evidence = {key: value for key, value in facts["k"].items() if key != "at"}
     changed: Facts = {**facts, "k": evidence}

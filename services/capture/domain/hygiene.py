@@ -1,7 +1,7 @@
 """A submission to clean facts: every field normalised, originals that changed kept beside, doubts noted as warnings."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, cast
 
 from services.capture.domain.consent import clean_consent
 from services.capture.domain.fact_shape import EmailEntry, Facts, PhoneEntry
@@ -14,7 +14,11 @@ from services.capture.domain.normalise.text import clean_text
 from services.capture.domain.payload import JSON_TYPE
 from services.capture.domain.refusal import Refused, refuse
 from services.capture.domain.submission import (
+    ADDRESS_FIELDS,
     CLICK_IDS,
+    COMPANY_FIELDS,
+    SUBMISSION_FIELDS,
+    TOUCH_FIELDS,
     Address,
     Company,
     Money,
@@ -23,6 +27,9 @@ from services.capture.domain.submission import (
     parse_submission,
 )
 from services.capture.domain.vocabulary import UNMAPPED, map_source
+
+_CLICK_IDS: Final = frozenset(CLICK_IDS)
+_PERSON: Final = ("first_name", "last_name", "name", "title", "message")
 
 
 class CleanSubmission(NamedTuple):
@@ -50,19 +57,19 @@ def read_submission(
 def normalise_submission(submission: Submission, *, default_region: str | None = None) -> CleanSubmission | Refused:
     """The clean facts; refused only when nothing identifies the person (`no_identifier`, `invalid_email`)."""
     notes = _Notes()
-    if submission.address is not None:
-        _take_address(notes, submission.address)
+    if address := submission.get("address"):
+        _take_address(notes, address)
     region = notes.f["address"].get("country") if "address" in notes.f else None
     emails = _clean_emails(submission)
     phones = _clean_phones(submission, region or default_region)
-    external_id = clean_text(submission.external_id) if submission.external_id else None
+    external_id = clean_text(sent) if (sent := submission.get("external_id")) else None
     if external_id is None and not phones and not any(entry[0] for entry in emails):
         return refuse("invalid_email", "email") if emails else refuse("no_identifier")
     _take_person(notes, submission)
-    if submission.company is not None:
-        _take_company(notes, submission.company)
+    if company := submission.get("company"):
+        _take_company(notes, company)
     _take_source(notes, submission)
-    click_ids = _take_touch(notes, submission.touch) if submission.touch is not None else ()
+    click_ids = _take_touch(notes, touch) if (touch := submission.get("touch")) else ()
     return _assemble(notes, submission, external_id, emails, phones, click_ids)
 
 
@@ -79,109 +86,120 @@ class _Notes:
         self.x: dict[str, Any] = {}
         self.t: dict[str, Any] = {}
 
-    def text(self, unit: str, sent: str | None) -> str | None:
+    def text(self, unit: str, sent: str) -> None:
         """Take a text field; its original is kept when trimming or composing changed it."""
-        if not sent:
-            return None
         value = clean_text(sent)
         if value is not None:
             self.f[unit] = value
             if value != sent:
                 self.r[unit] = sent
-        return value
 
-    def money(self, unit: str, sent: Money | None) -> None:
-        if sent is not None:
-            self.f[unit] = [format(sent.amount, "f"), sent.currency]
+    def money(self, unit: str, sent: Money) -> None:
+        self.f[unit] = [format(sent.amount, "f"), sent.currency]
 
-    def unknown(self, fields: Mapping[str, Any] | None, prefix: str = "") -> None:
+    def unknown(self, fields: Mapping[str, Any], known: frozenset[str] = frozenset(), prefix: str = "") -> None:
         """Keep what the contract does not know; a taken key gets a longer name instead of replacing anything."""
-        if not fields:
+        if known.issuperset(fields):
             return
         for key, value in fields.items():
-            name = prefix + key
-            while name in self.x:
-                name += "_"
-            self.x[name] = value
+            if key not in known:
+                name = prefix + key
+                while name in self.x:
+                    name += "_"
+                self.x[name] = value
 
 
 def _take_person(notes: _Notes, submission: Submission) -> None:
-    first = notes.text("first_name", submission.first_name)
-    last = notes.text("last_name", submission.last_name)
-    full = notes.text("name", submission.name)
-    if full and not first and not last:
-        parts = split_name(full)
-        if parts.first:
-            notes.f["first_name"] = parts.first
-        if parts.last:
-            notes.f["last_name"] = parts.last
-    notes.text("title", submission.title)
-    notes.text("message", submission.message)
-    notes.money("budget", submission.budget)
-    if submission.products:
-        products = dict.fromkeys(filter(None, map(clean_text, submission.products)))
+    for unit in _PERSON:
+        if sent := submission.get(unit):
+            notes.text(unit, cast(str, sent))
+    f = notes.f
+    if "name" in f and "first_name" not in f and "last_name" not in f:
+        first, last = split_name(f["name"])
+        if first:
+            f["first_name"] = first
+        if last:
+            f["last_name"] = last
+    if (budget := submission.get("budget")) is not None:
+        notes.money("budget", budget)
+    if given := submission.get("products"):
+        products = dict.fromkeys(filter(None, map(clean_text, given)))
         if products:
-            notes.f["products"] = list(products)
+            f["products"] = list(products)
 
 
 def _take_company(notes: _Notes, company: Company) -> None:
-    if company.name:
-        value, key, _ = normalise_company(company.name)
+    if name := company.get("name"):
+        value, key, _ = normalise_company(name)
         if value is not None:
             notes.f["company.name"] = [value, key]
-            if value != company.name:
-                notes.r["company.name"] = company.name
-    if company.website and (website := clean_text(company.website)):
-        domain = registrable_domain(website)
-        notes.f["company.website"] = [website, domain]
-        if domain is None:
-            notes.w["company.website"] = ["website_unparseable"]
-        if website != company.website:
-            notes.r["company.website"] = company.website
-    notes.text("company.industry", company.industry)
-    if company.employees is not None:
-        notes.f["company.employees"] = company.employees
-    notes.money("company.annual_revenue", company.annual_revenue)
-    notes.unknown(company.__pydantic_extra__, "company.")
+            if value != name:
+                notes.r["company.name"] = name
+    if address := company.get("website"):
+        _take_website(notes, address)
+    if industry := company.get("industry"):
+        notes.text("company.industry", industry)
+    if (employees := company.get("employees")) is not None:
+        notes.f["company.employees"] = employees
+    if (revenue := company.get("annual_revenue")) is not None:
+        notes.money("company.annual_revenue", revenue)
+    notes.unknown(company, COMPANY_FIELDS, "company.")
+
+
+def _take_website(notes: _Notes, sent: str) -> None:
+    website = clean_text(sent)
+    if website is None:
+        return
+    domain = registrable_domain(website)
+    notes.f["company.website"] = [website, domain]
+    if domain is None:
+        notes.w["company.website"] = ["website_unparseable"]
+    if website != sent:
+        notes.r["company.website"] = sent
 
 
 def _take_address(notes: _Notes, address: Address) -> None:
-    parts, raw, warnings = normalise_address(address.__dict__)
+    parts, raw, warnings = normalise_address(cast(dict[str, str | None], address))
     if parts:
         notes.f["address"] = parts
     if raw:
         notes.r["address"] = raw
     if warnings:
         notes.w["address"] = list(warnings)
-    notes.unknown(address.__pydantic_extra__, "address.")
+    notes.unknown(address, ADDRESS_FIELDS, "address.")
 
 
 def _take_source(notes: _Notes, submission: Submission) -> None:
-    if submission.source and (sent := clean_text(submission.source)):
+    given = submission.get("source")
+    if given and (sent := clean_text(given)):
         source, detail = map_source(sent)
-        notes.o["source"] = [source, detail, submission.source]
+        notes.o["source"] = [source, detail, given]
         notes.t["source"] = source
         if detail:
             notes.t["source_detail"] = detail
         if source == UNMAPPED:
             notes.w["source"] = ["source_unmapped"]
-    if submission.campaign and (campaign := clean_text(submission.campaign)):
+    given = submission.get("campaign")
+    if given and (campaign := clean_text(given)):
         notes.o["campaign"] = notes.t["campaign"] = campaign
 
 
 def _take_touch(notes: _Notes, touch: Touch) -> tuple[tuple[str, str], ...]:
-    given = {key: value for key, value in touch.__dict__.items() if value}
+    known = TOUCH_FIELDS.issuperset(touch)
+    given = {key: value for key, value in touch.items() if value and (known or key in TOUCH_FIELDS)}
     notes.t.update(given)
-    notes.unknown(touch.__pydantic_extra__, "touch.")
-    return tuple((key, given[key]) for key in CLICK_IDS if key in given)
+    if not known:
+        notes.unknown(touch, TOUCH_FIELDS, "touch.")
+    if _CLICK_IDS.isdisjoint(given):
+        return ()
+    return tuple((key, cast(str, given[key])) for key in CLICK_IDS if key in given)
 
 
 def _clean_emails(submission: Submission) -> list[EmailEntry]:
     """One entry an address, the first spelling of each; an address that is none has no key and keeps its original."""
-    sent = [submission.email] if submission.email else []
     entries: list[EmailEntry] = []
     seen: set[str] = set()
-    for raw in sent + (submission.emails or []):
+    for raw in _all_sent(submission.get("email"), submission.get("emails")):
         value, key, _ = normalise_email(raw)
         if (key or raw) in seen or (value is None and clean_text(raw) is None):
             continue
@@ -197,16 +215,21 @@ def _clean_emails(submission: Submission) -> list[EmailEntry]:
 
 def _clean_phones(submission: Submission, region: str | None) -> list[PhoneEntry]:
     """One entry a number; what cannot be read has no value and keeps its original."""
-    sent = [submission.phone] if submission.phone else []
     entries: list[PhoneEntry] = []
     seen: set[str] = set()
-    for raw in sent + (submission.phones or []):
+    for raw in _all_sent(submission.get("phone"), submission.get("phones")):
         value, key, _ = normalise_phone(raw, region)
         if (value or raw) in seen or (value is None and clean_text(raw) is None):
             continue
         seen.add(value or raw)
         entries.append([key, value, raw if raw != value else None])
     return entries
+
+
+def _all_sent(one: str | None, several: list[str] | None) -> Sequence[str]:
+    if not several:
+        return (one,) if one else ()
+    return (one, *several) if one else several
 
 
 def _assemble(
@@ -218,10 +241,11 @@ def _assemble(
     click_ids: tuple[tuple[str, str], ...],
 ) -> CleanSubmission:
     facts: Facts = {"f": notes.f, "t": notes.t}
-    if submission.consent is not None:
-        clean_consent(submission.consent, facts, notes.unknown, notes.w)
-    notes.unknown(submission.extra)
-    notes.unknown(submission.__pydantic_extra__)
+    if consent := submission.get("consent"):
+        clean_consent(consent, facts, notes.unknown, notes.w)
+    if extra := submission.get("extra"):
+        notes.unknown(extra)
+    notes.unknown(submission, SUBMISSION_FIELDS)
     _add_given(facts, notes)
     if emails:
         facts["e"] = emails

@@ -3,10 +3,13 @@
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
+from services.capture.domain.fact_shape import Facts
 from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.normalise.text import fold
+from services.capture.domain.submission import CLICK_IDS
 
 IdentityKind = Literal["external_id", "email", "phone", "click_id"]
 
@@ -53,17 +56,34 @@ class Verdict:
 def identity_keys(submission: CleanSubmission, *, source_name: str) -> tuple[IdentityKey, ...]:
     """All keys, strongest first. An external id counts within its source (`source:id`), a click id in its platform."""
     keys = [IdentityKey("email", address) for address in submission.emails]
-    keys += [IdentityKey("phone", number) for number in submission.phones]
-    keys += [IdentityKey("click_id", f"{platform}:{value}") for platform, value in submission.click_ids]
+    if submission.phones:
+        keys += [IdentityKey("phone", number) for number in submission.phones]
+    if submission.click_ids:
+        keys += [IdentityKey("click_id", f"{platform}:{value}") for platform, value in submission.click_ids]
     if submission.external_id is not None:
         keys.insert(0, external_key(source_name, submission.external_id))
     return tuple(keys)
 
 
+def keys_of_facts(facts: Facts) -> list[IdentityKey]:
+    """The keys that the facts of a lead hold: of a click id only where its touch is one of those that are kept."""
+    keys = [external_key(source, external_id) for source, external_id in facts.get("i", ())]
+    keys += [IdentityKey("email", entry[0]) for entry in facts.get("e", ()) if entry[0]]
+    keys += [IdentityKey("phone", entry[0]) for entry in facts.get("p", ()) if entry[0]]
+    touch = facts.get("t", {})
+    return keys + [
+        IdentityKey("click_id", f"{platform}:{touch[platform]}") for platform in CLICK_IDS if platform in touch
+    ]
+
+
 def external_key(source_name: str, external_id: str) -> IdentityKey:
     """The key of a source's own id. The source's name is escaped, so that no two pairs share a value."""
-    escaped = source_name.replace("\\", "\\\\").replace(":", "\\:")
-    return IdentityKey("external_id", f"{escaped}:{external_id}")
+    return IdentityKey("external_id", f"{_escaped(source_name)}:{external_id}")
+
+
+@lru_cache(maxsize=1024)
+def _escaped(source_name: str) -> str:
+    return source_name.replace("\\", "\\\\").replace(":", "\\:")
 
 
 def partition_key(keys: Sequence[IdentityKey], *, secret: bytes) -> str | None:

@@ -50,10 +50,10 @@ def judge_value(
     if isinstance(decoded, Refused):
         return decoded
     submission, _ = decoded
-    external_id = clean_text(submission.external_id) if submission.external_id else None
+    external_id = clean_text(sent) if (sent := submission.get("external_id")) else None
     if external_id is not None:
         return external_key(source_name, external_id)
-    for address in (submission.email, *(submission.emails or ())):
+    for address in (submission.get("email"), *(submission.get("emails") or ())):
         key = normalise_email(address)[1] if address else None
         if key is not None:
             return IdentityKey("email", key)

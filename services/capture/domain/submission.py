@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, NamedTuple
 
 from annotated_types import Ge, Le, MaxLen
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, WithJsonSchema
+from pydantic import ConfigDict, PlainValidator, TypeAdapter, ValidationError, with_config
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
 from services.capture.domain.payload import JSON_TYPE, decode_payload
 from services.capture.domain.refusal import RefusalCode, Refused, refuse
@@ -48,100 +49,102 @@ def parse_money(given: object) -> Money:
 Short = Annotated[str, MaxLen(256)]
 Long = Annotated[str, MaxLen(2048)]
 Text = Annotated[str, MaxLen(20_000)]
-Amount = Annotated[
-    Money,
-    PlainValidator(parse_money),
-    WithJsonSchema({"type": ["string", "number"], "examples": ["12000000 USD"]}, mode="validation"),
-]
+Amount = Annotated[Money, PlainValidator(parse_money)]
+
+# Unknown fields are allowed and end up in the lead's `extra`.
+_PART: Final = ConfigDict(strict=True, extra="allow")
 
 
-class _Part(BaseModel):
-    """Unknown fields are allowed and end up in the lead's `extra`."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
-
-
-class Company(_Part):
+@with_config(_PART)
+class Company(TypedDict, total=False):
     """The company text of a lead."""
 
-    name: Short | None = None
-    website: Long | None = None
-    industry: Short | None = None
-    employees: Annotated[int, Ge(0), Le(10_000_000_000)] | None = None
-    annual_revenue: Amount | None = None
+    name: Short | None
+    website: Long | None
+    industry: Short | None
+    employees: Annotated[int, Ge(0), Le(10_000_000_000)] | None
+    annual_revenue: Amount | None
 
 
-class Address(_Part):
+@with_config(_PART)
+class Address(TypedDict, total=False):
     """A postal address, one value."""
 
-    street: Annotated[str, MaxLen(1024)] | None = None
-    city: Short | None = None
-    state: Short | None = None
-    postal_code: Short | None = None
-    country: Short | None = None
+    street: Annotated[str, MaxLen(1024)] | None
+    city: Short | None
+    state: Short | None
+    postal_code: Short | None
+    country: Short | None
 
 
-class Touch(_Part):
+@with_config(_PART)
+class Touch(TypedDict, total=False):
     """How the person came: campaign parameters, click ids (case-sensitive), pages."""
 
-    utm_source: Short | None = None
-    utm_medium: Short | None = None
-    utm_campaign: Short | None = None
-    utm_term: Short | None = None
-    utm_content: Short | None = None
-    ad_code: Short | None = None
-    referrer: Long | None = None
-    landing_page: Long | None = None
-    gclid: Short | None = None
-    gclsrc: Short | None = None
-    gbraid: Short | None = None
-    wbraid: Short | None = None
-    dclid: Short | None = None
-    msclkid: Short | None = None
-    fbclid: Annotated[str, MaxLen(512)] | None = None
-    li_fat_id: Short | None = None
-    ttclid: Annotated[str, MaxLen(512)] | None = None
-    twclid: Short | None = None
-    ScCid: Short | None = None
-    rdt_cid: Short | None = None
-    epik: Annotated[str, MaxLen(512)] | None = None
+    utm_source: Short | None
+    utm_medium: Short | None
+    utm_campaign: Short | None
+    utm_term: Short | None
+    utm_content: Short | None
+    ad_code: Short | None
+    referrer: Long | None
+    landing_page: Long | None
+    gclid: Short | None
+    gclsrc: Short | None
+    gbraid: Short | None
+    wbraid: Short | None
+    dclid: Short | None
+    msclkid: Short | None
+    fbclid: Annotated[str, MaxLen(512)] | None
+    li_fat_id: Short | None
+    ttclid: Annotated[str, MaxLen(512)] | None
+    twclid: Short | None
+    ScCid: Short | None
+    rdt_cid: Short | None
+    epik: Annotated[str, MaxLen(512)] | None
 
 
-class Consent(_Part):
+@with_config(_PART)
+class Consent(TypedDict, total=False):
     """What the person agreed to or refused, and the evidence. Further purposes are further booleans."""
 
-    marketing_email: bool | None = None
-    marketing_phone: bool | None = None
-    text: Text | None = None
+    marketing_email: bool | None
+    marketing_phone: bool | None
+    text: Text | None
     # Any JSON: an unreadable time is warned of, never a reason to lose the lead.
-    at: Any = None
+    at: Any
 
 
-class Submission(_Part):
+@with_config(_PART)
+class Submission(TypedDict, total=False):
     """The body of `POST /v1/leads` and the value on `leads.inbound.v1`."""
 
-    external_id: Short | None = None
-    email: Annotated[str, MaxLen(1024)] | None = None
-    emails: Annotated[list[Annotated[str, MaxLen(1024)]], MaxLen(50)] | None = None
-    phone: Short | None = None
-    phones: Annotated[list[Short], MaxLen(50)] | None = None
-    first_name: Short | None = None
-    last_name: Short | None = None
-    name: Short | None = None
-    title: Short | None = None
-    company: Company | None = None
-    address: Address | None = None
-    source: Short | None = None
-    campaign: Short | None = None
-    message: Text | None = None
-    budget: Amount | None = None
-    products: Annotated[list[Short], MaxLen(100)] | None = None
-    touch: Touch | None = None
-    consent: Consent | None = None
-    extra: dict[str, Any] | None = None
+    external_id: Short | None
+    email: Annotated[str, MaxLen(1024)] | None
+    emails: Annotated[list[Annotated[str, MaxLen(1024)]], MaxLen(50)] | None
+    phone: Short | None
+    phones: Annotated[list[Short], MaxLen(50)] | None
+    first_name: Short | None
+    last_name: Short | None
+    name: Short | None
+    title: Short | None
+    company: Company | None
+    address: Address | None
+    source: Short | None
+    campaign: Short | None
+    message: Text | None
+    budget: Amount | None
+    products: Annotated[list[Short], MaxLen(100)] | None
+    touch: Touch | None
+    consent: Consent | None
+    extra: dict[str, Any] | None
 
 
-_VALIDATE: Final = Submission.__pydantic_validator__.validate_python
+SUBMISSION_FIELDS: Final = frozenset(Submission.__annotations__)
+COMPANY_FIELDS: Final = frozenset(Company.__annotations__)
+ADDRESS_FIELDS: Final = frozenset(Address.__annotations__)
+TOUCH_FIELDS: Final = frozenset(Touch.__annotations__)
+_VALIDATE: Final = TypeAdapter(Submission).validator.validate_python
 _CODES: Final[dict[str, RefusalCode]] = {
     "string_too_long": "too_long",
     "too_long": "too_many_items",

@@ -1,9 +1,8 @@
 """Inbound records as the use cases see them: who sent it, what its receipt is, what its headers say."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.capture.domain.consent import parse_moment
 from services.capture.domain.receipt import receipt_of
@@ -24,8 +23,7 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _received_at = lru_cache(maxsize=4096)(from_millis)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What is known of an inbound record without reading its value. `fault` makes it a dead letter."""
 
     record: Record
@@ -37,6 +35,15 @@ class Arrival:
     row: int | None
     touched_at: str
     fault: str | None
+
+    def receipt(self, field: str | None = None) -> dict[str, Any]:
+        """What the receipt shows beyond the decision: kept as its detail."""
+        detail = {"source": self.source, "received_ms": self.record.timestamp}
+        if field is not None:
+            detail["field"] = field
+        if self.row is not None:
+            detail["row"] = self.row
+        return detail
 
     def origin(self) -> dict[str, Any]:
         """The submission's origin, as events carry it."""
@@ -58,25 +65,28 @@ def arrival_of(record: Record, *, secret: bytes, receipt_for: str | None = None)
     """Never raises. `receipt_for` is the receipt's id where it is not the event's: of a repeated event."""
     headers = header_map(record.headers)
     source = clean_source(record.source)
-    ours = RECEIPT_HEADER in headers
+    touched_at = ""
+    if "ce_time" in headers and RECEIPT_HEADER not in headers:
+        touched_at = parse_moment(record.time) or ""
     return Arrival(
         record,
         receipt_of(receipt_for or record.event_id, secret=secret),
         source or "unknown",
-        headers.get("content-type", b"").decode("latin-1"),
-        headers.get(DAMAGE_HEADER, b"").decode("latin-1"),
-        headers.get(TEST_HEADER) == b"1",
-        _row(headers.get(ROW_HEADER)),
-        "" if ours or "ce_time" not in headers else parse_moment(record.time) or "",
+        headers["content-type"].decode("latin-1") if "content-type" in headers else "",
+        headers[DAMAGE_HEADER].decode("latin-1") if DAMAGE_HEADER in headers else "",
+        TEST_HEADER in headers and headers[TEST_HEADER] == b"1",
+        _row(headers[ROW_HEADER]) if ROW_HEADER in headers else None,
+        touched_at,
         record.fault or (None if source else "invalid_source"),
     )
 
 
+@lru_cache(maxsize=1024)
 def clean_source(given: str) -> str | None:
     """A source's name, or None for one that is blank, too long, or holds control characters."""
     name = given.strip()
     return name if 0 < len(name) <= MAX_SOURCE and not _CONTROL.search(name) else None
 
 
-def _row(header: bytes | None) -> int | None:
-    return int(header) if header is not None and header.isdigit() and len(header) < 10 else None
+def _row(header: bytes) -> int | None:
+    return int(header) if header.isdigit() and len(header) < 10 else None

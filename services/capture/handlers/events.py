@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import orjson
 
+from services.capture.domain.fact_shape import LeadFacts
 from services.capture.domain.people import Person
 from services.capture.domain.refusal import Refused
 from services.capture.domain.view import lead_view
@@ -17,27 +18,28 @@ STAGE: Final = Stage("capture")
 
 
 def lead_captured(
-    arrival: Arrival, outcome: str, matched_by: str | None, person: Person, at: str, *, subject: str = ""
+    arrival: Arrival,
+    outcome: str,
+    matched_by: str | None,
+    person: Person,
+    at: str,
+    *,
+    facts: LeadFacts | None = None,
+    subject: str = "",
 ) -> OutEvent:
-    """`lead.captured`, with the lead as it stands. `subject` is the lead that was decided on, where a merge has since
-    made it another: the event id stays."""
+    """`lead.captured`, with the lead as it stands. `facts` are the person's, where they are at hand. `subject` is the
+    lead that was decided on, where a merge has since made it another: the event id stays."""
+    record, lead_id = arrival.record, person.lead_id
     data = {
         "outcome": outcome,
         "matched_by": matched_by,
-        "lead": lead_view(person.facts, person.lead_id),
+        "lead": lead_view(facts or person.facts, lead_id),
         "lead_version": person.version,
         "origin": arrival.origin(),
     }
-    record = arrival.record
-    event_id = STAGE.event_id(record, LeadCaptured.TYPE, subject or person.lead_id)
+    event_id = STAGE.event_id(record, LeadCaptured.TYPE, subject or lead_id)
     return STAGE.event(
-        record,
-        LeadCaptured.TYPE,
-        topic=CAPTURED,
-        key=person.lead_id,
-        data=orjson.dumps(data),
-        time=at,
-        event_id=event_id,
+        record, LeadCaptured.TYPE, topic=CAPTURED, key=lead_id, data=orjson.dumps(data), time=at, event_id=event_id
     )
 
 

@@ -1,10 +1,10 @@
 """Commands: join two leads, erase one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
-from services.capture.domain.facts import merge_facts
+from services.capture.domain.facts import merge_facts, state_to_json
 from services.capture.domain.people import Person
 from services.capture.handlers.events import STAGE, lead_merged
 from services.capture.ports import LeadBook, MergeBook
@@ -43,11 +43,11 @@ class MergeLeadsObeyed:
         return self._done(item, winner, wanted, work.instant)
 
     async def _join(self, item: InHand, winner: Person, loser: Person, work: Work) -> Person:
-        joined = replace(
-            winner,
-            version=max(winner.version, loser.version) + 1,
-            facts=merge_facts(winner.facts, loser.facts),
-            created_us=min(winner.created_us, loser.created_us),
+        joined = Person(
+            winner.lead_id,
+            max(winner.version, loser.version) + 1,
+            min(winner.created_us, loser.created_us),
+            state_to_json(merge_facts(winner.facts, loser.facts)),
         )
         await self.merges.join(work, item.record.event_id, joined, loser, winner, item.event.reason)
         return joined

@@ -37,7 +37,7 @@ OUTCOMES = {"new", "merged", "rejected", "dead_lettered", "test"}
 async def check(servers: Servers, records: list[Record], cut: int) -> None:
     bench = Bench(servers.postgres)
     try:
-        tables = "leads, identities, identity_links, receipts, decisions, marks"
+        tables = "leads, identities, identity_shares, receipts, decisions, marks"
         async with bench.database.transaction(bench.now) as work:
             await work.execute(f"TRUNCATE {tables}")
         for batch in (records[:cut], records[cut:], records[:cut], records):
@@ -58,7 +58,8 @@ async def check(servers: Servers, records: list[Record], cut: int) -> None:
 
 
 async def every_link_is_of_a_lead(bench: Bench) -> None:
-    sql = "SELECT 1 FROM identity_links l LEFT JOIN leads USING (lead_id) WHERE leads.lead_id IS NULL"
+    links = "SELECT lead_id FROM identities UNION ALL SELECT lead_id FROM identity_shares"
+    sql = f"SELECT 1 FROM ({links}) l LEFT JOIN leads USING (lead_id) WHERE leads.lead_id IS NULL"
     assert not await bench.fetch(sql)
 
 

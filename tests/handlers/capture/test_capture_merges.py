@@ -8,24 +8,13 @@ import pytest
 from shared.contracts import ids
 from shared.contracts.events.capture import LeadMerged
 from shared.contracts.events.platform import CommandCompleted
-from shared.contracts.topics import CAPTURE_COMMANDS, MERGED
+from shared.contracts.topics import MERGED
 from shared.handling.records import Record
 from shared.messaging.settling import Settled
 from tests.support.capture import Bench, event_of, record
+from tests.support.capture_commands import merge
 
 pytestmark = pytest.mark.stack
-
-
-def merge(offset: int, winner: str, loser: str, kind: str = "lead.merge", reason: str = "the same person") -> Record:
-    value = {"winner_id": winner, "loser_id": loser, "lead_id": winner, "reason": reason}
-    return record(
-        offset,
-        value,
-        source="api",
-        topic=CAPTURE_COMMANDS,
-        record_type=kind,
-        subject=ids.derive(ids.COMMANDS, str(offset)),
-    )
 
 
 def completed(settled: Settled) -> CommandCompleted:
@@ -118,7 +107,7 @@ async def test_a_merge_and_a_submission_at_the_same_time_leave_one_lead(bench: B
     await asyncio.gather(bench.settle(merge(10, winner, loser)), *(settle_with_retry(other, one) for one in batches))
     (lead,) = await bench.fetch("SELECT lead_id::text, lead_version, facts FROM leads WHERE merged_into IS NULL")
     assert lead["lead_id"] == winner
-    links = await bench.fetch("SELECT DISTINCT lead_id::text FROM identity_links")
+    links = await bench.fetch("SELECT DISTINCT lead_id::text FROM identities")
     assert [row["lead_id"] for row in links] == [winner]
     assert len(orjson.loads(lead["facts"])[2]) == 23
 

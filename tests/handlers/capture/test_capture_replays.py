@@ -10,8 +10,7 @@ import pytest
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
-from services.capture.domain.identity import IdentityKey
-from services.capture.domain.people import People
+from services.capture.domain.people import NewLink, People
 from services.capture.subscribers import Books
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.topics import CAPTURE_COMMANDS, COMMANDS_COMPLETED
@@ -31,11 +30,11 @@ class FragileBook(PostgresLeadBook):
 
     fixed = False
 
-    async def load(self, work: Work, keys: Iterable[IdentityKey]) -> People:
-        wanted = list(keys)
-        if not self.fixed and any("poison" in key.value for key in wanted):
+    async def load(self, work: Work, wanted: Iterable[NewLink]) -> People:
+        links = list(wanted)
+        if not self.fixed and any("poison" in link.key.value for link in links):
             raise ZeroDivisionError("a bug in the handler")
-        return await super().load(work, wanted)
+        return await super().load(work, links)
 
 
 @pytest.fixture

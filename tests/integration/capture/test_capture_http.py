@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from tests.support.capture import ADMIN_KEY, SOURCE_KEY, until
+from tests.support.capture import ADMIN_KEY, RECEIPTS, SOURCE_KEY, until
 from tests.support.stack import Servers
 
 pytestmark = [pytest.mark.stack, pytest.mark.processes]
@@ -91,7 +91,7 @@ async def test_bad_input_has_a_code_and_what_was_stored_has_a_receipt(capture: h
 async def count(own: Servers) -> int:
     connection = await asyncpg.connect(own.postgres)
     try:
-        found: int = await connection.fetchval("SELECT count(*) FROM capture.receipts")
+        found: int = await connection.fetchval(f"SELECT count(*) FROM ({RECEIPTS}) AS r")
     finally:
         await connection.close()
     return found

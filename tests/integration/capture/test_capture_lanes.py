@@ -14,7 +14,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from shared.contracts.topics import CAPTURED, INBOUND, REJECTED
-from tests.support.capture import ADMIN_KEY, SECRET, create_schema, running_capture, until
+from tests.support.capture import ADMIN_KEY, RECEIPTS, SECRET, create_schema, running_capture, until
 from tests.support.stack import Servers
 
 pytestmark = [pytest.mark.stack, pytest.mark.processes]
@@ -47,7 +47,7 @@ async def read_all(own: Servers, topic: str, count: int) -> list[Any]:
 async def outcomes(own: Servers) -> dict[tuple[str, str | None], int]:
     connection = await asyncpg.connect(own.postgres)
     try:
-        rows = await connection.fetch("SELECT outcome, reason, count(*) AS n FROM capture.receipts GROUP BY 1, 2")
+        rows = await connection.fetch(f"SELECT outcome, reason, count(*) AS n FROM ({RECEIPTS}) AS r GROUP BY 1, 2")
     finally:
         await connection.close()
     return {(row["outcome"], row["reason"]): row["n"] for row in rows}

@@ -2,8 +2,7 @@
 
 import orjson
 
-from services.capture.domain.identity import identity_keys
-from services.capture.domain.people import MAX_SHARED, People, Placed, stamp_of_record
+from services.capture.domain.people import MAX_SHARED, People, Placed, stamp_of_record, submission_facts, submitted
 from services.capture.domain.reading import Reading, read_value
 from services.capture.domain.view import lead_view
 from shared.contracts import ids
@@ -13,9 +12,8 @@ def place(people: People, n: int, *, touched_at: str = "", **fields: object) -> 
     read = read_value(orjson.dumps(fields), "")
     assert isinstance(read, Reading)
     event_id = ids.root_event_id("web", str(n))
-    keys = identity_keys(read.clean, source_name="web")
-    stamp = stamp_of_record(1000 + n, 0, n, event_id)
-    return people.place(read, keys, stamp, event_id, source="web", touched_at=touched_at)
+    facts = submission_facts(read.clean, stamp_of_record(1000 + n, 0, n, event_id), source="web", touched_at=touched_at)
+    return people.place(submitted(read.clean, facts, event_id, source="web"))
 
 
 def test_a_lead_made_earlier_in_the_batch_is_found() -> None:

@@ -1,35 +1,41 @@
 """Joining two leads in Postgres."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from services.capture.adapters.postgres.identities import digest_of
 from services.capture.adapters.postgres.leads import person_of, save_leads
-from services.capture.domain.facts import state_to_json
+from services.capture.domain.fact_shape import LeadFacts
+from services.capture.domain.facts import state_from_json
+from services.capture.domain.identity import keys_of_facts
 from services.capture.domain.people import Person
 from shared.handling.work import Work
 from shared.persistence.aliases import save_alias
 
-_LOCK_IDENTITIES: Final = """
-    SELECT i.identity_id FROM identities i
-    WHERE i.identity_id IN (SELECT identity_id FROM identity_links WHERE lead_id = $1)
-    ORDER BY i.kind, i.value FOR UPDATE
-"""
+_LOCK_IDENTITIES: Final = "SELECT 1 FROM identities WHERE digest = ANY($1::uuid[]) ORDER BY digest FOR UPDATE"
 _LOCK_LEADS: Final = """
     SELECT lead_id::text, lead_version, created_us, facts FROM leads
     WHERE lead_id = ANY($1::uuid[]) AND merged_into IS NULL ORDER BY lead_id FOR UPDATE
 """
 _REMEMBER: Final = """
     INSERT INTO merges (event_id, winner_id, loser_id, lead_version, reason, winner_facts, moved_links, merged_at)
-    SELECT $1, $2, $3, $4, $5, $6,
-           coalesce((SELECT json_agg(json_build_array(identity_id, event_id)) FROM identity_links WHERE lead_id = $3),
-                    '[]'::json), $7
+    SELECT $1, $2, $3, $4, $5, $6, coalesce(json_agg(json_build_array(l.digest, l.event_id)), '[]'::json), $7
+    FROM (SELECT digest, event_id FROM identities WHERE digest = ANY($8::uuid[]) AND lead_id = $3
+          UNION ALL SELECT digest, event_id FROM identity_shares WHERE digest = ANY($8::uuid[]) AND lead_id = $3) AS l
     ON CONFLICT (event_id) DO NOTHING
 """
-_MOVE: Final = """
-    WITH moved AS (DELETE FROM identity_links WHERE lead_id = $1 RETURNING identity_id, event_id)
-    INSERT INTO identity_links (identity_id, lead_id, event_id)
-    SELECT identity_id, $2, event_id FROM moved ORDER BY identity_id ON CONFLICT DO NOTHING
-"""
+# A lead has an identity once: in its row, or in one of its shares.
+_MOVE: Final = (
+    "UPDATE identities SET lead_id = $1 WHERE digest = ANY($3::uuid[]) AND lead_id = $2",
+    """
+    WITH moved AS (
+        DELETE FROM identity_shares WHERE digest = ANY($3::uuid[]) AND lead_id IN ($1, $2) RETURNING digest, event_id
+    )
+    INSERT INTO identity_shares (digest, lead_id, event_id)
+    SELECT DISTINCT ON (m.digest) m.digest, $1::uuid, m.event_id
+    FROM moved m JOIN identities i USING (digest) WHERE i.lead_id <> $1
+    """,
+)
 
 
 class PostgresMergeBook:
@@ -37,15 +43,18 @@ class PostgresMergeBook:
 
     async def lock_pair(self, work: Work, winner_id: str, loser_id: str) -> Mapping[str, Person]:
         """See ports.MergeBook."""
-        await work.fetch(_LOCK_IDENTITIES, loser_id)
+        rows = await work.fetch("SELECT facts FROM leads WHERE lead_id = $1", loser_id)
+        await work.fetch(_LOCK_IDENTITIES, _digests(state_from_json(row["facts"]) for row in rows))
         rows = await work.fetch(_LOCK_LEADS, [winner_id, loser_id])
         return {row["lead_id"]: person_of(row) for row in rows}
 
     async def join(self, work: Work, event_id: str, winner: Person, loser: Person, before: Person, reason: str) -> None:
         """See ports.MergeBook."""
-        facts = state_to_json(before.facts).decode()
-        await work.execute(_REMEMBER, event_id, winner.lead_id, loser.lead_id, winner.version, reason, facts, work.now)
-        await work.execute(_MOVE, loser.lead_id, winner.lead_id)
+        pair = (winner.lead_id, loser.lead_id)
+        digests = _digests([loser.facts])
+        await work.execute(_REMEMBER, event_id, *pair, winner.version, reason, before.stored(), work.now, digests)
+        for statement in _MOVE:
+            await work.execute(statement, *pair, digests)
         await save_leads(work, [winner])
         await work.execute(
             "UPDATE leads SET lead_version = $2, merged_into = $3, changed_at = $4 WHERE lead_id = $1",
@@ -55,3 +64,8 @@ class PostgresMergeBook:
             work.now,
         )
         await save_alias(work, loser.lead_id, winner.lead_id, winner.version)
+
+
+def _digests(states: Iterable[LeadFacts]) -> list[str]:
+    """What the identities that facts hold are stored under."""
+    return sorted({digest_of(key) for state in states for layer in state.layers for key in keys_of_facts(layer.facts)})

@@ -1,11 +1,14 @@
-"""Receipts in Postgres."""
+"""Receipts in Postgres. That of an event's first record is its decision; a row of its own has what the chassis decides
+without capture (dead letters), and what repeats an event."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from services.capture.ports import Receipt
+from shared.handling.outcomes import Decision
 from shared.handling.work import Work
+from shared.persistence.decisions import read_decisions
 
 # A dead letter that was replayed has another outcome; every other one stands.
 _SAVE: Final = """
@@ -67,4 +70,24 @@ class PostgresReceiptBook:
 
     async def read(self, work: Work, receipt_id: str) -> Sequence[dict[str, Any]]:
         """A receipt, and after it those of later records with the same event id, 100 at most."""
-        return [dict(row) for row in await work.fetch(_READ, receipt_id)]
+        rows = [dict(row) for row in await work.fetch(_READ, receipt_id)]
+        first = (await read_decisions(work, [receipt_id])).get(receipt_id)
+        if first is None or "source" not in (first.decision.detail or {}):
+            return rows
+        return [_of_decision(receipt_id, first.decision), *(row for row in rows if row["repeats"])]
+
+
+def _of_decision(receipt_id: str, decision: Decision) -> dict[str, Any]:
+    detail = decision.detail or {}
+    return {
+        "receipt_id": receipt_id,
+        "outcome": decision.outcome,
+        "reason": decision.reason,
+        "field": detail.get("field"),
+        "lead_id": decision.subject,
+        "row_number": detail.get("row"),
+        "source": detail["source"],
+        "received_at": datetime.fromtimestamp(max(detail["received_ms"], 0) / 1000, tz=UTC),
+        "settled_at": datetime.fromisoformat(decision.decided_at),
+        "repeats": False,
+    }
