@@ -11,7 +11,7 @@ from uuid_utils import UUID, uuid5, uuid7
 
 _ROOT: Final = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 _SEPARATOR: Final = "\x1f"
-_WRITTEN: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+WRITTEN: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _namespace(name: str) -> UUID:
@@ -30,7 +30,7 @@ STAGES: Final = {
 
 def is_id(value: Any) -> TypeGuard[str]:
     """Whether this is an id as ids are written here: a UUID, hyphenated, in small letters."""
-    return isinstance(value, str) and _WRITTEN.fullmatch(value) is not None
+    return isinstance(value, str) and WRITTEN.fullmatch(value) is not None
 
 
 def derive(namespace: UUID, *parts: str) -> str:

@@ -44,26 +44,21 @@ def read_record(raw: Any, topic: str, topic_id: str, *, inbound: bool) -> Record
     Inbound records may lack every header: a source that writes straight to Kafka sends `ce_source` and, if it has one,
     its own `ce_id`; the event id is then derived from both. Internal records carry our derived `ce_id`.
     """
-    ours = None if inbound else _read_ours(raw, topic, topic_id)
-    return ours or read_any_record(raw, topic, topic_id, inbound=inbound)
-
-
-def _read_ours(raw: Any, topic: str, topic_id: str) -> Record | None:
-    """A record with just the headers that we write, in our order, in a quarter of the time; None for any other."""
+    if inbound:
+        return read_any_record(raw, topic, topic_id, inbound=True)
     headers = raw.headers
     try:
+        # Just the headers that we write, in our order: taken apart by place in a quarter of the time.
         (a, _), (b, ce_id), (c, ce_type), (d, ce_source), (e, ce_subject), (f, ce_time), (g, _), *more = headers
-        if (a, b, c, d, e, f, g) != _OURS or not ce_source:
-            return None
-        event_id = ce_id.decode()
-        texts = (event_id, ce_type.decode(), ce_source.decode(), ce_subject.decode(), _our_instant(ce_time))
-    except (AttributeError, ValueError):
-        return None
-    trace = _only_trace(more) if more else None
-    if trace is _OTHER or not ids.is_id(event_id):
-        return None
-    place = (topic, topic_id, raw.partition, raw.offset, raw.timestamp or 0, raw.key, raw.value, headers)
-    return _new(Record, (*place, *texts, trace, None))
+        time, event_id = _our_instant(ce_time), ce_id.decode()
+        trace = _only_trace(more) if more else None
+        if (a, b, c, d, e, f, g) != _OURS or not ce_source or not _is_written(event_id) or trace is _OTHER:
+            return read_any_record(raw, topic, topic_id, inbound=False)
+        place = (topic, topic_id, raw.partition, raw.offset, raw.timestamp or 0, raw.key, raw.value, headers)
+        texts = (event_id, ce_type.decode(), ce_source.decode(), ce_subject.decode(), time)
+        return _new(Record, (*place, *texts, trace, None))
+    except (AttributeError, TypeError, ValueError):
+        return read_any_record(raw, topic, topic_id, inbound=False)
 
 
 def _only_trace(more: Sequence[tuple[str, bytes | None]]) -> bytes | None:
@@ -73,6 +68,7 @@ def _only_trace(more: Sequence[tuple[str, bytes | None]]) -> bytes | None:
 
 
 _new: Final = tuple.__new__
+_is_written: Final = ids.WRITTEN.fullmatch
 _OTHER: Final = b"other headers"
 _OURS: Final = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "content-type")
 
