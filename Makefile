@@ -37,5 +37,6 @@ test: setup ## the whole gate suite
 	.venv/bin/lint-imports
 	$(PYTHON_ENV) -m pytest
 
-bench: setup ## leads a second and CPU a lead, beside FastStream as documented
-	@$(PYTHON_ENV) -m tests.benchmark
+# LONG=1: everything, hours. ARGS: what `python -m tests.benchmark --help` lists.
+bench: setup ## CPU a message, leads a second, latencies; beside FastStream and Quix Streams (LONG=1: and growth, imports, HTTP, a CRM)
+	@$(PYTHON_ENV) -m tests.benchmark $(if $(LONG),all --long) $(ARGS)

@@ -80,7 +80,9 @@ async def _conversions(servers: Servers, records: Sequence[Any], seeded: int) ->
     published = Counter(orjson.loads(record.value)["lead_id"] for record in records)
     connection = await asyncpg.connect(servers.postgres)
     try:
-        stored = {row["lead_id"] for row in await connection.fetch("SELECT lead_id::text FROM conversion.conversions")}
+        stored = {
+            row["lead_id"] for row in await connection.fetch("SELECT lead_id::text FROM conversion.opportunities")
+        }
     finally:
         await connection.close()
     faults = (

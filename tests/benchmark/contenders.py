@@ -85,11 +85,14 @@ _PEERS: Final = (
 )
 
 
-def contenders() -> tuple[list[Contender], list[str]]:
-    """The variants that can run here, and a line for each that cannot."""
-    found = _ours_and_faststream()
+def contenders(only: str = "") -> tuple[list[Contender], list[str]]:
+    """The variants whose name contains `only` and that can run here, and a line for each that cannot."""
+    found = [contender for contender in _ours_and_faststream() if only in contender.name]
+    peers = [peer for peer in _PEERS if only in peer.name]
+    if not peers:
+        return found, []
     try:
         python = interpreter("bench")
     except NotAvailable as reason:
-        return found, [f"{peer.name} is left out: {reason}" for peer in _PEERS]
-    return [*found, *(replace(peer, python=python) for peer in _PEERS)], []
+        return found, [f"{peer.name} is left out: {reason}" for peer in peers]
+    return [*found, *(replace(peer, python=python) for peer in peers)], []

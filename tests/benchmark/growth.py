@@ -60,7 +60,7 @@ async def measure(
     if not room_for(tempfile.gettempdir(), sum(sizes) * _BYTES_A_LEAD):
         raise NotAvailable(f"the disk has no room for databases with {', '.join(f'{size:,}' for size in sizes)} leads")
     async with AsyncExitStack() as stack:
-        stores = [await stack.enter_async_context(_stored(servers, size, real)) for size in sizes]
+        stores = [await stack.enter_async_context(stored(servers, size, real)) for size in sizes]
         runs = []
         for number in range(rounds):
             for store in stores:
@@ -78,7 +78,8 @@ def _tell(run: GrowthRun, number: int) -> None:
 
 
 @asynccontextmanager
-async def _stored(servers: Servers, size: int, real: int) -> AsyncIterator[Stored]:
+async def stored(servers: Servers, size: int, real: int) -> AsyncIterator[Stored]:
+    """A database with `size` leads, of which `real` went through the services; gone at the end."""
     mine = await fresh(replace(servers, spine_partitions=PARTITIONS))
     try:
         store = Stored(mine, size, new_keys())
@@ -86,7 +87,7 @@ async def _stored(servers: Servers, size: int, real: int) -> AsyncIterator[Store
         if first.faults:
             raise RuntimeError(f"the leads to copy did not go through: {'; '.join(first.faults)}")
         if size > real:
-            store.seeded = await seed(mine.postgres, size // real - 1)
+            store.seeded = await seed(mine.postgres, real, size // real - 1)
         store.mib = await _mib(mine.postgres)
         print(f"growth: {size:,} leads stored, {store.mib:,.0f} MiB", flush=True)
         yield store

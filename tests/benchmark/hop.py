@@ -72,8 +72,7 @@ async def measure(
     servers: Servers, messages: int, rounds: int, *, only: str = "", samples: Path | None = None
 ) -> HopResult:
     """Run every variant whose name contains `only`, `rounds` times, in turn."""
-    taking_part, left_out = contenders()
-    taking_part = [c for c in taking_part if only in c.name]
+    taking_part, left_out = contenders(only)
     async with AsyncExitStack() as stack:
         benches = {False: await stack.enter_async_context(_filled(servers, messages, samples))}
         if any(c.slow for c in taking_part):

@@ -74,7 +74,7 @@ async def _levels(
     before = 0
     for level, rate in levels:
         count = math.ceil(rate * seconds)
-        run = await _level(servers, fleet, level, rate, count, before)
+        run = await measure_level(servers, fleet, level, rate, count, before)
         before += count
         print(f"latency, {level} ({rate:,.0f}/s): {_said(run)}", flush=True)
         runs.append(run)
@@ -86,7 +86,8 @@ def _said(run: LatencyRun) -> str:
     return ", ".join(f"{stage} {s.p50:,.0f}/{s.p99:,.0f} ms" for stage, s in run.stages.items())
 
 
-async def _level(servers: Servers, fleet: Fleet, level: str, rate: float, count: int, before: int) -> LatencyRun:
+async def measure_level(servers: Servers, fleet: Fleet, level: str, rate: float, count: int, before: int) -> LatencyRun:
+    """One rate: `count` leads, after `before` others."""
     leads = list(inbound_leads(count, PARTITIONS, first=before))
     seen = Seen(servers, PARTITIONS if rate < _WATCH_ALL_BELOW else _WATCHED)
     await seen.start()
@@ -121,7 +122,7 @@ class Seen:
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=servers.kafka, isolation_level="read_committed", enable_auto_commit=False
         )
-        self._found: dict[str, list[tuple[float, bytes]]] = {stage: [] for stage in STAGES}
+        self.found: dict[str, list[tuple[float, bytes]]] = {stage: [] for stage in STAGES}
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -136,14 +137,14 @@ class Seen:
             batch = await self._consumer.getmany(timeout_ms=1000)
             now = time.time()
             for place, records in batch.items():
-                self._found[self._stages[place.topic]] += [(now, record.value) for record in records]
+                self.found[self._stages[place.topic]] += [(now, record.value) for record in records]
 
     async def stop(self) -> None:
         """Read no more."""
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
         await self._consumer.stop()
 
     def spreads(self, sent: Sent, warm_up: int) -> dict[str, Spread]:
@@ -163,7 +164,7 @@ class Seen:
         """When each lead that was submitted once was seen captured, and its number, by lead id."""
         found: dict[str, tuple[float, int]] = {}
         several: set[str] = set()
-        for at, value in self._found["captured"]:
+        for at, value in self.found["captured"]:
             event = orjson.loads(value)
             inbound, lead_id = event["origin"]["inbound"], event["lead"]["lead_id"]
             n = sent.places.get((inbound["partition"], inbound["offset"]))
@@ -176,7 +177,7 @@ class Seen:
     def _later(self, stage: str, once: dict[str, tuple[float, int]]) -> list[tuple[float, int]]:
         """When the same leads were first seen at a later stage."""
         found: dict[str, tuple[float, int]] = {}
-        for at, value in self._found[stage]:
+        for at, value in self.found[stage]:
             event = orjson.loads(value)
             lead_id = event.get("lead_id") or event["lead"]["lead_id"]
             if lead_id in once:

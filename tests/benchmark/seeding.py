@@ -26,26 +26,38 @@ GROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "conversion.decisions": (),
     "conversion.leads": (),
     "conversion.accounts": (),
-    "conversion.account_keys": ("value",),
     "conversion.contacts": (),
+    "conversion.party_keys": ("key",),
+    "conversion.account_keys": ("value",),
     "conversion.contact_keys": ("value",),
-    "conversion.opportunities": (),
     "conversion.conversions": (),
+    "conversion.opportunities": (),
     "reporting.decisions": (),
     "reporting.events": (),
     "reporting.personal": (),
-    "reporting.inbound": (),
     "reporting.outcomes": (),
-    "reporting.lead_stages": (),
+    "reporting.stored": (),
+    "reporting.received": (),
+    "reporting.settled": (),
+    "reporting.bundles": (),
+    "reporting.progress": (),
 }
+# Tables whose rows count leads, and the column that does.
+COUNTS: Final = {"reporting.cohorts": "count"}
 # Tables whose size does not depend on the number of leads, in every service and in some.
 FIXED: Final = frozenset(
     {
         "marks", "commands", "rule_versions", "active_rules", "slots", "timers", "tombstones", "aliases",
-        "alembic_version", "members", "rotations", "keys", "funnel_daily", "parked", "parked_values", "merges",
-        "reviews",
+        "alembic_version", "members", "rotations", "keys", "funnel_daily", "parked", "parked_values", "replays",
+        "merges", "reviews", "doubles",
     }
 )  # fmt: skip
+# Numbers that a table's rows get, where they are kept elsewhere too: sequence, and the column that has the highest.
+NUMBERED: Final = {
+    "identity_id": ("capture.identities_identity_id_seq", "capture.identities", "identity_id"),
+    "bundle_id": ("reporting.bundle_ids", "reporting.bundles", "bundle_id"),
+    "bundles": ("reporting.bundle_ids", "reporting.bundles", "bundle_id"),
+}
 _SPACE: Final = 1.3  # what a database takes while it is made, beside what it takes in the end
 
 # Time-ordered ids (version 7) keep their time, so that new rows go where they would have gone.
@@ -61,7 +73,7 @@ _TABLES: Final = """
     WHERE n.nspname = ANY($1::text[]) AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1
 """
 _COLUMNS: Final = """
-    SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attidentity <> '' AS counted
+    SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type
     FROM pg_attribute a WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped
     AND a.attgenerated = '' ORDER BY a.attnum
 """
@@ -74,9 +86,9 @@ class NotCovered(Exception):
 class Seeded(NamedTuple):
     """What was added to what real leads left."""
 
+    inbound: int = 0
     leads: int = 0
     conversions: int = 0
-    inbound: int = 0
 
 
 NOTHING: Final = Seeded()
@@ -85,74 +97,79 @@ NOTHING: Final = Seeded()
 class _Column(NamedTuple):
     name: str
     type: str
-    counted: bool
 
 
-async def seed(dsn: str, copies: int) -> Seeded:
-    """Copy what is stored `copies` times, then let Postgres settle. Raises NotCovered."""
+async def seed(dsn: str, leads: int, copies: int) -> Seeded:
+    """Copy what `leads` sent leads left `copies` times, then let Postgres settle. Raises NotCovered."""
     connection = await asyncpg.connect(dsn, command_timeout=None)
     try:
         tables = await covered(connection)
         await connection.execute("SET synchronous_commit = off; SET session_replication_role = replica")
         await connection.execute(_OTHER)
-        counts = {table: await _copy(connection, table, copies) for table in tables}
+        steps = await _steps(connection)
+        counts = {table: await _copy(connection, table, copies, steps) for table in tables}
+        await _count_again(connection, copies, steps)
         await connection.execute("RESET session_replication_role")
         await connection.execute("VACUUM ANALYZE")
         await connection.execute("CHECKPOINT")
     finally:
         await connection.close()
-    return Seeded(
-        counts.get("capture.leads", 0), counts.get("conversion.conversions", 0), counts.get("reporting.inbound", 0)
-    )
+    return Seeded(leads * copies, counts["capture.leads"], counts["conversion.opportunities"])
 
 
 async def covered(connection: Any) -> list[str]:
     """The tables that grow with leads. Raises NotCovered for one with rows that nobody declared."""
     found = [row[0] for row in await connection.fetch(_TABLES, list(SERVICES))]
-    unknown = [table for table in found if table not in GROWS and table.partition(".")[2] not in FIXED]
+    unknown = [table for table in found if not _declared(table)]
     filled = [table for table in unknown if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table})")]
     if filled:
         raise NotCovered(f"{', '.join(filled)}: say in tests/benchmark/seeding.py whether it grows with leads")
     return [table for table in found if table in GROWS]
 
 
-async def _copy(connection: Any, table: str, copies: int) -> int:
+def _declared(table: str) -> bool:
+    return table in GROWS or table in COUNTS or table.partition(".")[2] in FIXED
+
+
+async def _copy(connection: Any, table: str, copies: int, steps: Mapping[str, int]) -> int:
     columns = [_Column(*row) for row in await connection.fetch(_COLUMNS, table)]
-    steps = await _steps(connection, table.partition(".")[0])
     values = [_value(column, GROWS[table], steps) for column in columns]
     names = ", ".join(f'"{column.name}"' for column in columns)
     status = await connection.execute(
         f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE "
         f"SELECT {', '.join(values)} FROM generate_series(1, {copies}) n CROSS JOIN {table} t"
     )
-    for column in columns:
-        if column.counted:
-            await connection.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table}', '{column.name}'), (SELECT max(\"{column.name}\") FROM {table}))"
-            )
     return int(status.rpartition(" ")[2])
 
 
-async def _steps(connection: Any, schema: str) -> dict[str, int]:
-    """How far the numbers of a copy are from those of the one before: by the name of the counted column."""
-    rows = await connection.fetch(
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = $1 AND is_identity = 'YES'",
-        schema,
-    )
-    found: dict[str, int] = {}
-    for table, column in rows:
-        last = await connection.fetchval(f'SELECT max("{column}") FROM {schema}.{table}')
-        found[column] = (last or 0) + 1
-    return found
+async def _steps(connection: Any) -> dict[str, int]:
+    """How far the numbers of a copy are from those of the one before."""
+    return {
+        name: (await connection.fetchval(f'SELECT max("{column}") FROM {table}') or 0) + 1
+        for name, (_, table, column) in NUMBERED.items()
+    }
+
+
+async def _count_again(connection: Any, copies: int, steps: Mapping[str, int]) -> None:
+    """Counts and sequences that go with the copied rows."""
+    for table, column in COUNTS.items():
+        await connection.execute(f'UPDATE {table} SET "{column}" = "{column}" * {copies + 1}')
+    for name, (sequence, _, _) in NUMBERED.items():
+        await connection.execute(f"SELECT setval('{sequence}', {steps[name] * (copies + 1)})")
 
 
 def _value(column: _Column, varied: Sequence[str], steps: Mapping[str, int]) -> str:
     """How a column's value differs in copy `n`."""
     name = f't."{column.name}"'
+    far = f"n::bigint * {steps.get(column.name, 0)}"
     if column.type == "uuid":
         return f"pg_temp.other({name}, n)"
+    if column.type == "uuid[]":
+        return f"(SELECT array_agg(pg_temp.other(u, n) ORDER BY place) FROM unnest({name}) WITH ORDINALITY AS x (u, place))"
     if column.name in steps and column.type == "bigint":
-        return f"{name} + n::bigint * {steps[column.name]}"
+        return f"{name} + {far}"
+    if column.name in steps and column.type == "bigint[]":
+        return f"(SELECT coalesce(array_agg(u + {far}), '{{}}') FROM unnest({name}) AS x (u))"
     if column.name not in varied:
         return name
     if column.type == "bytea":

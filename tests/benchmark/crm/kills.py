@@ -102,7 +102,7 @@ async def _counted(servers: Servers) -> tuple[Counter[Any], Counter[Any], Counte
     """Leads and parties by what makes them one, conversions as a read_committed reader sees them."""
     leads = await _fetch(servers.postgres, "SELECT substring(facts from 'lead-[0-9]+') AS name FROM capture.leads")
     parties = await _fetch(
-        servers.postgres, "SELECT substring(facts from '\"person[0-9]+@') AS name FROM conversion.contacts"
+        servers.postgres, "SELECT substring(facts from '\"buyer[0-9]+@') AS name FROM conversion.contacts"
     )
     events = await read_to_end(servers, CONVERTED)
     converted = Counter(orjson.loads(event.value or b"{}")["lead_id"] for event in events)

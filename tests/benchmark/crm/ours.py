@@ -35,14 +35,14 @@ def _lead(n: int) -> dict[str, Any]:
     """A lead that the default rules convert."""
     return {
         "external_id": f"lead-{n}",
-        "email": f"person{n}@company{n}.com",
-        "phone": f"+1 415 {200 + n // 10_000 % 700:03d} {n % 10_000:04d}",
+        "email": f"buyer{n}@firm{n}.com",
+        "phone": f"+1 212 {200 + n // 10_000 % 700:03d} {n % 10_000:04d}",
         "first_name": "Person",
         "last_name": f"Number{n}",
         "title": "Chief Executive Officer",
         "company": {
-            "name": f"Company{n} Inc.",
-            "website": f"https://www.company{n}.com",
+            "name": f"Firm{n} Inc.",
+            "website": f"https://www.firm{n}.com",
             "industry": "software",
             "employees": 2500,
         },
@@ -58,6 +58,6 @@ async def converted(servers: Servers) -> int:
     """How many conversions are stored."""
     connection = await asyncpg.connect(servers.postgres)
     try:
-        return int(await connection.fetchval("SELECT count(*) FROM conversion.conversions"))
+        return int(await connection.fetchval("SELECT count(*) FROM conversion.opportunities"))
     finally:
         await connection.close()
