@@ -6,8 +6,9 @@ from typing import Protocol
 
 from services.conversion.domain.converting import Converted, Wanted
 from services.conversion.domain.gate import Gate
+from services.conversion.domain.leads import LeadState
 from services.conversion.domain.matching import PartyBook
-from services.conversion.domain.parties import LeadState, Opportunity
+from services.conversion.domain.parties import Opportunity
 from shared.handling.work import Work
 
 
@@ -32,15 +33,15 @@ class Gates(Protocol):
 class Leads(Protocol):
     """The newest parts of each lead."""
 
-    async def save_newest(self, work: Work, states: Mapping[str, LeadState]) -> dict[str, LeadState]:
-        """Take each part that is newer, locking every lead in id order. Returns the leads that something was newer
-        of, as they are stored now."""
+    async def add(self, work: Work, states: Mapping[str, LeadState]) -> dict[str, LeadState]:
+        """Store leads that were never heard of. The others are locked, left as they are, and given back. Locks are
+        taken in id order."""
 
     async def lock(self, work: Work, lead_ids: Iterable[str]) -> dict[str, LeadState]:
         """Lock leads in id order and read them; unknown ones are absent."""
 
-    async def note_conversions(self, work: Work, conversion_of: Mapping[str, str]) -> None:
-        """Leads are converted from now on: lead id to conversion id."""
+    async def update(self, work: Work, states: Sequence[LeadState]) -> None:
+        """Store leads that the caller has locked."""
 
 
 class Parties(Protocol):
@@ -58,10 +59,10 @@ class Sales(Protocol):
     """Conversions and opportunities."""
 
     async def save(self, work: Work, converted: Sequence[Converted]) -> None:
-        """Store new conversions and their opportunities, and note them on their leads."""
+        """Store new conversions and their opportunities."""
 
-    async def conversions_of(self, work: Work, conversion_ids: Sequence[str]) -> dict[str, Converted]:
-        """Conversions with the newest state of their opportunities, by conversion id."""
+    async def conversions_of(self, work: Work, opportunity_ids: Sequence[str]) -> dict[str, Converted]:
+        """Conversions by the opportunity that each made, with its newest state."""
 
     async def lock_opportunity(self, work: Work, opportunity_id: str) -> Opportunity | None:
         """Lock an opportunity and read it."""

@@ -2,7 +2,7 @@
 
 from services.conversion.domain.gate import KIND, load_gate
 from services.conversion.handlers.change_opportunity import ChangeOnCommand
-from services.conversion.handlers.convert_leads import ConvertLeads, RoutedLead
+from services.conversion.handlers.convert_leads import ConvertLeads
 from services.conversion.handlers.convert_on_command import ConvertOnCommand
 from services.conversion.handlers.converting import STAGE, Converting
 from services.conversion.handlers.merge_leads import MergeLeads
@@ -22,13 +22,13 @@ def conversion_subscription(
     gates: Gates, leads: Leads, parties: Parties, sales: Sales, *, max_records: int = 2000
 ) -> Subscription:
     """The one lane of conversion."""
-    converting = Converting(leads, parties, sales)
+    converting = Converting(parties, sales)
     on_command = ConvertOnCommand(gates, leads, sales, converting)
     lane = Subscription(
         "conversion",
         (ROUTED, MERGED, SALES_COMMANDS),
         {
-            LeadRouted.TYPE: Handled(ConvertLeads(gates, leads, sales, converting), RoutedLead),
+            LeadRouted.TYPE: Handled(ConvertLeads(gates, leads, sales, converting)),
             MergedLead.TYPE: Handled(MergeLeads(leads, sales), MergedLead),
             ConvertLead.TYPE: Handled(command(STAGE, on_command), ConvertLead),
             ChangeOpportunity.TYPE: Handled(command(STAGE, ChangeOnCommand(sales)), ChangeOpportunity),

@@ -12,6 +12,7 @@ import asyncpg
 import orjson
 
 import services.conversion
+from services.conversion.domain.leads import NULL, LeadState
 from services.conversion.main import subscription
 from services.conversion.seed import seed
 from shared.contracts import ids
@@ -27,6 +28,7 @@ from shared.persistence.database import Database, create_engine
 MIGRATIONS = Path(services.conversion.__file__).parent / "migrations"
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 TOPIC_ID = "00000000-0000-0000-0000-0000000000cc"
+TABLES = ("leads", "accounts", "contacts", "opportunities", "party_keys")
 RULES = {"kind": "scoring", "name": "b2b", "version": 1, "content_hash": "00"}
 
 
@@ -118,6 +120,13 @@ def routed(n: int, version: int = 1, *, value: int = 80, owner: str | None = "an
     return orjson.dumps(data)
 
 
+def state(n: int, *, value: int | None = 80, owner: str | None = "ann", **facts: Any) -> LeadState:
+    """What conversion knows of a lead of version 1; never scored where the score has no value."""
+    scored = 0 if value is None else 1
+    judged = orjson.dumps(score(value)) if value is not None else NULL
+    return LeadState(lead_id(n), 1, orjson.dumps(lead(n, **facts)), scored, judged, 1, orjson.dumps(assignment(owner)))
+
+
 def merged(winner: int, loser: int, version: int = 5) -> bytes:
     """The value of a `lead.merged`."""
     data = {
@@ -185,13 +194,11 @@ class ConversionLane:
 
     async def counts(self) -> dict[str, int]:
         """Rows of each table that a conversion writes."""
-        tables = ("leads", "accounts", "contacts", "opportunities", "conversions", "account_keys", "contact_keys")
-        return {table: (await self.rows(f"SELECT count(*) AS n FROM {table}"))[0]["n"] for table in tables}
+        return {table: (await self.rows(f"SELECT count(*) AS n FROM {table}"))[0]["n"] for table in TABLES}
 
     async def contents(self) -> dict[str, list[dict[str, Any]]]:
         """Everything that a redelivery must leave alone."""
-        tables = ("leads", "accounts", "contacts", "opportunities", "conversions", "account_keys", "contact_keys")
-        return {table: await self.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+        return {table: await self.rows(f"SELECT * FROM {table} ORDER BY 1") for table in TABLES}
 
 
 async def migrated(dsn: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
+from services.conversion.domain.leads import LeadState
 from services.conversion.domain.money import amount_text
-from services.conversion.domain.parties import LeadState, Opportunity
+from services.conversion.domain.parties import Opportunity
 
 CREATED = "created"
 
@@ -37,7 +38,7 @@ def converted_data(
             "converted_at": converted_at,
             "owner": opportunity.owner,
             "queue": opportunity.queue,
-            "score": state.score,
+            "score": orjson.Fragment(state.score_json),
             "first_touch": state.lead.get("first_touch"),
             "source": opportunity.source,
             "campaign": opportunity.campaign,
@@ -50,9 +51,9 @@ def converted_data(
             "account_created": account_created,
             "contact_created": contact_created,
             "fields_mapped": fields_mapped,
-            "lead_snapshot": orjson.Fragment(state.lead_text),
+            "lead_snapshot": orjson.Fragment(state.lead_json),
             "reason": reason,
-            "origin": state.origin,
+            "origin": orjson.Fragment(state.origin_json),
         }
     )
 

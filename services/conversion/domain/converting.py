@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from services.conversion.domain.announcing import converted_data
+from services.conversion.domain.leads import LeadState
 from services.conversion.domain.mapping import (
     ACCOUNT,
     CONTACT,
@@ -15,6 +16,7 @@ from services.conversion.domain.mapping import (
     fill_blanks,
     is_blank,
     person_name,
+    tell,
 )
 from services.conversion.domain.matching import (
     PartyBook,
@@ -23,9 +25,10 @@ from services.conversion.domain.matching import (
     choose_contact,
     company_domain,
     contact_keys,
+    is_alone,
 )
 from services.conversion.domain.money import parse_amount
-from services.conversion.domain.parties import Account, Contact, Conversion, Key, LeadState, Opportunity
+from services.conversion.domain.parties import Account, Contact, Conversion, Opportunity
 from services.conversion.domain.pipeline import FIRST
 from shared.contracts import ids
 
@@ -46,17 +49,17 @@ class Wanted:
     currency: str | None = None
     conversion_id: str = field(init=False)
     opportunity_id: str = field(init=False)
-    contact_keys: list[Key] = field(init=False)
-    account_keys: list[Key] = field(init=False)
+    contact_keys: list[str] = field(init=False)
+    account_keys: list[str] = field(init=False)
     new_account_id: str = field(init=False)
     new_contact_id: str = field(init=False)
 
     def __post_init__(self) -> None:
-        lead_id = self.state.lead_id
+        lead_id, lead = self.state.lead_id, self.state.lead
         self.conversion_id = conversion_id_of(lead_id)
-        self.opportunity_id = opportunity_id_of(lead_id)
-        self.contact_keys = contact_keys(self.state.lead)
-        self.account_keys = account_keys(self.state.lead)
+        self.opportunity_id = self.state.opportunity_id or opportunity_id_of(lead_id)
+        self.contact_keys = contact_keys(lead)
+        self.account_keys = account_keys(lead, self.contact_keys)
         # Should this conversion create them.
         self.new_account_id = ids.derive(ids.CONVERSIONS, lead_id, "account")
         self.new_contact_id = ids.derive(ids.CONVERSIONS, lead_id, "contact")
@@ -87,11 +90,12 @@ def convert_all(wanted: Iterable[Wanted], book: PartyBook, *, now: str) -> list[
 
 
 def _convert(one: Wanted, book: PartyBook, now: str) -> Converted:
-    source = _source(one.state)
+    one.state.verify()
+    told = _told(one.state)
     found = choose_contact(one.state.lead, one.contact_keys, book)
-    account, account_fields = _settle_account(one, source, found, book)
-    contact, contact_fields = _settle_contact(one, source, found, account, book)
-    opportunity, opportunity_fields = _open_opportunity(one, source, account, contact, now)
+    account, account_fields = _settle_account(one, told, found, book)
+    contact, contact_fields = _settle_contact(one, told, found, account, book)
+    opportunity, opportunity_fields = _open_opportunity(one, told, account, contact, now)
     event = converted_data(
         opportunity,
         one.state,
@@ -102,73 +106,65 @@ def _convert(one: Wanted, book: PartyBook, now: str) -> Converted:
         fields_mapped=account_fields + contact_fields + opportunity_fields,
         reason={"trigger": one.trigger, "met": one.met, "rules": one.rules},
     )
-    conversion = Conversion(
-        one.conversion_id,
-        one.state.lead_id,
-        account.id,
-        contact.id,
-        opportunity.opportunity_id,
-        one.trigger,
-        one.event_id,
-        event,
-    )
-    return Converted(conversion, opportunity)
+    return Converted(Conversion(one.conversion_id, one.event_id, event), opportunity)
 
 
-def _source(state: LeadState) -> dict[str, Any]:
-    """The lead as mapping reads it: with its holder and the person's name, without a domain that is nobody's own."""
+def _told(state: LeadState) -> dict[str, Any]:
+    """What the lead says, with its holder and the person's name, without a domain that is nobody's own."""
     lead, assignment = state.lead, state.assignment or {}
-    return {
-        **lead,
-        "company": {**(lead.get("company") or {}), "domain": company_domain(lead)},
-        "owner": assignment.get("owner"),
-        "queue": assignment.get("queue"),
-        "name": person_name(lead),
-    }
+    told = tell(lead)
+    for path, value in (
+        ("company.domain", company_domain(lead)),
+        ("owner", assignment.get("owner")),
+        ("queue", assignment.get("queue")),
+        ("name", person_name(lead)),
+    ):
+        if is_blank(value):
+            told.pop(path, None)
+        else:
+            told[path] = value
+    return told
 
 
 def _settle_account(
-    one: Wanted, source: dict[str, Any], contact: Contact | None, book: PartyBook
+    one: Wanted, told: dict[str, Any], contact: Contact | None, book: PartyBook
 ) -> tuple[Account, list[str]]:
     keys = one.account_keys
     account = choose_account(keys, contact, book)
     if account is None:
         account = book.accounts[one.new_account_id] = Account(one.new_account_id, {}, created=True)
-    alone = not keys or keys[0][0] == "person"
-    copied = fill_blanks(account.facts, source, PERSON_ACCOUNT if alone else ACCOUNT)
+    copied = fill_blanks(account.facts, told, PERSON_ACCOUNT if is_alone(keys) else ACCOUNT)
     if is_blank(account.facts.get("name")):
-        account.facts["name"] = _name_without_company(source)
+        account.facts["name"] = _name_without_company(told)
     account.changed = account.changed or bool(copied)
-    book.give_account_keys(keys, account.id)
+    book.give(keys, account)
     return account, copied
 
 
-def _name_without_company(source: dict[str, Any]) -> str:
-    return source["company"]["domain"] or source["name"] or "unnamed"
+def _name_without_company(told: dict[str, Any]) -> str:
+    return told.get("company.domain") or told.get("name") or "unnamed"
 
 
 def _settle_contact(
-    one: Wanted, source: dict[str, Any], contact: Contact | None, account: Account, book: PartyBook
+    one: Wanted, told: dict[str, Any], contact: Contact | None, account: Account, book: PartyBook
 ) -> tuple[Contact, list[str]]:
     if contact is None:
         contact = Contact(one.new_contact_id, {}, created=True, account_id=account.id)
         book.contacts[contact.id] = contact
-        copied = fill_blanks(contact.facts, source, NEW_CONTACT)
+        copied = fill_blanks(contact.facts, told, NEW_CONTACT)
     else:
-        copied = fill_blanks(contact.facts, source, CONTACT)
+        copied = fill_blanks(contact.facts, told, CONTACT)
     contact.changed = contact.changed or bool(copied)
-    book.give_contact_keys(one.contact_keys, contact.id)
+    book.give(one.contact_keys, contact)
     return contact, copied
 
 
-def _sale(one: Wanted, source: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _sale(one: Wanted, told: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The opportunity's facts; the budget only where the request names no amount, and only if it is one."""
     facts: dict[str, Any] = {}
-    if one.amount is not None:
-        source = {**source, "budget": {"currency": (source.get("budget") or {}).get("currency")}}
-    copied = fill_blanks(facts, source, OPPORTUNITY)
+    copied = fill_blanks(facts, told, OPPORTUNITY)
     budget = parse_amount(facts.pop("amount", None))
-    if budget is None:
+    if budget is None or one.amount is not None:
         copied = [said for said in copied if said != _BUDGET_COPIED]
     facts["amount"] = budget if one.amount is None else one.amount
     facts["currency"] = one.currency or facts.get("currency")
@@ -176,9 +172,9 @@ def _sale(one: Wanted, source: dict[str, Any]) -> tuple[dict[str, Any], list[str
 
 
 def _open_opportunity(
-    one: Wanted, source: dict[str, Any], account: Account, contact: Contact, now: str
+    one: Wanted, told: dict[str, Any], account: Account, contact: Contact, now: str
 ) -> tuple[Opportunity, list[str]]:
-    facts, copied = _sale(one, source)
+    facts, copied = _sale(one, told)
     opportunity = Opportunity(
         one.opportunity_id,
         one.conversion_id,

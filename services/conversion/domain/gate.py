@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
-from shared.contracts.lead_fields import LEAD_FIELDS, OPEN_PREFIXES
+from services.conversion.domain.leads import LeadState
+from shared.contracts.lead_fields import LEAD_FIELDS, OPEN_PREFIXES, facts_of
 from shared.rules import (
     Facts,
     FieldCatalogue,
@@ -18,6 +19,7 @@ from shared.rules import (
     compile_rule,
     load_rule_document,
 )
+from shared.rules.checking import walk
 
 KIND: Final = "gate"
 
@@ -34,6 +36,8 @@ CATALOGUE: Final = FieldCatalogue(
     },
     OPEN_PREFIXES,
 )
+
+_AMOUNTS: Final = ("budget.", "company.annual_revenue.")
 
 
 class Criterion(Rule):
@@ -59,15 +63,14 @@ class HandOffGate(RuleSetHeader):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A compiled gate and the version that it came from (`RulesUsed` as a dict)."""
+    """A compiled gate and the version that it came from (`RulesUsed` as a dict). What costs something to know of a lead
+    is told only to a gate that asks for it: amounts as numbers, who holds the lead."""
 
     criteria: tuple[tuple[Criterion, Any], ...]
     rules: dict[str, Any]
-
-    @property
-    def every_name(self) -> tuple[str, ...]:
-        """The names of all criteria, which an open gate has met."""
-        return tuple(criterion.name for criterion, _ in self.criteria)
+    every_name: tuple[str, ...]
+    asks_amounts: bool
+    asks_assignment: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,14 @@ def load_gate(text: str | bytes, file: str) -> LoadedRules[HandOffGate]:
 def compile_gate(gate: HandOffGate, rules: dict[str, Any]) -> Gate:
     """The gate as closures. `rules` names the version in what is published."""
     every = (*_score_criteria(gate), *gate.criteria)
-    return Gate(tuple((criterion, compile_rule(criterion).holds) for criterion in every), rules)
+    asked = [part.field for criterion in every for _, part in walk(criterion) if isinstance(part, FieldCondition)]
+    return Gate(
+        tuple((criterion, compile_rule(criterion).holds) for criterion in every),
+        rules,
+        tuple(criterion.name for criterion in every),
+        asks_amounts=any(field.startswith(_AMOUNTS) for field in asked),
+        asks_assignment=any(field.startswith("assignment.") for field in asked),
+    )
 
 
 def _score_criteria(gate: HandOffGate) -> Iterator[Criterion]:
@@ -107,9 +117,15 @@ def _score_criteria(gate: HandOffGate) -> Iterator[Criterion]:
         yield Criterion(id="grades", name=f"grade {' or '.join(gate.grades)}", when=grades)
 
 
+def judge(state: LeadState, gate: Gate, *, identity_only: bool = False) -> Passage:
+    """Whether this lead may pass. `identity_only`: what even a conversion by command needs."""
+    lead = facts_of(state.lead) if gate.asks_amounts else state.lead
+    assignment = state.assignment if gate.asks_assignment else None
+    return check_gate({**lead, "score": state.score, "assignment": assignment}, gate, identity_only=identity_only)
+
+
 def check_gate(facts: Facts, gate: Gate, *, identity_only: bool = False) -> Passage:
-    """Whether a lead may pass. Facts are the lead's, with `score` and `assignment` beside them. `identity_only`: what
-    even a conversion by command needs."""
+    """Whether a lead of these facts may pass: the lead with its amounts as numbers, `score` and `assignment` beside."""
     missing = [
         criterion.name
         for criterion, holds in gate.criteria

@@ -4,14 +4,12 @@ overwritten. What is mapped nowhere stays readable in the opportunity's `lead_sn
 
 from typing import Any, Final, TypeAlias
 
-Mapping: TypeAlias = tuple[tuple[str, str, str, str], ...]
-"""Path in the lead (`field` and perhaps `part`), field of the record, and all of it as people read it."""
+Mapping: TypeAlias = tuple[tuple[str, str, str], ...]
+"""Path in the lead (`field` or `field.part`), field of the record, and both as people read it."""
 
 
 def _table(record: str, *pairs: tuple[str, str]) -> Mapping:
-    return tuple(
-        (*source.partition(".")[::2], target, f"lead.{source} -> {record}.{target}") for source, target in pairs
-    )
+    return tuple((source, target, f"lead.{source} -> {record}.{target}") for source, target in pairs)
 
 
 ACCOUNT: Final = _table(
@@ -63,6 +61,10 @@ OPPORTUNITY: Final = _table(
     ("queue", "queue"),
 )
 
+_PATHS: Final = tuple(
+    (path, *path.partition(".")[::2])
+    for path in dict.fromkeys(row[0] for row in (*ACCOUNT, *NEW_CONTACT, *OPPORTUNITY))
+)
 # All parts None: an address that is none.
 _NO_PARTS: Final[tuple[Any, ...]] = (None, "", [], {})
 
@@ -77,24 +79,32 @@ def is_blank(value: Any) -> bool:
     return value is None or value == []
 
 
-def fill_blanks(facts: dict[str, Any], source: dict[str, Any], table: Mapping) -> list[str]:
-    """Fill what is blank in `facts` from `source`; returns what was copied, as `lead.x -> record.y`. An address is one
-    value: it is taken whole or not at all."""
-    copied: list[str] = []
-    for field, part, target, said in table:
-        held = facts.get(target)
-        if held is not None and not is_blank(held):
-            continue
-        value = source.get(field)
+def tell(lead: dict[str, Any]) -> dict[str, Any]:
+    """What the lead says of that which is mapped somewhere, by path."""
+    told: dict[str, Any] = {}
+    for path, field, part in _PATHS:
+        value = lead.get(field)
         if part:
             value = value.get(part) if isinstance(value, dict) else None
         if value is not None and not is_blank(value):
-            facts[target] = value
+            told[path] = value
+    return told
+
+
+def fill_blanks(facts: dict[str, Any], told: dict[str, Any], table: Mapping) -> list[str]:
+    """Fill what is blank in `facts` from what was told; returns what was copied, as `lead.x -> record.y`. An address is
+    one value: it is taken whole or not at all."""
+    copied: list[str] = []
+    for path, target, said in table:
+        if path in told and is_blank(facts.get(target)):
+            facts[target] = told[path]
             copied.append(said)
     return copied
 
 
 def person_name(lead: dict[str, Any]) -> str | None:
     """The person's name, else the e-mail address or phone that stands for it."""
+    if lead.get("name"):
+        return str(lead["name"])
     parts = " ".join(part for part in (lead.get("first_name"), lead.get("last_name")) if part)
-    return lead.get("name") or parts or lead.get("email") or lead.get("phone")
+    return parts or lead.get("email") or lead.get("phone")

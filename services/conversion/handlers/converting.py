@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from services.conversion.domain.announcing import CREATED, changed_data
-from services.conversion.domain.converting import Converted, Wanted, convert_all, opportunity_id_of
-from services.conversion.ports import Leads, Parties, Sales
+from services.conversion.domain.converting import Converted, Wanted, convert_all
+from services.conversion.ports import Parties, Sales
 from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted
 from shared.contracts.topics import CHANGED, CONVERTED
 from shared.handling.outcomes import OutEvent, Stage
@@ -20,9 +20,8 @@ STAGE: Final = Stage("conversion")
 
 @dataclass(frozen=True, slots=True)
 class Converting:
-    """Converts leads whose rows the caller has locked and found unconverted."""
+    """Converts leads whose rows the caller has locked, found unconverted, and given their opportunity."""
 
-    leads: Leads
     parties: Parties
     sales: Sales
 
@@ -52,9 +51,9 @@ def _measure(wanted: Sequence[Wanted], now: datetime) -> None:
             age.observe((now - datetime.fromisoformat(one.state.origin["received_at"])).total_seconds())
 
 
-def converted_event_id(record: Record, lead_id: str) -> str:
+def converted_event_id(record: Record, opportunity_id: str) -> str:
     """The id of the `opportunity.converted` that this record leads to."""
-    return STAGE.event_id(record, OpportunityConverted.TYPE, opportunity_id_of(lead_id))
+    return STAGE.event_id(record, OpportunityConverted.TYPE, opportunity_id)
 
 
 def events_of(converted: Converted, cause: Record, time: str) -> tuple[OutEvent, OutEvent]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from services.conversion.domain.parties import LeadState
+from services.conversion.domain.leads import LeadState
 from services.conversion.ports import Leads, Review, Sales
 from shared.contracts import ids
 from shared.contracts.thin import MergedLead
@@ -33,20 +33,23 @@ class MergeLeads:
         winner = _state(merged.winner_id, merged.lead_version, merged.lead)
         # A loser that was never heard of gets a row to lock, so that its first event waits and then sees the alias.
         loser = _state(merged.loser_id, 0, {"lead_id": merged.loser_id})
-        await self.leads.save_newest(work, {merged.winner_id: winner, merged.loser_id: loser})
+        known = await self.leads.add(work, {merged.winner_id: winner, merged.loser_id: loser})
         await save_alias(work, merged.loser_id, merged.winner_id, merged.lead_version)
-        both = await self.leads.lock(work, [merged.winner_id, merged.loser_id])
-        ours, theirs = both[merged.winner_id].conversion_id, both[merged.loser_id].conversion_id
-        if theirs is not None and ours is None:
-            await self.leads.note_conversions(work, {merged.winner_id: theirs})
-        elif theirs is not None and ours is not None and ours != theirs:
-            await self._review(merged, ours, theirs, work)
+        ours, theirs = known.get(merged.winner_id, winner), known.get(merged.loser_id, loser)
+        ours.take_newer(winner)
+        if ours.opportunity_id is None:
+            ours.opportunity_id = theirs.opportunity_id
+        elif theirs.opportunity_id is not None and theirs.opportunity_id != ours.opportunity_id:
+            await self._review(merged, [ours.opportunity_id, theirs.opportunity_id], work)
+        await self.leads.update(work, [ours])
 
-    async def _review(self, merged: MergedLead, ours: str, theirs: str, work: Work) -> None:
+    async def _review(self, merged: MergedLead, opportunity_ids: list[str], work: Work) -> None:
         """Both were converted: both conversions stay, and a person looks at them."""
+        found = await self.sales.conversions_of(work, opportunity_ids)
+        ours, theirs = (found[each].conversion.conversion_id for each in opportunity_ids)
         review_id = ids.derive(ids.CONVERSIONS, "both_converted", *sorted((ours, theirs)))
         await self.sales.open_review(work, Review(review_id, merged.winner_id, merged.loser_id, ours, theirs))
 
 
 def _state(lead_id: str, version: int, lead: dict[str, Any]) -> LeadState:
-    return LeadState(lead_id, version, lead, orjson.dumps(lead).decode())
+    return LeadState(lead_id, version, orjson.dumps(lead))

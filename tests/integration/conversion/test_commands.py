@@ -71,7 +71,7 @@ async def test_refused(lane: ConversionLane, given: dict[str, object], reason: s
     await lane.settle(log.routed(1, value=5, **nameless), log.routed(2, value=5))
     (refused,) = await lane.settle(log.convert(**given))  # type: ignore[arg-type]
     assert (refused.outcome, refused.reason) == ("refused", reason)
-    assert (await lane.counts())["conversions"] == 0
+    assert (await lane.counts())["opportunities"] == 0
 
 
 async def test_a_lead_id_that_is_none_is_unknown(lane: ConversionLane) -> None:
@@ -96,7 +96,7 @@ async def test_a_hundred_pairs_of_event_and_click(dsn: str) -> None:
 
         clicked, gated = await asyncio.gather(click(), route())
         counts = await events_lane.counts()
-    assert counts["opportunities"] == counts["conversions"] == count
+    assert counts["opportunities"] == count
     said = events([*clicked, *gated], CONVERTED)
     assert len({data["opportunity_id"] for data in said}) == len(said) == count
     answers = events(clicked, COMMANDS_COMPLETED)
@@ -104,6 +104,17 @@ async def test_a_hundred_pairs_of_event_and_click(dsn: str) -> None:
     by_gate = sum(isinstance(o, Produced) for o in gated)
     assert by_gate == sum(answer["result"]["already_converted"] for answer in answers)
     assert sum(isinstance(o, Skipped) and o.reason == "already_converted" for o in gated) == count - by_gate
+
+
+async def until_stored(lane: ConversionLane, *records: Record) -> list[Any]:
+    """As the delivery path does it: a deadlock, or a row that another writer was quicker with, is tried again."""
+    for _ in range(10):
+        try:
+            return await lane.settle(*records)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+    raise AssertionError("ten times in a row")
 
 
 async def test_batches_that_meet_in_opposite_order_end(dsn: str) -> None:
@@ -117,18 +128,7 @@ async def test_batches_that_meet_in_opposite_order_end(dsn: str) -> None:
         by_event = [routed.routed(n, 2, value=90, company=company) for n in range(count)]
         by_click = [clicks.convert(n) for n in sorted(range(count), key=lead_id, reverse=True)]
 
-        async def until_stored(lane: ConversionLane, records: list[Record]) -> None:
-            for _ in range(10):
-                try:
-                    await lane.settle(*records)
-                except Exception as error:
-                    if not is_transient(error):
-                        raise
-                else:
-                    return
-            raise AssertionError("ten deadlocks in a row")
-
-        await asyncio.gather(until_stored(events_lane, by_event), until_stored(clicks_lane, by_click))
+        await asyncio.gather(until_stored(events_lane, *by_event), until_stored(clicks_lane, *by_click))
         counts = await events_lane.counts()
     assert (counts["opportunities"], counts["accounts"]) == (count, 1)
 
@@ -146,10 +146,10 @@ async def test_a_first_event_waits_for_a_merge_that_is_open(dsn: str) -> None:
 
         async with one.database.transaction(NOW) as work:
             await MergeLeads(PostgresLeads(), PostgresSales())([merge], work)
-            first_event = asyncio.create_task(other.settle(late.routed(2)))
+            first_event = asyncio.create_task(until_stored(other, late.routed(2)))
             await eventually(is_blocked, "the first event waits", within=4)
         assert await first_event == [Skipped("merged_away", subject=lead_id(1))]
-        assert (await other.counts())["conversions"] == 0
+        assert (await other.counts())["opportunities"] == 0
 
 
 async def test_changes_count_versions_and_are_announced(lane: ConversionLane) -> None:
@@ -257,7 +257,7 @@ async def test_after_a_merge_the_losers_conversion_counts_for_the_winner(lane: C
     for n in (1, 2):
         (answer,) = events(await lane.settle(log.convert(n)), COMMANDS_COMPLETED)
         assert answer["result"]["conversion_id"] == conversion_id_of(lead_id(1))
-    assert (await lane.counts())["conversions"] == 1
+    assert (await lane.counts())["opportunities"] == 1
 
 
 async def test_a_merged_lead_is_converted_as_its_winner(lane: ConversionLane) -> None:
@@ -277,7 +277,7 @@ async def test_two_conversions_of_one_person_both_stay_and_are_reviewed(lane: Co
     await lane.settle(merge)
     (review,) = await lane.rows("SELECT kind, lead_id::text, other_lead_id::text FROM reviews")
     assert review == {"kind": "both_converted", "lead_id": lead_id(1), "other_lead_id": lead_id(2)}
-    assert (await lane.counts())["conversions"] == 2
+    assert (await lane.counts())["opportunities"] == 2
 
 
 async def test_a_shared_phone_does_not_make_two_people_one(lane: ConversionLane) -> None:

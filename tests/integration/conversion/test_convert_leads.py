@@ -33,7 +33,8 @@ async def test_a_good_lead_becomes_account_contact_and_opportunity(lane: Convers
     created = OpportunityChanged.model_validate_json(changed.data, strict=True)
     assert (created.change, created.opportunity_version) == ("created", 1)
     assert changed.key == said.key
-    assert set((await lane.counts()).values()) == {1, 2}  # two keys each for account and contact
+    counts = await lane.counts()
+    assert counts.pop("party_keys") == 4 and set(counts.values()) == {1}  # two keys each for account and contact
     account = orjson.loads((await lane.rows("SELECT facts FROM accounts"))[0]["facts"])
     assert account["domain"] == "company1.example" and account["billing_address"]["city"] == "Springfield"
 
@@ -141,7 +142,9 @@ async def test_existing_parties_are_filled_and_never_overwritten(lane: Conversio
     assert (facts["first_name"], facts["title"]) == ("Ann", "CEO")
     assert "lead.title -> contact.title" in data["fields_mapped"]
     assert "lead.first_name -> contact.first_name" not in data["fields_mapped"]
-    found = await lane.rows("SELECT DISTINCT party_id FROM account_keys WHERE value IN ('acme', 'acme.example')")
+    found = await lane.rows(
+        "SELECT DISTINCT party_id FROM party_keys WHERE key IN ('name:acme', 'domain:acme.example')"
+    )
     assert len(found) == 1
 
 
@@ -152,20 +155,20 @@ async def test_free_mail_and_page_hosts_never_join_companies(lane: ConversionLan
     three = {"name": "Three", "name_key": "three", "domain": "facebook.com"}
     outcomes = await lane.settle(log.routed(1, company=one), log.routed(2, company=two), log.routed(3, company=three))
     assert len({data["account_id"] for data in events(outcomes, CONVERTED)}) == 3
-    assert await lane.rows("SELECT 1 FROM account_keys WHERE kind = 'domain'") == []
+    assert await lane.rows("SELECT 1 FROM party_keys WHERE key LIKE 'domain:%'") == []
 
 
 async def test_all_three_or_none(dsn: str, lane: ConversionLane) -> None:
     """F32: a constraint fails the opportunity after account and contact were written."""
-    await run_statement(dsn, "ALTER TABLE opportunities ADD CONSTRAINT failpoint CHECK (name <> 'Poison')")
+    await run_statement(dsn, "ALTER TABLE opportunities ADD CONSTRAINT failpoint CHECK (amount <> 666)")
     log = Log()
     poison = {"name": "Poison", "name_key": "poison"}
-    outcomes = await lane.settle(log.routed(1), log.routed(2, company=poison), log.routed(3))
+    outcomes = await lane.settle(log.routed(1), log.routed(2, company=poison, budget={"amount": "666"}), log.routed(3))
     assert isinstance(outcomes[1], Rejected) and outcomes[1].reason == "processing_failed"
     assert [o.outcome for o in (outcomes[0], outcomes[2])] == ["converted", "converted"]
     counts = await lane.counts()
-    assert {counts[table] for table in ("accounts", "contacts", "opportunities", "conversions", "leads")} == {2}
-    assert await lane.rows("SELECT 1 FROM account_keys WHERE value = 'poison'") == []
+    assert {counts[table] for table in ("accounts", "contacts", "opportunities", "leads")} == {2}
+    assert await lane.rows("SELECT 1 FROM party_keys WHERE key = 'name:poison'") == []
 
 
 async def test_eight_writers_meet_in_one_account(dsn: str) -> None:
@@ -180,7 +183,7 @@ async def test_eight_writers_meet_in_one_account(dsn: str) -> None:
         outcomes = [outcome for batch in await asyncio.gather(*work) for outcome in batch]
         counts = await all_lanes[0].counts()
     assert {o.outcome for o in outcomes} == {"converted"}
-    assert (counts["accounts"], counts["conversions"], counts["contacts"]) == (5, 200, 200)
+    assert (counts["accounts"], counts["opportunities"], counts["contacts"]) == (5, 200, 200)
     assert sum(data["account_created"] for data in events(outcomes, CONVERTED)) == 5
     assert len(events(outcomes, CHANGED)) == 200
 
@@ -199,7 +202,7 @@ async def test_writers_lock_known_accounts_in_one_order(dsn: str) -> None:
                 work.append(lane.settle(*records))
             await asyncio.gather(*work)
         counts = await all_lanes[0].counts()
-    assert (counts["accounts"], counts["conversions"]) == (60, 60 + 3 * 4 * 60)
+    assert (counts["accounts"], counts["opportunities"]) == (60, 60 + 3 * 4 * 60)
 
 
 async def test_a_lead_without_an_id_is_refused_by_place(lane: ConversionLane) -> None:
@@ -208,3 +211,12 @@ async def test_a_lead_without_an_id_is_refused_by_place(lane: ConversionLane) ->
     raw["lead"]["lead_id"] = "x"
     (outcome,) = await lane.settle(log.record("leads.routed.v1", "lead.routed", orjson.dumps(raw)))
     assert isinstance(outcome, Rejected) and (outcome.reason, outcome.place) == ("invalid_contract", "lead")
+
+
+async def test_what_is_no_json_is_never_published(lane: ConversionLane) -> None:
+    log = Log()
+    value = (log.routed(1).value or b"").replace(b'"reason":"Decides"', b'"reason":"Dec"ides"')
+    assert b'"Dec"ides"' in value
+    outcomes = await lane.settle(log.record("leads.routed.v1", "lead.routed", value), log.routed(2))
+    assert isinstance(outcomes[0], Rejected) and outcomes[1].outcome == "converted"
+    assert (await lane.counts())["opportunities"] == 1

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.conversion.domain.converting import Wanted, convert_all
-from services.conversion.domain.mapping import ACCOUNT, CONTACT, NEW_CONTACT, OPPORTUNITY, fill_blanks, is_blank
-from services.conversion.domain.matching import PartyBook
+from services.conversion.domain.leads import LeadState
+from services.conversion.domain.mapping import ACCOUNT, CONTACT, NEW_CONTACT, OPPORTUNITY, fill_blanks, is_blank, tell
+from services.conversion.domain.matching import PartyBook, is_contact_key
 from services.conversion.domain.money import amount_text, expected_revenue, parse_amount
-from services.conversion.domain.parties import LeadState
 from services.conversion.domain.pipeline import PIPELINE
 from shared.contracts.events.conversion import OpportunityConverted
 from tests.support.conversion import lead_id
@@ -57,11 +57,11 @@ def test_filling_overwrites_nothing_says_what_it_copied_and_is_done_once(
     facts: dict[str, Any], source: dict[str, Any], table: Any
 ) -> None:
     before = dict(facts)
-    copied = fill_blanks(facts, source, table)
+    copied = fill_blanks(facts, tell(source), table)
     assert all(facts[name] == value for name, value in before.items() if not is_blank(value))
     changed = {name for name in facts if facts[name] != before.get(name)}
     assert changed <= {said.rpartition(".")[2] for said in copied}
-    assert fill_blanks(facts, source, table) == []
+    assert fill_blanks(facts, tell(source), table) == []
 
 
 companies = st.one_of(
@@ -83,7 +83,7 @@ people = st.fixed_dictionaries(
 
 def _wanted(number: int, person: dict[str, Any]) -> Wanted:
     lead = {"lead_id": lead_id(number), "email": next(iter(person["emails"]), None), **person}
-    state = LeadState(lead_id(number), 1, lead, orjson.dumps(lead).decode())
+    state = LeadState(lead_id(number), 1, orjson.dumps(lead))
     used = {"kind": "gate", "name": "default", "version": 1, "content_hash": "00"}
     return Wanted(state, "gate", lead_id(number), (), used)
 
@@ -94,16 +94,15 @@ def test_any_batch_leaves_every_key_with_a_party_that_exists(batch: list[dict[st
     wanted = [_wanted(number, person) for number, person in enumerate(batch)]
     for one in wanted:  # as the adapter reserves them: for the first lead that wants a key
         for key in one.contact_keys:
-            book.contact_keys.setdefault(key, one.new_contact_id)
+            book.holders.setdefault(key, one.new_contact_id)
         for key in one.account_keys:
-            book.account_keys.setdefault(key, one.new_account_id)
-    book.reserved()
+            book.holders.setdefault(key, one.new_account_id)
     converted = convert_all(wanted, book, now="2026-01-05T10:00:00Z")
-    assert set(book.account_keys.values()) <= set(book.accounts)
-    assert set(book.contact_keys.values()) <= set(book.contacts)
+    for key, party_id in book.holders.items():
+        assert party_id in (book.contacts if is_contact_key(key) else book.accounts)
     assert len(book.accounts) == sum(account.created for account in book.accounts.values())
     for each in converted:
-        assert each.conversion.account_id in book.accounts and each.conversion.contact_id in book.contacts
+        assert each.opportunity.account_id in book.accounts and each.opportunity.contact_id in book.contacts
         OpportunityConverted.model_validate_json(each.conversion.event)
     created = [orjson.loads(one.conversion.event)["account_created"] for one in converted]
     assert sum(created) == len(book.accounts)
@@ -117,5 +116,5 @@ def test_one_domain_is_one_account(batch: list[dict[str, Any]]) -> None:
     for person, one in zip(batch, converted, strict=True):
         domain = (person["company"] or {}).get("domain")
         if domain and domain != "gmail.com":
-            by_domain.setdefault(domain, set()).add(one.conversion.account_id)
+            by_domain.setdefault(domain, set()).add(one.opportunity.account_id)
     assert all(len(accounts) == 1 for accounts in by_domain.values())

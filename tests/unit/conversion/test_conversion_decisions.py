@@ -8,23 +8,21 @@ import pytest
 
 from services.conversion.domain.changing import Unchangeable, apply_change, named_changes
 from services.conversion.domain.converting import Converted, Wanted, convert_all, opportunity_id_of
-from services.conversion.domain.mapping import ACCOUNT, CONTACT, fill_blanks
-from services.conversion.domain.matching import PartyBook, account_keys
-from services.conversion.domain.parties import Account, Contact, LeadState, Opportunity
+from services.conversion.domain.mapping import ACCOUNT, CONTACT, fill_blanks, tell
+from services.conversion.domain.matching import PartyBook, account_keys, contact_keys
+from services.conversion.domain.parties import Account, Contact, Opportunity
 from services.conversion.domain.pipeline import FIRST, PIPELINE, find_stage, may_move
 from shared.contracts.events.conversion import OpportunityConverted
 from shared.contracts.events.routing import LeadRouted
-from tests.support.conversion import assignment, lead, lead_id, routed, score
+from tests.support.conversion import lead, lead_id, routed, state
 
 NOW = "2026-01-05T10:00:00Z"
 
 
 def wanted(n: int, *, owner: str | None = "ann", **facts: Any) -> Wanted:
-    whole = lead(n, **facts)
-    state = LeadState(
-        lead_id(n), 1, whole, orjson.dumps(whole).decode(), 1, score(80), 1, assignment(owner), None
-    )  # fmt: skip
-    return Wanted(state, "gate", opportunity_id_of(lead_id(n)), ("a name",), {"kind": "gate"} | _used())
+    return Wanted(
+        state(n, owner=owner, **facts), "gate", opportunity_id_of(lead_id(n)), ("a name",), {"kind": "gate"} | _used()
+    )
 
 
 def _used() -> dict[str, Any]:
@@ -99,23 +97,23 @@ def test_equal_values_are_no_change() -> None:
 def test_an_address_is_taken_whole_or_not_at_all() -> None:
     facts: dict[str, Any] = {"billing_address": {"street": None, "city": "Here"}, "name": "Kept"}
     source = {"address": {"street": "There 1", "city": "There"}, "company": {"name": "Other", "industry": "steel"}}
-    assert fill_blanks(facts, source, ACCOUNT) == ["lead.company.industry -> account.industry"]
+    assert fill_blanks(facts, tell(source), ACCOUNT) == ["lead.company.industry -> account.industry"]
     assert facts == {"billing_address": {"street": None, "city": "Here"}, "name": "Kept", "industry": "steel"}
     blank: dict[str, Any] = {"billing_address": {"street": None, "city": ""}}
-    fill_blanks(blank, source, ACCOUNT)
+    fill_blanks(blank, tell(source), ACCOUNT)
     assert blank["billing_address"]["street"] == "There 1"
 
 
 def test_zero_and_false_are_no_blanks() -> None:
     facts: dict[str, Any] = {"employees": 0}
-    assert fill_blanks(facts, {"company": {"employees": 9}}, ACCOUNT) == []
-    assert fill_blanks({}, {"title": 0}, CONTACT) == ["lead.title -> contact.title"]
+    assert fill_blanks(facts, tell({"company": {"employees": 9}}), ACCOUNT) == []
+    assert fill_blanks({}, tell({"title": 0}), CONTACT) == ["lead.title -> contact.title"]
 
 
 def test_consent_is_not_changed_on_a_contact_that_exists() -> None:
     book = PartyBook(
         accounts={"a": Account("a", {"name": "Old"})},
-        contact_keys={("email", lead(1)["email"]): "c"},
+        holders={f"email:{lead(1)['email']}": "c"},
         contacts={"c": Contact("c", {"first_name": "Old"}, account_id="a")},
     )
     (converted,) = convert_all([wanted(1)], book, now=NOW)
@@ -127,20 +125,21 @@ def test_consent_is_not_changed_on_a_contact_that_exists() -> None:
 @pytest.mark.parametrize(
     ("company", "keys"),
     [
-        ({"domain": "acme.example", "name_key": "acme"}, [("domain", "acme.example"), ("name", "acme")]),
-        ({"domain": "gmail.com", "name": "ACME "}, [("name", "acme")]),
-        ({"domain": "linkedin.com"}, [("person", "person1@company1.example")]),
-        (None, [("person", "person1@company1.example")]),
+        ({"domain": "acme.example", "name_key": "acme"}, ["domain:acme.example", "name:acme"]),
+        ({"domain": "gmail.com", "name": "ACME "}, ["name:acme"]),
+        ({"domain": "linkedin.com"}, ["person:person1@company1.example"]),
+        (None, ["person:person1@company1.example"]),
     ],
 )
-def test_account_keys(company: Any, keys: list[tuple[str, str]]) -> None:
-    assert account_keys(lead(1, company=company)) == keys
+def test_account_keys(company: Any, keys: list[str]) -> None:
+    whole = lead(1, company=company)
+    assert account_keys(whole, contact_keys(whole)) == keys
 
 
 def test_one_name_and_two_domains_are_two_companies() -> None:
     same = {"name": "Delta", "name_key": "delta"}
     leads = [wanted(n, company={**same, "domain": f"delta{n}.example"}) for n in (1, 2)] + [wanted(3, company=same)]
-    ids = [one.conversion.account_id for one in convert_all(leads, PartyBook(), now=NOW)]
+    ids = [one.opportunity.account_id for one in convert_all(leads, PartyBook(), now=NOW)]
     assert ids[0] != ids[1] and ids[2] == ids[0]  # the oldest holds the name
 
 
@@ -148,8 +147,8 @@ def test_an_account_without_a_domain_adopts_it() -> None:
     same = {"name": "Delta", "name_key": "delta"}
     book = PartyBook()
     leads = [wanted(1, company=same), wanted(2, company={**same, "domain": "delta.example"})]
-    ids = [one.conversion.account_id for one in convert_all(leads, book, now=NOW)]
-    assert ids[0] == ids[1] == book.account_keys["domain", "delta.example"]
+    ids = [one.opportunity.account_id for one in convert_all(leads, book, now=NOW)]
+    assert ids[0] == ids[1] == book.holders["domain:delta.example"]
     assert book.accounts[ids[0]].facts["domain"] == "delta.example"
 
 
@@ -158,8 +157,8 @@ def test_a_person_without_a_company_joins_the_account_that_is_known() -> None:
     again = {name: lead(1)[name] for name in ("email", "emails")}
     leads = [wanted(1), wanted(2, company=None, **again)]
     first, second = convert_all(leads, book, now=NOW)
-    assert second.conversion.account_id == first.conversion.account_id
-    assert second.conversion.contact_id == first.conversion.contact_id
+    assert second.opportunity.account_id == first.opportunity.account_id
+    assert second.opportunity.contact_id == first.opportunity.contact_id
 
 
 def test_a_budget_that_is_no_amount_is_not_carried() -> None:

@@ -7,10 +7,9 @@ import pytest
 
 import services.conversion
 from services.conversion import rules_kind
-from services.conversion.domain.gate import Closed, Gate, Open, check_gate, compile_gate, load_gate
-from services.conversion.domain.parties import LeadState
+from services.conversion.domain.gate import Closed, Gate, Open, check_gate, compile_gate, judge, load_gate
 from shared.rules import RuleFileError
-from tests.support.conversion import lead, lead_id, score
+from tests.support.conversion import state
 
 DEFAULT = (Path(services.conversion.__file__).parent / "rules" / "gate.yaml").read_text()
 BANT = """
@@ -28,12 +27,8 @@ def gate(text: str) -> Gate:
     return compile_gate(load_gate(text, "gate.yaml").model, {"version": 1})
 
 
-def facts(value: int = 80, **given: Any) -> dict[str, Any]:
-    return LeadState(lead_id(1), 1, lead(1, **given), "", 1, score(value)).facts
-
-
 def test_the_default_gate_opens_for_a_good_lead_and_says_what_was_met() -> None:
-    assert check_gate(facts(), gate(DEFAULT)) == Open(
+    assert judge(state(1), gate(DEFAULT)) == Open(
         ("a score of 60 or more", "a name", "an e-mail address or a phone number", "a company")
     )
 
@@ -49,36 +44,41 @@ def test_the_default_gate_opens_for_a_good_lead_and_says_what_was_met() -> None:
     ],
 )
 def test_the_default_gate_names_what_is_missing(given: dict[str, Any], missing: tuple[str, ...]) -> None:
-    assert check_gate(facts(**given), gate(DEFAULT)) == Closed(missing)
+    assert judge(state(1, **given), gate(DEFAULT)) == Closed(missing)
 
 
 @pytest.mark.parametrize("enough", [{"phone": None}, {"email": None}, {"company": {"domain": "a.example"}}])
 def test_one_of_several_facts_is_enough(enough: dict[str, Any]) -> None:
-    assert isinstance(check_gate(facts(**enough), gate(DEFAULT)), Open)
+    assert isinstance(judge(state(1, **enough), gate(DEFAULT)), Open)
 
 
 def test_a_lead_that_was_never_scored_does_not_pass() -> None:
-    unscored = LeadState(lead_id(1), 1, lead(1), "").facts
-    assert check_gate(unscored, gate(DEFAULT)) == Closed(("a score of 60 or more",))
+    assert judge(state(1, value=None), gate(DEFAULT)) == Closed(("a score of 60 or more",))
 
 
 def test_identity_is_asked_of_everybody() -> None:
-    low = facts(0, company=None)
-    assert isinstance(check_gate(low, gate(DEFAULT), identity_only=True), Open)
-    nobody = facts(99, email=None, phone=None)
-    closed = check_gate(nobody, gate(DEFAULT), identity_only=True)
+    low = state(1, value=0, company=None)
+    assert isinstance(judge(low, gate(DEFAULT), identity_only=True), Open)
+    nobody = state(1, value=99, email=None, phone=None)
+    closed = judge(nobody, gate(DEFAULT), identity_only=True)
     assert closed == Closed(("an e-mail address or a phone number",))
 
 
 def test_budget_authority_need_by_grade() -> None:
-    assert isinstance(check_gate(facts(80), gate(BANT)), Open)
-    assert check_gate(facts(50, budget={"amount": "9999.99"}), gate(BANT)) == Closed(
+    assert isinstance(judge(state(1), gate(BANT)), Open)
+    assert judge(state(1, value=50, budget={"amount": "9999.99"}), gate(BANT)) == Closed(
         ("grade A or B", "a budget of 10000 or more")
     )
 
 
 def test_an_empty_gate_is_open() -> None:
     assert check_gate({}, gate("kind: gate\n")) == Open(())
+
+
+def test_a_gate_may_ask_who_holds_the_lead() -> None:
+    ours = gate("kind: gate\ncriteria:\n  - {id: a, name: ann, when: {field: assignment.owner, eq: ann}}\n")
+    assert isinstance(judge(state(1), ours), Open)
+    assert judge(state(1, owner=None), ours) == Closed(("ann",))
 
 
 @pytest.mark.parametrize(

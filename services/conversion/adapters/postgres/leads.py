@@ -1,41 +1,24 @@
 """The leads table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
+from asyncpg import UniqueViolationError
 
-from services.conversion.domain.parties import LeadState
+from services.conversion.domain.leads import NULL, LeadState, read_kept
 from shared.handling.work import Work
+from shared.persistence.decisions import ClaimLost
 
-# DO UPDATE locks every row that it meets, also those that its WHERE leaves alone.
-_SAVE: Final = """
-    INSERT INTO leads AS l (lead_id, lead_version, lead, score_version, score, assignment_version, assignment, origin,
-                            updated_at)
-    SELECT u.*, $9 FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::text[], $6::int[], $7::text[],
-                               $8::text[]) AS u
-    ON CONFLICT (lead_id) DO UPDATE SET
-        lead = CASE WHEN excluded.lead_version > l.lead_version THEN excluded.lead ELSE l.lead END,
-        origin = CASE WHEN excluded.lead_version > l.lead_version THEN coalesce(excluded.origin, l.origin)
-                      ELSE coalesce(l.origin, excluded.origin) END,
-        lead_version = GREATEST(excluded.lead_version, l.lead_version),
-        score = CASE WHEN excluded.score_version > l.score_version THEN excluded.score ELSE l.score END,
-        score_version = GREATEST(excluded.score_version, l.score_version),
-        assignment = CASE WHEN excluded.assignment_version > l.assignment_version THEN excluded.assignment
-                          ELSE l.assignment END,
-        assignment_version = GREATEST(excluded.assignment_version, l.assignment_version),
-        updated_at = excluded.updated_at
-    WHERE excluded.lead_version > l.lead_version OR excluded.score_version > l.score_version
-       OR excluded.assignment_version > l.assignment_version
-    RETURNING lead_id::text, lead_version, score_version, assignment_version, conversion_id::text
+_COLUMNS: Final = ("lead_id", "lead_version", "score_version", "assignment_version", "opportunity_id", "routed")
+_LOCK: Final = """
+    SELECT lead_id::text, lead_version, score_version, assignment_version, opportunity_id::text, routed
+    FROM leads WHERE lead_id = ANY($1::uuid[]) ORDER BY leads.lead_id FOR UPDATE
 """
-_COLUMNS: Final = """
-    lead_id::text, lead_version, lead, score_version, score, assignment_version, assignment, origin,
-    conversion_id::text
-"""
-_LOCK: Final = f"SELECT {_COLUMNS} FROM leads WHERE lead_id = ANY($1::uuid[]) ORDER BY leads.lead_id FOR UPDATE"
-_NOTE: Final = """
-    UPDATE leads SET conversion_id = u.conversion_id FROM unnest($1::uuid[], $2::uuid[]) AS u (lead_id, conversion_id)
+_UPDATE: Final = """
+    UPDATE leads SET lead_version = u.lead_version, score_version = u.score_version,
+                     assignment_version = u.assignment_version, opportunity_id = u.opportunity_id, routed = u.routed
+    FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], $6::bytea[])
+         AS u (lead_id, lead_version, score_version, assignment_version, opportunity_id, routed)
     WHERE leads.lead_id = u.lead_id
 """
 
@@ -43,64 +26,51 @@ _NOTE: Final = """
 class PostgresLeads:
     """Leads as routed, part by part."""
 
-    async def save_newest(self, work: Work, states: Mapping[str, LeadState]) -> dict[str, LeadState]:
-        """Take each part that is newer; a lead whose stored parts are not all ours is read back."""
-        ordered = [states[lead_id] for lead_id in sorted(states)]
-        if not ordered:
-            return {}
-        rows = await work.fetch(
-            _SAVE,
-            [s.lead_id for s in ordered],
-            [s.lead_version for s in ordered],
-            [s.lead_text for s in ordered],
-            [s.score_version for s in ordered],
-            [_text(s.score) for s in ordered],
-            [s.assignment_version for s in ordered],
-            [_text(s.assignment) for s in ordered],
-            [_text(s.origin) for s in ordered],
-            work.now,
-        )
-        newer: dict[str, LeadState] = {}
-        mixed: list[str] = []
-        for lead_id, *versions, conversion_id in rows:
-            ours = states[lead_id]
-            ours.conversion_id = conversion_id
-            newer[lead_id] = ours
-            if versions != [ours.lead_version, ours.score_version, ours.assignment_version]:
-                mixed.append(lead_id)
-        if mixed:
-            newer.update(await self.lock(work, mixed))
-        return newer
+    async def add(self, work: Work, states: Mapping[str, LeadState]) -> dict[str, LeadState]:
+        """Store leads that were never heard of; the others are locked, left as they are, and given back. Raises ClaimLost
+        where another transaction stored one meanwhile."""
+        known = await self.lock(work, states)
+        new = [_row(states[lead_id]) for lead_id in sorted(states.keys() - known.keys())]
+        try:
+            await work.db.copy_records_to_table("leads", records=new, columns=_COLUMNS)
+        except UniqueViolationError as error:
+            raise ClaimLost from error
+        return known
 
     async def lock(self, work: Work, lead_ids: Iterable[str]) -> dict[str, LeadState]:
         """Leads, locked in id order."""
         rows = await work.fetch(_LOCK, list(lead_ids))
         return {row["lead_id"]: _state(row) for row in rows}
 
-    async def note_conversions(self, work: Work, conversion_of: Mapping[str, str]) -> None:
-        """Note which conversion each lead has."""
-        if conversion_of:
-            await work.execute(_NOTE, list(conversion_of), list(conversion_of.values()))
+    async def update(self, work: Work, states: Sequence[LeadState]) -> None:
+        """Store leads that the caller has locked."""
+        if states:
+            await work.execute(_UPDATE, *zip(*map(_row, states), strict=True))
 
 
-def _state(row: Any) -> LeadState:
-    return LeadState(
-        row["lead_id"],
-        row["lead_version"],
-        orjson.loads(row["lead"]),
-        row["lead"],
-        row["score_version"],
-        _loads(row["score"]),
-        row["assignment_version"],
-        _loads(row["assignment"]),
-        _loads(row["origin"]),
-        row["conversion_id"],
+def _row(state: LeadState) -> tuple[Any, ...]:
+    return (
+        state.lead_id,
+        state.lead_version,
+        state.score_version,
+        state.assignment_version,
+        state.opportunity_id,
+        state.as_json() if state.opportunity_id is None else None,
     )
 
 
-def _text(part: dict[str, Any] | None) -> str | None:
-    return None if part is None else orjson.dumps(part).decode()
-
-
-def _loads(text: str | None) -> Any:
-    return None if text is None else orjson.loads(text)
+def _state(row: Any) -> LeadState:
+    lead_id, *versions, opportunity_id, routed = row
+    if routed is not None:
+        state = read_kept(routed)
+        state.opportunity_id = opportunity_id
+        return state
+    lead_version, score_version, assignment_version = versions
+    return LeadState(
+        lead_id,
+        lead_version,
+        NULL,
+        score_version,
+        assignment_version=assignment_version,
+        opportunity_id=opportunity_id,
+    )

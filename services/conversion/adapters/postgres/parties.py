@@ -1,32 +1,31 @@
 """Accounts, contacts, and the keys by which they are found.
 
-Locks are taken in one order by everybody: leads, contact keys, contacts, account keys, accounts; each sorted. So two
+Locks are taken in one order by everybody: leads, keys, contacts, accounts; each sorted. So two
 transactions that meet wait for each other and never both.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
 import orjson
 
 from services.conversion.domain.converting import Wanted
-from services.conversion.domain.matching import PartyBook
-from services.conversion.domain.parties import Account, Contact, Key
+from services.conversion.domain.matching import PartyBook, is_contact_key
+from services.conversion.domain.parties import Account, Contact
 from shared.handling.work import Work
 
 # A conflict with an open transaction waits for its end, and the statements after it see what that one committed.
 _RESERVE: Final = """
-    INSERT INTO {table} (kind, value, party_id)
-    SELECT u.* FROM unnest($1::text[], $2::text[], $3::uuid[]) AS u ON CONFLICT DO NOTHING
+    INSERT INTO party_keys (key, party_id) SELECT * FROM unnest($1::text[], $2::uuid[]) ON CONFLICT DO NOTHING
 """
 _HELD: Final = """
-    SELECT k.kind, k.value, k.party_id::text
-    FROM {table} k JOIN unnest($1::text[], $2::text[]) AS u (kind, value) USING (kind, value)
+    SELECT k.key, k.party_id::text FROM unnest($1::text[], $2::uuid[]) AS u (key, mine) JOIN party_keys k USING (key)
+    WHERE k.party_id <> u.mine
 """
-_REASSIGN: Final = """
-    UPDATE {table} k SET party_id = u.party_id FROM unnest($1::text[], $2::text[], $3::uuid[]) AS u (kind, value, party_id)
-    WHERE k.kind = u.kind AND k.value = u.value
+_HAND_OVER: Final = """
+    UPDATE party_keys k SET party_id = u.party_id FROM unnest($1::text[], $2::uuid[]) AS u (key, party_id)
+    WHERE k.key = u.key
 """
 _ACCOUNTS: Final = """
     SELECT account_id::text, facts FROM accounts WHERE account_id = ANY($1::uuid[]) ORDER BY accounts.account_id
@@ -36,24 +35,16 @@ _CONTACTS: Final = """
     SELECT contact_id::text, account_id::text, facts FROM contacts WHERE contact_id = ANY($1::uuid[])
     ORDER BY contacts.contact_id FOR UPDATE
 """
-_NEW_ACCOUNTS: Final = """
-    INSERT INTO accounts (account_id, facts, created_at, updated_at)
-    SELECT u.*, $3, $3 FROM unnest($1::uuid[], $2::text[]) AS u
-"""
+_ACCOUNT: Final = ("account_id", "facts", "created_at", "updated_at")
+_CONTACT: Final = ("contact_id", "account_id", "facts", "created_at", "updated_at")
 _FILL_ACCOUNTS: Final = """
     UPDATE accounts SET facts = u.facts, updated_at = $3 FROM unnest($1::uuid[], $2::text[]) AS u (account_id, facts)
     WHERE accounts.account_id = u.account_id
-"""
-_NEW_CONTACTS: Final = """
-    INSERT INTO contacts (contact_id, account_id, facts, created_at, updated_at)
-    SELECT u.*, $4, $4 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS u
 """
 _FILL_CONTACTS: Final = """
     UPDATE contacts SET facts = u.facts, updated_at = $3 FROM unnest($1::uuid[], $2::text[]) AS u (contact_id, facts)
     WHERE contacts.contact_id = u.contact_id
 """
-ACCOUNT_KEYS: Final = "account_keys"
-CONTACT_KEYS: Final = "contact_keys"
 
 
 class PostgresParties:
@@ -61,21 +52,17 @@ class PostgresParties:
 
     async def reserve(self, work: Work, wanted: Sequence[Wanted]) -> PartyBook:
         """The book of these leads' parties: keys reserved, holders locked."""
-        book = PartyBook()
-        contact_keys = [(key, one.new_contact_id) for one in wanted for key in one.contact_keys]
-        book.contact_keys, known = await _reserve(work, CONTACT_KEYS, contact_keys)
-        book.contacts = await _contacts(work, known)
-        account_keys = [(key, one.new_account_id) for one in wanted for key in one.account_keys]
-        book.account_keys, known = await _reserve(work, ACCOUNT_KEYS, account_keys)
-        known |= {contact.account_id for contact in book.contacts.values()}
-        book.accounts = await _accounts(work, known)
-        book.reserved()
+        holders, known = await _reserve(work, _first_come(wanted))
+        book = PartyBook(holders)
+        book.contacts = await _contacts(work, {party for key, party in known.items() if is_contact_key(key)})
+        accounts = {party for key, party in known.items() if not is_contact_key(key)}
+        book.accounts = await _accounts(work, accounts | {contact.account_id for contact in book.contacts.values()})
         return book
 
     async def save(self, work: Work, book: PartyBook) -> None:
         """Store what is new or filled."""
-        await _reassign(work, CONTACT_KEYS, book.passed_contact_keys())
-        await _reassign(work, ACCOUNT_KEYS, book.passed_account_keys())
+        if book.passed:
+            await work.execute(_HAND_OVER, list(book.passed), list(book.passed.values()))
         await _save_accounts(work, sorted(book.accounts.values(), key=_by_id))
         await _save_contacts(work, sorted(book.contacts.values(), key=_by_id))
 
@@ -83,28 +70,26 @@ class PostgresParties:
 _by_id = attrgetter("id")
 
 
-async def _reserve(work: Work, table: str, pairs: Iterable[tuple[Key, str]]) -> tuple[dict[Key, str], set[str]]:
-    """Who holds each key now, and which holders are parties that exist already. A key that several leads want is
-    reserved for the first of them."""
-    mine: dict[Key, str] = {}
-    for key, party_id in pairs:
-        mine.setdefault(key, party_id)
-    if not mine:
-        return {}, set()
+def _first_come(wanted: Sequence[Wanted]) -> dict[str, str]:
+    """For whom each key is reserved: the first lead that wants it."""
+    mine: dict[str, str] = {}
+    for one in wanted:
+        for key in one.contact_keys:
+            mine.setdefault(key, one.new_contact_id)
+        for key in one.account_keys:
+            mine.setdefault(key, one.new_account_id)
+    return mine
+
+
+async def _reserve(work: Work, mine: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Who holds each key now, and those of them that hold it already."""
     keys = sorted(mine)
-    kinds, values = [kind for kind, _ in keys], [value for _, value in keys]
-    status = await work.db.execute(_RESERVE.format(table=table), kinds, values, [mine[key] for key in keys])
+    parties = [mine[key] for key in keys]
+    status = await work.db.execute(_RESERVE, keys, parties) if keys else "INSERT 0 0"
     if int(status.rsplit(" ", 1)[1]) == len(keys):
-        return mine, set()
-    rows = await work.fetch(_HELD.format(table=table), kinds, values)
-    held = {(kind, value): party_id for kind, value, party_id in rows}
-    return held, {party_id for key, party_id in held.items() if party_id != mine[key]}
-
-
-async def _reassign(work: Work, table: str, passed: Mapping[Key, str]) -> None:
-    if passed:
-        kinds, values = [kind for kind, _ in passed], [value for _, value in passed]
-        await work.execute(_REASSIGN.format(table=table), kinds, values, list(passed.values()))
+        return mine, {}
+    known = {row["key"]: row["party_id"] for row in await work.fetch(_HELD, keys, parties)}
+    return mine | known, known
 
 
 async def _accounts(work: Work, account_ids: Iterable[str]) -> dict[str, Account]:
@@ -126,7 +111,8 @@ async def _save_accounts(work: Work, accounts: Sequence[Account]) -> None:
     new = [account for account in accounts if account.created]
     filled = [account for account in accounts if account.changed and not account.created]
     if new:
-        await work.execute(_NEW_ACCOUNTS, [a.id for a in new], [_text(a.facts) for a in new], work.now)
+        rows = [(account.id, _text(account.facts), work.now, work.now) for account in new]
+        await work.db.copy_records_to_table("accounts", records=rows, columns=_ACCOUNT)
     if filled:
         await work.execute(_FILL_ACCOUNTS, [a.id for a in filled], [_text(a.facts) for a in filled], work.now)
 
@@ -135,8 +121,8 @@ async def _save_contacts(work: Work, contacts: Sequence[Contact]) -> None:
     new = [contact for contact in contacts if contact.created]
     filled = [contact for contact in contacts if contact.changed and not contact.created]
     if new:
-        ids, accounts = [c.id for c in new], [c.account_id for c in new]
-        await work.execute(_NEW_CONTACTS, ids, accounts, [_text(c.facts) for c in new], work.now)
+        rows = [(contact.id, contact.account_id, _text(contact.facts), work.now, work.now) for contact in new]
+        await work.db.copy_records_to_table("contacts", records=rows, columns=_CONTACT)
     if filled:
         await work.execute(_FILL_CONTACTS, [c.id for c in filled], [_text(c.facts) for c in filled], work.now)
 

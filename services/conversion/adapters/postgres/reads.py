@@ -20,8 +20,7 @@ _PAGE: Final = f"""
 _EVERY: Final = _PAGE.format(also="")
 _OF_ACCOUNT: Final = _PAGE.format(also="AND o.account_id = $4::uuid")
 _ONE: Final = f"""
-    SELECT {OPPORTUNITY_COLUMNS}, o.created_at, c.event FROM opportunities o JOIN conversions c USING (conversion_id)
-    WHERE o.opportunity_id = $1
+    SELECT {OPPORTUNITY_COLUMNS}, o.created_at FROM opportunities o WHERE o.opportunity_id = $1
 """
 _ACCOUNT: Final = """
     SELECT a.account_id::text, a.facts, a.created_at, a.updated_at,
@@ -46,7 +45,7 @@ async def opportunities_page(
     """Opportunities behind a place, in the order of their creation."""
     statement, also = (_EVERY, ()) if account_id is None else (_OF_ACCOUNT, (account_id,))
     rows = await work.fetch(statement, *(after or _BEGINNING), limit, *also)
-    return [_opportunity(row) for row in rows]
+    return [_opportunity(row, orjson.loads(row["event"])) for row in rows]
 
 
 async def find_opportunity(work: Work, opportunity_id: str) -> dict[str, Any] | None:
@@ -55,7 +54,7 @@ async def find_opportunity(work: Work, opportunity_id: str) -> dict[str, Any] | 
     if not rows:
         return None
     event = orjson.loads(rows[0]["event"])
-    return {**_opportunity(rows[0]), "conversion": {name: event.get(name) for name in _AT_CONVERSION}}
+    return {**_opportunity(rows[0], event), "conversion": {name: event.get(name) for name in _AT_CONVERSION}}
 
 
 async def find_account(work: Work, account_id: str) -> dict[str, Any] | None:
@@ -77,8 +76,8 @@ def _party(rows: Any) -> dict[str, Any] | None:
     return {**row, **facts, **times}
 
 
-def _opportunity(row: Any) -> dict[str, Any]:
-    opportunity = opportunity_of(row)
+def _opportunity(row: Any, event: dict[str, Any]) -> dict[str, Any]:
+    opportunity = opportunity_of(row, event)
     fields = {name: getattr(opportunity, name) for name in Opportunity.__slots__}
     amount, probability = opportunity.amount, opportunity.probability
     return {
