@@ -90,8 +90,16 @@ class Settling:
             first = await self._bisect(records[:middle], published, culprits)
             return first + await self._bisect(records[middle:], published, culprits)
         if any(isinstance(s.outcome, Produced | Skipped) for s in settled):
-            self._bad_in_a_row = 0
+            await self._go_on(culprits)
         return settled
+
+    async def _go_on(self, culprits: list[tuple[Record, Rejected]]) -> None:
+        """Something succeeded, so what failed before it was bad records: they are buried at once. In a batch with many,
+        whatever interrupts it, they are not tried again."""
+        self._bad_in_a_row = 0
+        if culprits:
+            await self._bury(culprits)
+            culprits.clear()
 
     async def _alone(
         self, record: Record, published: dict[Place, int], culprits: list[tuple[Record, Rejected]]
@@ -106,7 +114,7 @@ class Settling:
                     raise
                 failure = error
             else:
-                self._bad_in_a_row = 0
+                await self._go_on(culprits)
                 return settled
         return [self._convict(record, failure, culprits)]
 
@@ -121,8 +129,11 @@ class Settling:
         return Settled(record, why)
 
     async def _bury(self, culprits: Sequence[tuple[Record, Rejected]]) -> None:
-        # A redelivered culprit has its decision already; asking for a first one would be tried for ever.
+        # A redelivered culprit has its decision already; asking for a first one would be tried for ever. The marks of
+        # what a culprit tried were rolled back with it: without them the database would look older than Kafka.
+        spans = spans_of([record for record, _ in culprits])
         async with self._database.transaction(self._clock()) as work:
+            await raise_marks(work, self._group, {place: span.end for place, span in spans.items()}, {})
             await self._save_rejected(culprits, work, first_stands=True)
 
     async def _store(self, records: Sequence[Record], published: dict[Place, int]) -> list[Settled]:

@@ -1,50 +1,48 @@
 """Replays of capture's dead letters on a real Postgres: tried once more under the original id, applied once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import orjson
 import pytest
 
-from services.capture.adapters.postgres.leads import PostgresLeadBook
-from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
-from services.capture.domain.people import NewLink, People
-from services.capture.subscribers import Books
+from services.capture.domain.reading import read_value
+from services.capture.handlers import capture_leads
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.topics import CAPTURE_COMMANDS, COMMANDS_COMPLETED
 from shared.handling.outcomes import Produced, Rejected
 from shared.handling.records import Record, read_record
-from shared.handling.work import Work
-from shared.messaging.settling import BAD_IN_A_ROW, Settled
-from tests.support.capture import Bench, create_schema, record
+from shared.messaging.settling import BAD_IN_A_ROW, EverythingBad, Settled
+from tests.support.capture import Bench, record
 from tests.support.replaying import FIRST_LETTER, replay_headers, replay_of
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
 
 
-class FragileBook(PostgresLeadBook):
-    """Has a bug that certain addresses meet, until it is fixed."""
+class Bug:
+    """Certain submissions cannot be read, until it is fixed."""
 
-    fixed = False
+    def __init__(self) -> None:
+        self.fixed = False
 
-    async def load(self, work: Work, wanted: Iterable[NewLink]) -> People:
-        links = list(wanted)
-        if not self.fixed and any("poison" in link.key.value for link in links):
+    def read_value(self, value: bytes, *rest: Any, **more: Any) -> Any:
+        if b"poison" in value and not self.fixed:
             raise ZeroDivisionError("a bug in the handler")
-        return await super().load(work, links)
+        return read_value(value, *rest, **more)
 
 
 @pytest.fixture
-async def fragile(own: Servers) -> AsyncIterator[Bench]:
-    await create_schema(own.postgres)
-    bench = Bench(own.postgres)
-    bench.books = Books(FragileBook(), PostgresReceiptBook(), PostgresMergeBook())
-    bench._settling = bench._new_settling()
-    yield bench
-    await bench.database.dispose()
+def bug(monkeypatch: pytest.MonkeyPatch) -> Bug:
+    planted = Bug()
+    monkeypatch.setattr(capture_leads, "read_value", planted.read_value)
+    return planted
+
+
+@pytest.fixture
+def fragile(bench: Bench, bug: Bug) -> Bench:
+    return bench
 
 
 def submitted(offset: int, email: str, *, ce_id: str | None = None, **more: Any) -> Record:
@@ -79,16 +77,21 @@ def others(settled: Settled) -> list[Any]:
     return [event for event in settled.outcome.events if event.topic != COMMANDS_COMPLETED]
 
 
-def book(bench: Bench) -> FragileBook:
-    assert isinstance(bench.books.leads, FragileBook)
-    return bench.books.leads
+async def receipt_of(bench: Bench, record: Record) -> dict[str, Any]:
+    """The receipt of an event's first record."""
+    async with bench.database.transaction(bench.now) as work:
+        first: dict[str, Any] = (await PostgresReceiptBook().read(work, record.event_id))[0]
+    return first
 
 
-async def test_a_poisonous_lead_replayed_three_times_at_once_and_again_is_applied_once(fragile: Bench) -> None:
+async def test_a_poisonous_lead_replayed_three_times_at_once_and_again_is_applied_once(
+    fragile: Bench, bug: Bug
+) -> None:
     bad = submitted(1, "poison@example.com")
     (dead,) = await fragile.settle(bad)
     assert isinstance(dead.outcome, Rejected)
-    book(fragile).fixed = True
+    assert (await receipt_of(fragile, bad))["outcome"] == "dead_lettered"
+    bug.fixed = True
     commands = [command(n, replay_of(bad)) for n in range(3)]
     settled = await fragile.settle(*commands)
     said = [completed(each) for each in settled]
@@ -100,7 +103,7 @@ async def test_a_poisonous_lead_replayed_three_times_at_once_and_again_is_applie
     data = orjson.loads(captured.data)
     assert data["origin"]["inbound"]["offset"] == 1
     assert data["origin"]["received_at"] == "2026-03-01T11:53:20.001000Z"
-    (receipt,) = await fragile.receipts()
+    receipt = await receipt_of(fragile, bad)
     assert (receipt["outcome"], receipt["reason"], receipt["row_number"]) == ("new", None, 1)
     # A later one finds it standing, and so does the original itself, should it come again.
     (later,) = await fragile.settle(command(9, replay_of(bad)))
@@ -110,11 +113,31 @@ async def test_a_poisonous_lead_replayed_three_times_at_once_and_again_is_applie
     assert len(await fragile.fetch("SELECT 1 FROM leads WHERE lead_version = 1")) == 1
 
 
-async def test_a_redelivered_replay_publishes_the_same_and_changes_nothing(fragile: Bench) -> None:
+async def test_a_culprit_at_the_end_of_its_partition_is_marked_as_stored(fragile: Bench) -> None:
+    """Else the database looks older than Kafka at the next start, and the service refuses to go on."""
+    for records in (
+        [submitted(1, "poison@example.com")],
+        [submitted(2, "ann@example.com"), submitted(3, "poison@b.com")],
+    ):
+        await fragile.settle(*records)
+        (mark,) = await fragile.fetch("SELECT stored_to FROM marks")
+        assert mark["stored_to"] == records[-1].offset + 1
+
+
+async def test_culprits_before_a_success_are_buried_whatever_comes_after(fragile: Bench) -> None:
+    """Twenty in a row stop the consumer with nothing buried of these; what failed before a success is."""
+    bad = [submitted(n, f"poison{n}@example.com") for n in range(2, 2 + BAD_IN_A_ROW)]
+    with pytest.raises(EverythingBad):
+        await fragile.settle(submitted(0, "poison@example.com"), submitted(1, "ann@example.com"), *bad)
+    found = await fragile.fetch('SELECT "offset", outcome FROM decisions ORDER BY "offset"')
+    assert [tuple(row) for row in found] == [(0, "dead_lettered"), (1, "new")]
+
+
+async def test_a_redelivered_replay_publishes_the_same_and_changes_nothing(fragile: Bench, bug: Bug) -> None:
     bad = submitted(1, "poison@example.com")
     await fragile.settle(bad)
     (failed,) = await fragile.settle(command(1, replay_of(bad)))
-    book(fragile).fixed = True
+    bug.fixed = True
     (done,) = await fragile.settle(command(2, replay_of(bad)))
     (done_again,) = await fragile.settle(command(2, replay_of(bad)))
     assert isinstance(done.outcome, Produced) and isinstance(done_again.outcome, Produced)
@@ -165,10 +188,10 @@ async def test_an_edited_record_keeps_id_and_time_and_its_source_may_send_it_aga
     assert (repeat.outcome.outcome, repeat.outcome.reason) == ("merged", "repeated_event")
 
 
-async def test_a_dead_repeat_is_settled_as_a_repeat_once_the_first_is_applied(fragile: Bench) -> None:
+async def test_a_dead_repeat_is_settled_as_a_repeat_once_the_first_is_applied(fragile: Bench, bug: Bug) -> None:
     first, repeat = submitted(1, "poison@example.com"), submitted(2, "poison@example.com", ce_id="evt-1")
     await fragile.settle(first, repeat)
-    book(fragile).fixed = True
+    bug.fixed = True
     settled = await fragile.settle(command(1, replay_of(first)), command(2, replay_of(repeat)))
     assert [completed(each)["result"]["outcome"] for each in settled] == ["new", "merged"]
     (again,) = await fragile.settle(command(2, replay_of(repeat)))
@@ -191,11 +214,11 @@ async def test_what_is_no_replay_of_ours_is_refused(fragile: Bench) -> None:
     assert dead.outcome == Rejected("unknown_type")
 
 
-async def test_replays_that_race_in_two_processes_apply_once(fragile: Bench, own: Servers) -> None:
+async def test_replays_that_race_in_two_processes_apply_once(fragile: Bench, bug: Bug, own: Servers) -> None:
     """Another process has the same dead letter in another command, at the same moment."""
     bad = submitted(1, "poison@example.com")
     await fragile.settle(bad)
-    book(fragile).fixed = True
+    bug.fixed = True
     other = Bench(own.postgres)
     try:
         answers = await asyncio.gather(
