@@ -44,10 +44,16 @@ def _chassis(batch: int | None, *, stored: bool) -> Contender:
     return Contender(name, f"{_PACKAGE}.chassis", promise, batch, True, slow=batch == 1, env=env)
 
 
+def _thin(batch: int | None) -> Contender:
+    name = f"chassis, thin read model, batch {batch or 'auto'}"
+    return Contender(name, f"{_PACKAGE}.chassis_thin", FULL, batch, True)
+
+
 def _ours_and_faststream() -> list[Contender]:
     return [
         *(_chassis(batch, stored=False) for batch in (1, 100, 500, 2000, None)),
         *(_chassis(batch, stored=True) for batch in (500, 2000, None)),
+        *(_thin(batch) for batch in (500, 2000, None)),
         Contender(
             "FastStream, a message at a time", f"{_PACKAGE}.faststream_each", "auto-commit: may lose and repeat", 1
         ),

@@ -1,6 +1,7 @@
 """The product's own delivery path with a thin read model: the lead's own bytes are passed on, as the services do it."""
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -20,14 +21,13 @@ from tests.benchmark.leads import CapturedLead, score_of
 from tests.benchmark.variants.place import GROUP_VARIABLE
 
 STAGE: Final = Stage("scoring")
-_LEAD: Final = b',"lead":'
+_BEFORE: Final = re.compile(rb'\{"outcome":"[a-z_]+","lead":')
+_LEAD: Final = b'"lead":'
 _VERSION: Final = b',"lead_version":'
 
 
 class ThinCapture(NamedTuple):
     """What the hop reads, and all from the lead on as it came."""
-
-    TYPE = "lead.captured"
 
     lead: dict[str, Any]
     from_lead_on: bytes
@@ -41,16 +41,17 @@ class ThinCapture(NamedTuple):
 def _as_written(value: bytes) -> ThinCapture | None:
     """Of JSON as capture writes it. Cut rightly when the parts are JSON by themselves, and the lead is followed by its
     version and its origin, nothing else."""
-    at = value.find(_LEAD)
-    end = value.rfind(_VERSION, at)
+    before, end = _BEFORE.match(value), value.rfind(_VERSION)
+    if before is None:
+        return None
     try:
-        lead = orjson.loads(value[at + len(_LEAD) : end])
-        before, behind = orjson.loads(value[:at] + b"}"), orjson.loads(b"{" + value[end + 1 :])
+        lead, behind = orjson.loads(value[before.end() : end]), orjson.loads(b"{" + value[end + 1 :])
     except orjson.JSONDecodeError:
         return None
-    right = before.keys() == {"outcome"} and list(behind) == ["lead_version", "origin"]
+    right = list(behind) == ["lead_version", "origin"]
     right = right and type(behind["lead_version"]) is int and type(behind["origin"]) is dict
-    return ThinCapture(lead, value[at + 1 :]) if right and type(lead) is dict and is_id(lead.get("lead_id")) else None
+    right = right and type(lead) is dict and is_id(lead.get("lead_id"))
+    return ThinCapture(lead, value[before.end() - len(_LEAD) :]) if right else None
 
 
 def _validated(value: bytes) -> ThinCapture:
@@ -92,7 +93,7 @@ def build_app() -> FastAPI:
         Subscription(
             os.environ[GROUP_VARIABLE],
             (CAPTURED,),
-            {ThinCapture.TYPE: Handled(ScoreThinLeads(Gauge.from_environment()), ThinCapture)},
+            {"lead.captured": Handled(ScoreThinLeads(Gauge.from_environment()), ThinCapture)},
             decisions=False,
             max_records=settings.max_records,
         )
