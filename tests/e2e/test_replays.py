@@ -28,24 +28,24 @@ _BUG = """
     CREATE TABLE public.poison (service text, event_id uuid);
     CREATE FUNCTION public.bug() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
-        IF EXISTS (SELECT 1 FROM capture.receipts r JOIN public.poison p ON p.event_id = r.receipt_id
-                   WHERE r.lead_id = NEW.lead_id AND p.service = TG_ARGV[0]) THEN
+        IF EXISTS (SELECT 1 FROM capture.decisions d JOIN public.poison p USING (event_id)
+                   WHERE d.subject = NEW.lead_id AND p.service = TG_ARGV[0]) THEN
             RAISE EXCEPTION 'a bug in %', TG_ARGV[0];
         END IF;
         RETURN NEW;
     END $$;
     CREATE FUNCTION public.bug_of_capture() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF NEW.value LIKE 'poison-capture%' THEN RAISE EXCEPTION 'a bug in capture'; END IF;
+        IF NEW.facts LIKE '%poison-capture%' THEN RAISE EXCEPTION 'a bug in capture'; END IF;
         RETURN NEW;
     END $$;
-    CREATE TRIGGER bug BEFORE INSERT ON capture.identities FOR EACH ROW EXECUTE FUNCTION public.bug_of_capture();
+    CREATE TRIGGER bug BEFORE INSERT ON capture.leads FOR EACH ROW EXECUTE FUNCTION public.bug_of_capture();
     CREATE TRIGGER bug BEFORE INSERT ON scoring.lead_scores FOR EACH ROW EXECUTE FUNCTION public.bug('scoring');
     CREATE TRIGGER bug BEFORE INSERT ON routing.assignments FOR EACH ROW EXECUTE FUNCTION public.bug('routing');
     CREATE TRIGGER bug BEFORE INSERT ON conversion.opportunities FOR EACH ROW EXECUTE FUNCTION public.bug('conversion');
 """
 BUGGY = {
-    "capture": "capture.identities",
+    "capture": "capture.leads",
     "scoring": "scoring.lead_scores",
     "routing": "routing.assignments",
     "conversion": "conversion.opportunities",
