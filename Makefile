@@ -3,7 +3,7 @@
 LEADSTREAM := .venv/bin/leadstream
 PYTHON_ENV := .venv/bin/python
 
-.PHONY: help setup demo up down status clean test bench
+.PHONY: help setup demo up down status clean test bench chaos soak
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
@@ -36,6 +36,13 @@ test: setup ## the whole gate suite
 	$(PYTHON_ENV) -m mypy
 	.venv/bin/lint-imports
 	$(PYTHON_ENV) -m pytest
+
+# CHAOS: what else `python -m tests.chaos --help` lists.
+chaos: setup ## faults under load, each judged by one oracle; FULL=1 the long run, ONLY=F41 SEED=7 one of them again
+	@$(PYTHON_ENV) -m tests.chaos $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(CHAOS)
+
+soak: setup ## half of the peak with faults at random; MINUTES=30
+	@$(PYTHON_ENV) -m tests.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(CHAOS)
 
 # LONG=1: everything, hours. ARGS: what `python -m tests.benchmark --help` lists.
 bench: setup ## CPU a message, leads a second, latencies; beside FastStream and Quix Streams (LONG=1: and growth, imports, HTTP, a CRM)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-import time
+import secrets
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,14 +24,17 @@ class Broken(AssertionError):
 
 @dataclass
 class World:
-    """What a fault works on. The load flows from before `inject` until after `recover`."""
+    """What a fault works on. The load flows from before `inject` until after `recover`.
+
+    `token` is a word that no other fault uses, to name people of its own with.
+    """
 
     ground: Ground
     pipeline: Pipeline
     rng: random.Random
     full: bool
     counts: Counter[str] = field(default_factory=Counter)
-    began: float = field(default_factory=time.monotonic)
+    token: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @property
     def fleet(self) -> Fleet:

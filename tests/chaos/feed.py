@@ -72,6 +72,11 @@ class Feed:
         """Send from now on."""
         self._flowing.set()
 
+    def burst(self, count: int) -> None:
+        """Send so many at once, straight to Kafka."""
+        for _ in range(count):
+            self.send(next(self._people))
+
     async def pause(self, within: float = 60) -> None:
         """Send nothing new, and wait until everything sent is acknowledged."""
         self._flowing.clear()

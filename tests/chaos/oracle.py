@@ -175,7 +175,7 @@ class Level:
 
 MEMORY_GROWTH = 0.5
 MEMORY_SLACK_MIB = 64.0
-DESCRIPTOR_SLACK = 16
+DESCRIPTOR_SLACK = 24
 
 
 def compare_levels(before: Mapping[str, Level], after: Mapping[str, Level], connections: int) -> list[str]:
