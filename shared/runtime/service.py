@@ -36,6 +36,7 @@ T = TypeVar("T")
 _RETRY_S: Final = 0.5
 _WATCH_S: Final = 2.0
 _NO_PROGRESS_S: Final = 180.0
+_LOOP_LATE_S: Final = 1.0
 
 
 def utc_now() -> datetime:
@@ -218,7 +219,11 @@ class Service:
     async def _watch(self) -> None:
         """End the process when something that cannot be mended in place is gone."""
         while True:
+            began = time.monotonic()
             await asyncio.sleep(_WATCH_S)
+            if (late := time.monotonic() - began - _WATCH_S) > _LOOP_LATE_S:
+                # No heartbeat went out meanwhile: beyond the session time-out the group has expelled this member.
+                log.warning("event_loop_blocked", seconds=round(late, 1))
             self._check_raw()
             if self._slot is not None and not self._slot.held:
                 await self._hold_slot_again()
