@@ -15,7 +15,7 @@ class BlockedLoop(Fault):
     full: ClassVar = 5
 
     def must(self, amount: float) -> Mapping[str, float]:
-        return {"blocked": amount, "batches dropped": amount, "redelivered": 1}
+        return {"blocked": amount, "batches dropped": amount, "redelivered": 1, "log event_loop_blocked": amount}
 
     async def inject(self, world: World, amount: float) -> None:
         for n in range(int(amount)):
