@@ -12,7 +12,7 @@ import asyncpg
 import orjson
 
 import services.conversion
-from services.conversion.domain.leads import NULL, LeadState
+from services.conversion.domain.leads import LeadState
 from services.conversion.main import subscription
 from services.conversion.seed import seed
 from shared.contracts import ids
@@ -120,11 +120,9 @@ def routed(n: int, version: int = 1, *, value: int = 80, owner: str | None = "an
     return orjson.dumps(data)
 
 
-def state(n: int, *, value: int | None = 80, owner: str | None = "ann", **facts: Any) -> LeadState:
-    """What conversion knows of a lead of version 1; never scored where the score has no value."""
-    scored = 0 if value is None else 1
-    judged = orjson.dumps(score(value)) if value is not None else NULL
-    return LeadState(lead_id(n), 1, orjson.dumps(lead(n, **facts)), scored, judged, 1, orjson.dumps(assignment(owner)))
+def state(n: int, *, value: int = 80, owner: str | None = "ann", **facts: Any) -> LeadState:
+    """What conversion knows of a lead that was routed once."""
+    return LeadState(lead_id(n), 1, 1, 1, routed(n, value=value, owner=owner, **facts))
 
 
 def merged(winner: int, loser: int, version: int = 5) -> bytes:

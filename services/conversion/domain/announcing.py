@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from services.conversion.domain.leads import LeadState
+from services.conversion.domain.leads import Parts
 from services.conversion.domain.money import amount_text
 from services.conversion.domain.parties import Opportunity
 
@@ -16,8 +16,9 @@ CREATED = "created"
 
 def converted_data(
     opportunity: Opportunity,
-    state: LeadState,
+    parts: Parts,
     *,
+    first_touch: dict[str, Any] | None,
     event_id: str,
     converted_at: str,
     account_created: bool,
@@ -38,8 +39,8 @@ def converted_data(
             "converted_at": converted_at,
             "owner": opportunity.owner,
             "queue": opportunity.queue,
-            "score": orjson.Fragment(state.score_json),
-            "first_touch": state.lead.get("first_touch"),
+            "score": orjson.Fragment(bytes(parts.score)),
+            "first_touch": first_touch,
             "source": opportunity.source,
             "campaign": opportunity.campaign,
             "name": opportunity.name,
@@ -51,9 +52,9 @@ def converted_data(
             "account_created": account_created,
             "contact_created": contact_created,
             "fields_mapped": fields_mapped,
-            "lead_snapshot": orjson.Fragment(state.lead_json),
+            "lead_snapshot": orjson.Fragment(bytes(parts.lead)),
             "reason": reason,
-            "origin": orjson.Fragment(state.origin_json),
+            "origin": orjson.Fragment(bytes(parts.origin)),
         }
     )
 

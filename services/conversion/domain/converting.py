@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from services.conversion.domain.announcing import converted_data
-from services.conversion.domain.leads import LeadState
+from services.conversion.domain.leads import LeadState, Parts, decoded, parts_of
 from services.conversion.domain.mapping import (
     ACCOUNT,
     CONTACT,
@@ -47,6 +47,8 @@ class Wanted:
     rules: dict[str, Any]
     amount: Decimal | None = None
     currency: str | None = None
+    parts: Parts = field(init=False)
+    lead: dict[str, Any] = field(init=False)
     conversion_id: str = field(init=False)
     opportunity_id: str = field(init=False)
     contact_keys: list[str] = field(init=False)
@@ -55,11 +57,14 @@ class Wanted:
     new_contact_id: str = field(init=False)
 
     def __post_init__(self) -> None:
-        lead_id, lead = self.state.lead_id, self.state.lead
+        assert self.state.routed is not None
+        self.parts = parts_of(self.state.routed)
+        self.lead = decoded(self.parts.lead) or {}
+        lead_id = self.state.lead_id
         self.conversion_id = conversion_id_of(lead_id)
         self.opportunity_id = self.state.opportunity_id or opportunity_id_of(lead_id)
-        self.contact_keys = contact_keys(lead)
-        self.account_keys = account_keys(lead, self.contact_keys)
+        self.contact_keys = contact_keys(self.lead)
+        self.account_keys = account_keys(self.lead, self.contact_keys)
         # Should this conversion create them.
         self.new_account_id = ids.derive(ids.CONVERSIONS, lead_id, "account")
         self.new_contact_id = ids.derive(ids.CONVERSIONS, lead_id, "contact")
@@ -90,15 +95,15 @@ def convert_all(wanted: Iterable[Wanted], book: PartyBook, *, now: str) -> list[
 
 
 def _convert(one: Wanted, book: PartyBook, now: str) -> Converted:
-    one.state.verify()
-    told = _told(one.state)
-    found = choose_contact(one.state.lead, one.contact_keys, book)
+    told = _told(one)
+    found = choose_contact(one.lead, one.contact_keys, book)
     account, account_fields = _settle_account(one, told, found, book)
     contact, contact_fields = _settle_contact(one, told, found, account, book)
     opportunity, opportunity_fields = _open_opportunity(one, told, account, contact, now)
     event = converted_data(
         opportunity,
-        one.state,
+        one.parts,
+        first_touch=one.lead.get("first_touch"),
         event_id=one.event_id,
         converted_at=now,
         account_created=account.id == one.new_account_id,
@@ -109,9 +114,9 @@ def _convert(one: Wanted, book: PartyBook, now: str) -> Converted:
     return Converted(Conversion(one.conversion_id, one.event_id, event), opportunity)
 
 
-def _told(state: LeadState) -> dict[str, Any]:
+def _told(one: Wanted) -> dict[str, Any]:
     """What the lead says, with its holder and the person's name, without a domain that is nobody's own."""
-    lead, assignment = state.lead, state.assignment or {}
+    lead, assignment = one.lead, decoded(one.parts.assignment) or {}
     told = tell(lead)
     for path, value in (
         ("company.domain", company_domain(lead)),

@@ -1,12 +1,12 @@
 """The hand-off gate: which leads sales takes. A score or grade, and required facts, each with a name for people."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, TypedDict
 
+import msgspec
 from pydantic import Field
 
-from services.conversion.domain.leads import LeadState
 from shared.contracts.lead_fields import LEAD_FIELDS, OPEN_PREFIXES, facts_of
 from shared.rules import (
     Facts,
@@ -63,14 +63,26 @@ class HandOffGate(RuleSetHeader):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A compiled gate and the version that it came from (`RulesUsed` as a dict). What costs something to know of a lead
-    is told only to a gate that asks for it: amounts as numbers, who holds the lead."""
+    """A compiled gate and the version that it came from (`RulesUsed` as a dict). `see` reads of a `lead.routed` what this
+    gate asks about (`Seen`)."""
 
     criteria: tuple[tuple[Criterion, Any], ...]
     rules: dict[str, Any]
     every_name: tuple[str, ...]
     asks_amounts: bool
-    asks_assignment: bool
+    see: Callable[[bytes], Any]
+
+
+class Seen(Protocol):
+    """What a gate sees of a lead: the fields that it asks about, `lead_id`, and the versions."""
+
+    lead: dict[str, Any]
+    lead_version: int
+    score: dict[str, Any] | None
+    score_version: int
+    assignment: dict[str, Any] | None
+    assignment_version: int
+    origin: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +110,38 @@ def load_gate(text: str | bytes, file: str) -> LoadedRules[HandOffGate]:
 def compile_gate(gate: HandOffGate, rules: dict[str, Any]) -> Gate:
     """The gate as closures. `rules` names the version in what is published."""
     every = (*_score_criteria(gate), *gate.criteria)
-    asked = [part.field for criterion in every for _, part in walk(criterion) if isinstance(part, FieldCondition)]
+    asked = {part.field for criterion in every for _, part in walk(criterion) if isinstance(part, FieldCondition)}
     return Gate(
         tuple((criterion, compile_rule(criterion).holds) for criterion in every),
         rules,
         tuple(criterion.name for criterion in every),
         asks_amounts=any(field.startswith(_AMOUNTS) for field in asked),
-        asks_assignment=any(field.startswith("assignment.") for field in asked),
+        see=_reader_of(asked),
     )
+
+
+def _reader_of(asked: Set[str]) -> Callable[[bytes], Any]:
+    """Reads those fields of a `lead.routed` and checks the form of all of it. Raises msgspec.DecodeError."""
+
+    def fields(part: str) -> set[str]:
+        return {field.split(".")[1] for field in asked if field.startswith(f"{part}.")}
+
+    lead = {field.partition(".")[0] for field in asked} - {"score", "assignment"}
+    parts = [
+        ("lead", _some_of(lead)),
+        ("lead_version", int),
+        ("score", _some_of(fields("score")) | None),
+        ("score_version", int),
+        ("assignment", _some_of(fields("assignment")) | None),
+        ("assignment_version", int),
+        ("origin", _some_of(()) | None),
+    ]
+    return msgspec.json.Decoder(msgspec.defstruct("Seen", parts, gc=False)).decode
+
+
+def _some_of(names: Iterable[str]) -> Any:
+    """A dict that is read with these fields and `lead_id`, where they are there; others are passed over."""
+    return TypedDict("_SomeOf", dict.fromkeys((*names, "lead_id"), Any), total=False)  # type: ignore[operator]
 
 
 def _score_criteria(gate: HandOffGate) -> Iterator[Criterion]:
@@ -117,11 +153,10 @@ def _score_criteria(gate: HandOffGate) -> Iterator[Criterion]:
         yield Criterion(id="grades", name=f"grade {' or '.join(gate.grades)}", when=grades)
 
 
-def judge(state: LeadState, gate: Gate, *, identity_only: bool = False) -> Passage:
+def judge(seen: Seen, gate: Gate, *, identity_only: bool = False) -> Passage:
     """Whether this lead may pass. `identity_only`: what even a conversion by command needs."""
-    lead = facts_of(state.lead) if gate.asks_amounts else state.lead
-    assignment = state.assignment if gate.asks_assignment else None
-    return check_gate({**lead, "score": state.score, "assignment": assignment}, gate, identity_only=identity_only)
+    facts = {**seen.lead, "score": seen.score, "assignment": seen.assignment}
+    return check_gate(facts_of(facts) if gate.asks_amounts else facts, gate, identity_only=identity_only)
 
 
 def check_gate(facts: Facts, gate: Gate, *, identity_only: bool = False) -> Passage:

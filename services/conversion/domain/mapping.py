@@ -61,9 +61,11 @@ OPPORTUNITY: Final = _table(
     ("queue", "queue"),
 )
 
-_PATHS: Final = tuple(
-    (path, *path.partition(".")[::2])
-    for path in dict.fromkeys(row[0] for row in (*ACCOUNT, *NEW_CONTACT, *OPPORTUNITY))
+_EVERY: Final = dict.fromkeys(row[0] for row in (*ACCOUNT, *NEW_CONTACT, *OPPORTUNITY))
+_FIELDS: Final = tuple(path for path in _EVERY if "." not in path)
+_PARTS: Final = tuple(
+    (field, tuple((path, path.partition(".")[2]) for path in _EVERY if path.startswith(f"{field}.")))
+    for field in dict.fromkeys(path.partition(".")[0] for path in _EVERY if "." in path)
 )
 # All parts None: an address that is none.
 _NO_PARTS: Final[tuple[Any, ...]] = (None, "", [], {})
@@ -81,25 +83,22 @@ def is_blank(value: Any) -> bool:
 
 def tell(lead: dict[str, Any]) -> dict[str, Any]:
     """What the lead says of that which is mapped somewhere, by path."""
-    told: dict[str, Any] = {}
-    for path, field, part in _PATHS:
-        value = lead.get(field)
-        if part:
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is not None and not is_blank(value):
-            told[path] = value
+    told = {field: value for field in _FIELDS if (value := lead.get(field)) is not None and not is_blank(value)}
+    for field, parts in _PARTS:
+        inner = lead.get(field)
+        if isinstance(inner, dict):
+            told.update({path: value for path, part in parts if not is_blank(value := inner.get(part))})
     return told
 
 
 def fill_blanks(facts: dict[str, Any], told: dict[str, Any], table: Mapping) -> list[str]:
     """Fill what is blank in `facts` from what was told; returns what was copied, as `lead.x -> record.y`. An address is
     one value: it is taken whole or not at all."""
-    copied: list[str] = []
-    for path, target, said in table:
-        if path in told and is_blank(facts.get(target)):
-            facts[target] = told[path]
-            copied.append(said)
-    return copied
+    rows = [row for row in table if row[0] in told]
+    if facts:
+        rows = [row for row in rows if is_blank(facts.get(row[1]))]
+    facts.update({target: told[path] for path, target, _ in rows})
+    return [said for _, _, said in rows]
 
 
 def person_name(lead: dict[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.conversion.domain.converting import Wanted, opportunity_id_of
-from services.conversion.domain.gate import Closed, Gate, Passage, judge
+from services.conversion.domain.gate import Closed, Gate, Passage, Seen, judge
 from services.conversion.domain.leads import LeadState
 from services.conversion.handlers.converting import Converting, converted_event_id, events_of
 from services.conversion.handlers.reading import read_routed
@@ -27,8 +27,19 @@ class _Newest:
 
     state: LeadState
     item: InHand
-    others: list[InHand] = field(default_factory=list)
     passage: Passage = _UNASKED
+    others: list[InHand] = field(default_factory=list)
+
+    def ask(self, gate: Gate, seen: Seen) -> None:
+        """Ask the gate: a lead that may pass has its opportunity from now on."""
+        self.passage = judge(seen, gate)
+        passes = not isinstance(self.passage, Closed)
+        self.state.opportunity_id = opportunity_id_of(self.state.lead_id) if passes else None
+
+    def ask_again(self, gate: Gate) -> None:
+        """Ask about parts that came together from several records."""
+        assert self.state.routed is not None
+        self.ask(gate, gate.see(self.state.routed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ class ConvertLeads:
             else:
                 changed.append(state)
                 one.state = state
-                _ask(gate, one)
+                one.ask_again(gate)
                 continue
             del newest[lead_id]
         await self.leads.update(work, changed)
@@ -119,31 +130,23 @@ def _newest_of(items: Sequence[InHand], gate: Gate, outcomes: dict[int, Outcome]
     """The newest parts of each lead, the gate asked; of the other records the outcomes are known."""
     newest: dict[str, _Newest] = {}
     for item in items:
-        state = read_routed(item.record)
-        if isinstance(state, Rejected):
-            outcomes[id(item)] = state
+        read = read_routed(item.record, gate)
+        if isinstance(read, Rejected):
+            outcomes[id(item)] = read
             continue
+        state, seen = read
         one = newest.get(state.lead_id)
         if one is None:
             one = newest[state.lead_id] = _Newest(state, item)
-        else:
-            older = item
-            if one.state.take_newer(state):
-                older, one.item = one.item, item
-            one.others.append(older)
-            outcomes[id(older)] = Skipped("superseded", subject=state.lead_id)
-        _ask(gate, one)
+            one.ask(gate, seen)
+            continue
+        older = item
+        if one.state.take_newer(state):
+            older, one.item = one.item, item
+            one.ask_again(gate)
+        one.others.append(older)
+        outcomes[id(older)] = Skipped("superseded", subject=state.lead_id)
     return newest
-
-
-def _ask(gate: Gate, one: _Newest) -> None:
-    """Ask the gate: a lead that may pass has its opportunity from now on, of one that may not nobody reads more."""
-    one.passage = judge(one.state, gate)
-    if isinstance(one.passage, Closed):
-        one.state.opportunity_id = None
-        one.state.forget()
-    else:
-        one.state.opportunity_id = opportunity_id_of(one.state.lead_id)
 
 
 def _wanted(newest: dict[str, _Newest], gate: Gate, outcomes: dict[int, Outcome]) -> list[Wanted]:

@@ -69,8 +69,9 @@ class ConvertOnCommand:
             return Refused("invalid_amount", "The amount must be decimal text, not negative, such as 50000.00.")
         if wanted.currency is not None and not is_currency(wanted.currency):
             return Refused("invalid_currency", "The currency must be three capital letters (ISO 4217).")
+        assert state.routed is not None  # a lead that is not converted is kept whole
         gate = await self.gates.read(work)
-        passage = judge(state, gate, identity_only=True)
+        passage = judge(gate.see(state.routed), gate, identity_only=True)
         if isinstance(passage, Closed):
             return Refused("identity_missing", _missing(passage.missing))
         state.opportunity_id = opportunity_id_of(state.lead_id)

@@ -7,6 +7,7 @@ from typing import Final
 
 from services.conversion.domain.announcing import CREATED, changed_data
 from services.conversion.domain.converting import Converted, Wanted, convert_all
+from services.conversion.domain.leads import decoded
 from services.conversion.ports import Parties, Sales
 from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted
 from shared.contracts.topics import CHANGED, CONVERTED
@@ -47,8 +48,9 @@ def _measure(wanted: Sequence[Wanted], now: datetime) -> None:
     LEADS_CONVERTED.labels(trigger=wanted[0].trigger).inc(len(wanted))
     age = LEAD_SECONDS.labels(stage="converted")
     for one in wanted:
-        if one.state.origin is not None:
-            age.observe((now - datetime.fromisoformat(one.state.origin["received_at"])).total_seconds())
+        origin = decoded(one.parts.origin)
+        if origin is not None:
+            age.observe((now - datetime.fromisoformat(origin["received_at"])).total_seconds())
 
 
 def converted_event_id(record: Record, opportunity_id: str) -> str:

@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
-
-from services.conversion.domain.leads import LeadState
+from services.conversion.domain.leads import of_merge
 from services.conversion.ports import Leads, Review, Sales
 from shared.contracts import ids
 from shared.contracts.thin import MergedLead
@@ -30,9 +27,9 @@ class MergeLeads:
         return [Produced("merged", subject=item.event.winner_id) for item in items]
 
     async def _merge(self, merged: MergedLead, work: Work) -> None:
-        winner = _state(merged.winner_id, merged.lead_version, merged.lead)
+        winner = of_merge(merged.winner_id, merged.lead_version, merged.lead)
         # A loser that was never heard of gets a row to lock, so that its first event waits and then sees the alias.
-        loser = _state(merged.loser_id, 0, {"lead_id": merged.loser_id})
+        loser = of_merge(merged.loser_id, 0, {"lead_id": merged.loser_id})
         known = await self.leads.add(work, {merged.winner_id: winner, merged.loser_id: loser})
         await save_alias(work, merged.loser_id, merged.winner_id, merged.lead_version)
         ours, theirs = known.get(merged.winner_id, winner), known.get(merged.loser_id, loser)
@@ -49,7 +46,3 @@ class MergeLeads:
         ours, theirs = (found[each].conversion.conversion_id for each in opportunity_ids)
         review_id = ids.derive(ids.CONVERSIONS, "both_converted", *sorted((ours, theirs)))
         await self.sales.open_review(work, Review(review_id, merged.winner_id, merged.loser_id, ours, theirs))
-
-
-def _state(lead_id: str, version: int, lead: dict[str, Any]) -> LeadState:
-    return LeadState(lead_id, version, orjson.dumps(lead))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.conversion.domain.converting import Wanted, convert_all
-from services.conversion.domain.leads import LeadState
+from services.conversion.domain.leads import of_merge
 from services.conversion.domain.mapping import ACCOUNT, CONTACT, NEW_CONTACT, OPPORTUNITY, fill_blanks, is_blank, tell
 from services.conversion.domain.matching import PartyBook, is_contact_key
 from services.conversion.domain.money import amount_text, expected_revenue, parse_amount
@@ -83,7 +83,7 @@ people = st.fixed_dictionaries(
 
 def _wanted(number: int, person: dict[str, Any]) -> Wanted:
     lead = {"lead_id": lead_id(number), "email": next(iter(person["emails"]), None), **person}
-    state = LeadState(lead_id(number), 1, orjson.dumps(lead))
+    state = of_merge(lead_id(number), 1, lead)
     used = {"kind": "gate", "name": "default", "version": 1, "content_hash": "00"}
     return Wanted(state, "gate", lead_id(number), (), used)
 

@@ -1,31 +1,52 @@
-"""Splitting `lead.routed` gives what decoding all of it gives, whatever its parts hold."""
+"""Reading no more than the gate asks about comes to what reading everything does; so does mixing parts."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.conversion.domain.leads import LeadState, read_kept, split_routed
-from services.conversion.handlers.reading import RoutedLead, read_routed, state_of
+import services.conversion
+from services.conversion.domain.gate import check_gate, compile_gate, judge, load_gate
+from services.conversion.domain.leads import LeadState, parts_of
+from services.conversion.handlers.reading import read_routed
+from shared.contracts.lead_fields import facts_of
 from shared.handling.outcomes import Rejected
 from tests.support.conversion import Log, lead_id, routed
 
-# Names that the parts are found by, at any depth.
+DEFAULT = (Path(services.conversion.__file__).parent / "rules" / "gate.yaml").read_text()
+CURIOUS = """
+kind: gate
+grades: [A, B]
+criteria:
+  - {id: a, name: a, when: {field: budget.amount, gte: 5}}
+  - {id: b, name: b, when: {field: assignment.owner, eq: ann}}
+  - {id: c, name: c, when: {field: extra.size, exists: true}}
+  - {id: d, name: d, when: {field: company.annual_revenue.amount, lt: 5}}
+"""
+GATES = [
+    compile_gate(load_gate(text, "gate.yaml").model, {"version": 1}) for text in (DEFAULT, CURIOUS, "kind: gate\n")
+]
+
+# Names that parts or gates look for, at any depth.
 names = st.sampled_from(
-    ["lead", "score", "assignment", "origin", "lead_version", "score_version", "assignment_version", "contributions"]
+    ["lead", "score", "assignment", "origin", "lead_version", "score_version", "assignment_version", "value", "grade",
+     "owner", "extra", "size", "company", "annual_revenue", "budget", "amount", "email", "last_name", "name"]
+)  # fmt: skip
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.text(max_size=8), st.sampled_from(["A", "ann", "7"])
 )
-leaves = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.text(max_size=8), names)
 values = st.recursive(
     leaves,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(names, st.text(max_size=4)), inner)),
     max_leaves=12,
 )
-parts = st.dictionaries(st.one_of(names, st.text(max_size=4)), values, max_size=4)
-versions = st.integers(1, 1200)
+parts = st.dictionaries(st.one_of(names, st.text(max_size=4)), values, max_size=6)
+versions = st.integers(1, 3)
 events = st.fixed_dictionaries(
     {
-        "lead": parts.map(lambda lead: {"lead_id": lead_id(1), **lead, "email": "a"}),
+        "lead": parts.map(lambda lead: {**lead, "lead_id": lead_id(1)}),
         "lead_version": versions,
         "score": parts,
         "score_version": versions,
@@ -36,48 +57,52 @@ events = st.fixed_dictionaries(
 )
 
 
-def decoded(state: LeadState) -> list[Any]:
-    texts = (state.lead_json, state.score_json, state.assignment_json, state.origin_json)
-    numbers = (state.lead_version, state.score_version, state.assignment_version)
-    return [state.lead_id, state.lead, *map(orjson.loads, texts), *numbers]
+def read(value: bytes, gate: Any = GATES[0]) -> Any:
+    return read_routed(Log().record("leads.routed.v1", "lead.routed", value), gate)
 
 
-@given(events)
-def test_a_split_event_is_the_decoded_one(event: dict[str, Any]) -> None:
-    value = orjson.dumps(event)
-    state = split_routed(value)
-    plain = state_of(RoutedLead.model_validate_json(value))
-    assert state is None or decoded(state) == decoded(plain)
-    assert decoded(read_kept(plain.as_json())) == decoded(plain)
-
-
-@given(events, st.permutations(range(7)))
-def test_of_another_order_or_with_spaces_it_is_the_decoded_one_too(event: dict[str, Any], order: list[int]) -> None:
+@given(events, st.permutations(range(7)), st.sampled_from([0, orjson.OPT_INDENT_2]))
+def test_the_gate_says_the_same_of_what_it_sees_as_of_everything(event: dict[str, Any], order: Any, how: int) -> None:
     items = list(event.items())
-    other = {items[place][0]: items[place][1] for place in order}
-    for value in (orjson.dumps(other), orjson.dumps(other, option=orjson.OPT_INDENT_2)):
-        state = read_routed(Log().record("leads.routed.v1", "lead.routed", value))
-        assert isinstance(state, LeadState) and decoded(state) == decoded(state_of(RoutedLead(**event)))
+    value = orjson.dumps(dict(items[place] for place in order), option=how)
+    everything = {**facts_of(event["lead"]), "score": event["score"], "assignment": event["assignment"]}
+    for gate in GATES:
+        state, seen = read(value, gate)
+        assert judge(seen, gate) == check_gate(everything, gate)
+        assert (state.lead_id, state.routed) == (lead_id(1), value)
+
+
+def decoded(state: LeadState) -> dict[str, Any]:
+    assert state.routed is not None
+    found = parts_of(state.routed)
+    whole: dict[str, Any] = orjson.loads(state.routed)
+    for name in ("lead", "score", "assignment", "origin"):
+        assert orjson.loads(bytes(getattr(found, name))) == whole[name]
+    assert (found.lead_version, found.score_version, found.assignment_version) == (
+        state.lead_version, state.score_version, state.assignment_version,
+    )  # fmt: skip
+    return whole
+
+
+@given(events, events)
+def test_mixed_parts_are_the_newer_ones(held: dict[str, Any], other: dict[str, Any]) -> None:
+    (state, _), (newer, _) = read(orjson.dumps(held)), read(orjson.dumps(other))
+    expected = dict(held)
+    for name, beside in (("lead", ["origin"]), ("score", []), ("assignment", [])):
+        if other[f"{name}_version"] > held[f"{name}_version"]:
+            expected.update({each: other[each] for each in (name, f"{name}_version", *beside)})
+    newest = any(other[name] > held[name] for name in held if name.endswith("_version"))
+    assert state.take_newer(newer) is newest
+    assert decoded(state) == expected
 
 
 @given(st.binary(max_size=40), st.integers(0, 2000), st.integers(0, 40))
-def test_a_damaged_lead_is_rejected_and_nothing_raises(noise: bytes, at: int, cut: int) -> None:
+def test_a_damaged_event_is_rejected_or_whole_and_nothing_raises(noise: bytes, at: int, cut: int) -> None:
     value = routed(1)
-    damaged = value[:at] + noise + value[at + cut :]
-    state = read_routed(Log().record("leads.routed.v1", "lead.routed", damaged))
-    assert isinstance(state, LeadState | Rejected)
-    if isinstance(state, LeadState):
-        assert orjson.loads(state.lead_json)["lead_id"] == state.lead_id
+    found = read(value[:at] + noise + value[at + cut :])
+    assert isinstance(found, Rejected) or isinstance(found[0], LeadState)
 
 
-def test_what_routing_writes_is_split() -> None:
-    assert split_routed(routed(1)) is not None
-
-
-@given(parts)
-def test_what_gates_ask_of_a_score_is_found_wherever_it_stands(rest: dict[str, Any]) -> None:
-    asked = {"value": 1, "fit": 1, "engagement": 0, "grade": "A", "temperature": "hot"}
-    for score in ({**asked, "contributions": [], **rest}, {**rest, "contributions": [], **asked}):
-        state = LeadState(lead_id(1), 1, b"{}", 1, orjson.dumps(score))
-        found = state.score
-        assert found is not None and {name: found[name] for name in asked} == {name: score[name] for name in asked}
+def test_a_version_written_as_a_text_is_taken_as_before() -> None:
+    state, _ = read(routed(1).replace(b'"lead_version":1', b'"lead_version":"7"'))
+    assert state.lead_version == decoded(state)["lead_version"] == 7

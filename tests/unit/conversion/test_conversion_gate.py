@@ -7,9 +7,10 @@ import pytest
 
 import services.conversion
 from services.conversion import rules_kind
-from services.conversion.domain.gate import Closed, Gate, Open, check_gate, compile_gate, judge, load_gate
+from services.conversion.domain.gate import Closed, Gate, Open, Passage, check_gate, compile_gate, judge, load_gate
+from services.conversion.domain.leads import LeadState, of_merge
 from shared.rules import RuleFileError
-from tests.support.conversion import state
+from tests.support.conversion import lead, lead_id, state
 
 DEFAULT = (Path(services.conversion.__file__).parent / "rules" / "gate.yaml").read_text()
 BANT = """
@@ -27,8 +28,12 @@ def gate(text: str) -> Gate:
     return compile_gate(load_gate(text, "gate.yaml").model, {"version": 1})
 
 
+def passage(known: LeadState, asked: Gate, *, identity_only: bool = False) -> Passage:
+    return judge(asked.see(known.routed or b""), asked, identity_only=identity_only)
+
+
 def test_the_default_gate_opens_for_a_good_lead_and_says_what_was_met() -> None:
-    assert judge(state(1), gate(DEFAULT)) == Open(
+    assert passage(state(1), gate(DEFAULT)) == Open(
         ("a score of 60 or more", "a name", "an e-mail address or a phone number", "a company")
     )
 
@@ -44,29 +49,29 @@ def test_the_default_gate_opens_for_a_good_lead_and_says_what_was_met() -> None:
     ],
 )
 def test_the_default_gate_names_what_is_missing(given: dict[str, Any], missing: tuple[str, ...]) -> None:
-    assert judge(state(1, **given), gate(DEFAULT)) == Closed(missing)
+    assert passage(state(1, **given), gate(DEFAULT)) == Closed(missing)
 
 
 @pytest.mark.parametrize("enough", [{"phone": None}, {"email": None}, {"company": {"domain": "a.example"}}])
 def test_one_of_several_facts_is_enough(enough: dict[str, Any]) -> None:
-    assert isinstance(judge(state(1, **enough), gate(DEFAULT)), Open)
+    assert isinstance(passage(state(1, **enough), gate(DEFAULT)), Open)
 
 
 def test_a_lead_that_was_never_scored_does_not_pass() -> None:
-    assert judge(state(1, value=None), gate(DEFAULT)) == Closed(("a score of 60 or more",))
+    assert passage(of_merge(lead_id(1), 1, lead(1)), gate(DEFAULT)) == Closed(("a score of 60 or more",))
 
 
 def test_identity_is_asked_of_everybody() -> None:
     low = state(1, value=0, company=None)
-    assert isinstance(judge(low, gate(DEFAULT), identity_only=True), Open)
+    assert isinstance(passage(low, gate(DEFAULT), identity_only=True), Open)
     nobody = state(1, value=99, email=None, phone=None)
-    closed = judge(nobody, gate(DEFAULT), identity_only=True)
+    closed = passage(nobody, gate(DEFAULT), identity_only=True)
     assert closed == Closed(("an e-mail address or a phone number",))
 
 
 def test_budget_authority_need_by_grade() -> None:
-    assert isinstance(judge(state(1), gate(BANT)), Open)
-    assert judge(state(1, value=50, budget={"amount": "9999.99"}), gate(BANT)) == Closed(
+    assert isinstance(passage(state(1), gate(BANT)), Open)
+    assert passage(state(1, value=50, budget={"amount": "9999.99"}), gate(BANT)) == Closed(
         ("grade A or B", "a budget of 10000 or more")
     )
 
@@ -77,8 +82,8 @@ def test_an_empty_gate_is_open() -> None:
 
 def test_a_gate_may_ask_who_holds_the_lead() -> None:
     ours = gate("kind: gate\ncriteria:\n  - {id: a, name: ann, when: {field: assignment.owner, eq: ann}}\n")
-    assert isinstance(judge(state(1), ours), Open)
-    assert judge(state(1, owner=None), ours) == Closed(("ann",))
+    assert isinstance(passage(state(1), ours), Open)
+    assert passage(state(1, owner=None), ours) == Closed(("ann",))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from asyncpg import UniqueViolationError
 
-from services.conversion.domain.leads import NULL, LeadState, read_kept
+from services.conversion.domain.leads import LeadState
 from shared.handling.work import Work
 from shared.persistence.decisions import ClaimLost
 
@@ -55,22 +55,10 @@ def _row(state: LeadState) -> tuple[Any, ...]:
         state.score_version,
         state.assignment_version,
         state.opportunity_id,
-        state.as_json() if state.opportunity_id is None else None,
+        state.routed if state.opportunity_id is None else None,
     )
 
 
 def _state(row: Any) -> LeadState:
-    lead_id, *versions, opportunity_id, routed = row
-    if routed is not None:
-        state = read_kept(routed)
-        state.opportunity_id = opportunity_id
-        return state
-    lead_version, score_version, assignment_version = versions
-    return LeadState(
-        lead_id,
-        lead_version,
-        NULL,
-        score_version,
-        assignment_version=assignment_version,
-        opportunity_id=opportunity_id,
-    )
+    lead_id, lead_version, score_version, assignment_version, opportunity_id, routed = row
+    return LeadState(lead_id, lead_version, score_version, assignment_version, routed, opportunity_id)
