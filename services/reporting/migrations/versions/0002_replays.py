@@ -38,7 +38,7 @@ def upgrade() -> None:
     op.execute("CREATE INDEX replays_of_run ON replays (run_id) WHERE run_id IS NOT NULL")
     op.execute("CREATE INDEX replays_by_time ON replays (noted_at)")
     op.execute(
-        'CREATE INDEX outcomes_dead ON outcomes (topic_id, partition, "offset") WHERE outcome = \'dead_lettered\''
+        "CREATE INDEX outcomes_dead ON outcomes (topic_id, partition, \"offset\") WHERE outcome = 'dead_lettered'"
     )
 
 
