@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     partition: int
     offset: int
     at: int
-    source: str
+    source: str | None
     lead_id: str
     raw: bool
     value: bytes

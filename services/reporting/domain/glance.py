@@ -1,39 +1,38 @@
-"""What the counts and the books need of the four events that make up nearly all traffic, without reading them whole.
+"""What the counts and the books need of the events that make up nearly all traffic, without reading them whole.
 
-The lead comes before what is looked for. The members from a named one to the end of the value, parsed as an object by
-themselves, are valid only where that member stands at the top: inside an object there is one brace too many, and
-inside a text its quotes are escaped. Whatever does not fit is read in full (`extract.read_event`), with the same result
-(`tests/property/reporting`).
+What a source can write stands in the lead. The origin is looked for at the very end of the value, where only the event
+itself can close: so it is the event's own. Other members are looked for behind a lead that comes first. What does not
+look as our services write it is read in full (`extract.read_event`), with the same result (`tests/property/reporting`).
+
+A score and an assignment repeat the lead, and an assignment the score, which are kept with their own events: they are
+cut out, so that history holds what is personal once.
 """
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
-from services.reporting.domain.extract import MARKETING_GRADES, UNREADABLE, plain_text, read_event, settlement_of
-from services.reporting.domain.ledger import Settlement
+from services.reporting.domain.extract import MARKETING_GRADES, read_event
+from services.reporting.domain.ledger import Place, Settlement
 from services.reporting.domain.stages import BIT, set_of
 from shared.contracts.ids import is_id
 
 
 class Glance(NamedTuple):
-    """Which lead, from which source, what it reached, and what became of its submission."""
+    """Which lead, from which source, what it reached, and what became of its submission. `value` is what is kept."""
 
     lead_id: str
-    source: str
+    source: str | None
     stages: int
+    value: bytes
     settlement: Settlement | None = None
 
 
 def glance(event_type: str, key: bytes | None, value: bytes) -> Glance:
     """What is needed of an event. Raises one of UNREADABLE where the data is not what its type says."""
-    try:
-        found = LOOKS[event_type](key or b"", value)
-    except UNREADABLE:
-        found = None
-    return found or in_full(event_type, value)
+    return LOOKS[event_type](key or b"", value) or in_full(event_type, value)
 
 
 def in_full(event_type: str, value: bytes) -> Glance:
@@ -41,65 +40,88 @@ def in_full(event_type: str, value: bytes) -> Glance:
     parts = read_event(event_type, orjson.loads(value))
     if parts.lead_id is None:
         raise ValueError("an event of no lead")
-    return Glance(parts.lead_id, parts.source or "unknown", set_of(parts.stages), parts.settlement)
+    return Glance(parts.lead_id, parts.source, set_of(parts.stages), value, parts.settlement)
 
 
+_TEXT: Final = rb'[^"\\]{1,200}'
+_ORIGIN: Final = re.compile(
+    rb'"origin":\{"receipt_id":"(%b)","source":"(%b)","received_at":"%b","inbound":\{"topic":"%b",'
+    rb'"topic_id":"([0-9a-f-]{36})","partition":(\d{1,9}),"offset":(\d{1,18})\}\}\}\Z' % ((_TEXT,) * 4)
+)
 _OUTCOME: Final = re.compile(rb'\{"outcome":"([a-z_]{1,40})",')
-# Members whose values are ids, down to the lead's; what else an id may hold is found out below.
+_AFTER_LEAD: Final = b'},"lead_version":'
+_SCORE: Final = re.compile(
+    rb'\},"lead_version":\d+,"score":\{"value":-?\d+,"fit":-?\d+,"engagement":-?\d+,"grade":"([A-Z])",'
+)
+_VERSION: Final = re.compile(rb'\}(,"lead_version":\d+),"score":\{')
+_AFTER_SCORE: Final = b',"score_version":'
+_LEAD_ALONE: Final = b'{"lead":{"lead_id":"%b"}%b%b'
+_LEAD: Final = b'"lead":{"lead_id":"'
+_LEAD_FIRST: Final = b"{" + _LEAD
+# Members whose values are ids, down to the lead's.
 _LEAD_OF_CONVERTED: Final = re.compile(rb'\{(?:"[a-z_]{1,40}":"[0-9a-f-]{36}",){0,8}?"lead_id":"([0-9a-f-]{36})",')
 _QUALIFIED: Final = set_of(("scored", "marketing_qualified"))
 
 
 def _captured(key: bytes, value: bytes) -> Glance | None:
-    lead_id, outcome = _lead_id(key, value), _OUTCOME.match(value)
-    if lead_id is None or outcome is None:
+    lead_id, origin, outcome = _id(key), _origin(value), _OUTCOME.match(value)
+    if lead_id is None or origin is None or outcome is None or _LEAD + key not in value:
         return None
-    origin = _from(value, b'"origin":')["origin"]
-    settlement = settlement_of(origin, outcome[1].decode(), None, lead_id)
-    return Glance(lead_id, plain_text(origin["source"]), BIT["captured"], settlement)
+    receipt_id, source, topic_id, partition, offset = origin.groups()
+    if not is_id(named := topic_id.decode()):
+        return None
+    settlement = Settlement(
+        Place(named, int(partition), int(offset)), outcome[1].decode(), None, lead_id, receipt_id.decode()
+    )
+    return Glance(lead_id, source.decode(), BIT["captured"], value, settlement)
 
 
 def _scored(key: bytes, value: bytes) -> Glance | None:
-    lead_id = _lead_id(key, value)
-    if lead_id is None:
+    lead_id, origin = _id(key), _origin(value)
+    place = value.rfind(_AFTER_LEAD)
+    score = _SCORE.match(value, place) if place >= 0 else None
+    if lead_id is None or origin is None or score is None or not value.startswith(_LEAD_FIRST + key):
         return None
-    rest = _from(value, b'"score":')
-    stages = _QUALIFIED if rest["score"]["grade"] in MARKETING_GRADES else BIT["scored"]
-    return Glance(lead_id, plain_text(rest["origin"]["source"]), stages)
+    stages = _QUALIFIED if score[1].decode() in MARKETING_GRADES else BIT["scored"]
+    return Glance(lead_id, origin[2].decode(), stages, _LEAD_ALONE % (key, b"", value[place + 1 :]))
 
 
 def _routed(key: bytes, value: bytes) -> Glance | None:
-    lead_id = _lead_id(key, value)
-    if lead_id is None:
+    lead_id, origin = _id(key), _origin(value)
+    rest = value.rfind(_AFTER_SCORE)
+    place = value.rfind(_AFTER_LEAD, 0, rest) if rest >= 0 else -1
+    version = _VERSION.match(value, place) if place >= 0 else None
+    if lead_id is None or origin is None or version is None or not value.startswith(_LEAD_FIRST + key):
         return None
-    return Glance(lead_id, plain_text(_from(value, b'"origin":')["origin"]["source"]), BIT["routed"])
+    return Glance(lead_id, origin[2].decode(), BIT["routed"], _LEAD_ALONE % (key, version[1], value[rest:]))
 
 
 def _converted(_key: bytes, value: bytes) -> Glance | None:
-    named = _LEAD_OF_CONVERTED.match(value)
-    origin = _from(value, b'"origin":')["origin"]
-    if named is None or origin is None or not is_id(lead_id := named[1].decode()):
+    named, origin = _LEAD_OF_CONVERTED.match(value), _origin(value)
+    if named is None or origin is None or (lead_id := _id(named[1])) is None:
         return None
-    return Glance(lead_id, plain_text(origin["source"]), BIT["converted"])
+    return Glance(lead_id, origin[2].decode(), BIT["converted"], value)
 
 
-def _lead_id(key: bytes, value: bytes) -> str | None:
-    """The key, where it is the id of the lead that the value holds."""
-    if b'"lead":{"lead_id":"%b",' % key not in value:
-        return None
-    lead_id = key.decode()
-    return lead_id if is_id(lead_id) else None
+def _changed(_key: bytes, _value: bytes) -> None:
+    """It is short: reading it in full costs no more."""
 
 
-def _from(value: bytes, name: bytes) -> dict[str, Any]:
-    place = value.rfind(name)
-    found: dict[str, Any] = orjson.loads(b"{" + value[place:])
-    return found
+def _id(found: bytes) -> str | None:
+    text = found.decode(errors="replace")
+    return text if is_id(text) else None
 
 
+def _origin(value: bytes) -> re.Match[bytes] | None:
+    place = value.rfind(b'"origin":', -_LONGEST_ORIGIN)
+    return _ORIGIN.match(value, place) if place >= 0 else None
+
+
+_LONGEST_ORIGIN: Final = 1200
 LOOKS: Final[dict[str, Callable[[bytes, bytes], Glance | None]]] = {
     "lead.captured": _captured,
     "lead.scored": _scored,
     "lead.routed": _routed,
     "opportunity.converted": _converted,
+    "opportunity.changed": _changed,
 }

@@ -40,7 +40,7 @@ class Kept(NamedTuple):
     partition: int
     offset: int
     at: int
-    source: str
+    source: str | None
     lead_id: str
     value: bytes
     topic_id: str

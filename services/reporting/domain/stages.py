@@ -10,6 +10,7 @@ STAGES: Final = ("captured", "scored", "marketing_qualified", "routed", "convert
 BIT: Final = {stage: 1 << n for n, stage in enumerate(STAGES)}
 MEMBERS: Final = tuple(tuple(n for n in range(len(STAGES)) if stages & 1 << n) for stages in range(1 << len(STAGES)))
 """The places in STAGES of each set's members."""
+_UNKNOWN: Final = "unknown"
 _DAY_US: Final = 86_400_000_000
 _NONE: Final = (None,) * (2 * len(STAGES))
 
@@ -34,7 +35,7 @@ class Reached:
         row = self.rows.get(kept.lead_id)
         if row is None:
             row = self.rows[kept.lead_id] = [bundle, 0, *_NONE]
-        stages, at, source = kept.stages, kept.at, kept.source
+        stages, at, source = kept.stages, kept.at, kept.source or _UNKNOWN
         if row[1] & stages:
             self._add_again(row, kept)
         else:
@@ -44,7 +45,7 @@ class Reached:
         row[1] |= stages
 
     def _add_again(self, row: Row, kept: Kept) -> None:
-        found = kept.at, kept.source
+        found = kept.at, kept.source or _UNKNOWN
         for n in MEMBERS[kept.stages]:
             held = of(row, n)
             if held[0] is None or found < held:

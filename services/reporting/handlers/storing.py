@@ -21,12 +21,19 @@ from services.reporting.handlers.parking import (
 )
 from services.reporting.handlers.replays import note_replay
 from services.reporting.ports import EventStore
-from shared.contracts.topics import CAPTURED, CONVERTED, EVENTS_INBOUND, ROUTED, SCORED
+from shared.contracts.topics import (
+    CAPTURED,
+    CHANGED,
+    CONVERTED,
+    EVENTS_INBOUND,
+    ROUTED,
+    SCORED,
+)
 from shared.handling.outcomes import InHand, Outcome, Produced, Rejected
 from shared.handling.records import Record
 from shared.handling.work import Work
 
-SPINE_EVENTS: Final = frozenset({CAPTURED, SCORED, ROUTED, CONVERTED})
+BUNDLED: Final = frozenset({CAPTURED, SCORED, ROUTED, CONVERTED, CHANGED})
 _STORED: Final = Produced("stored")
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,7 +74,7 @@ def sort_out(record: Record, rows: Rows) -> None:
     if topic in LEDGER_TOPICS:
         label = Received(plain_text(record.source), topic, millis_of(record) // _DAY_MS)
         rows.received.mark(record.topic_id, record.partition, record.offset, label)
-    elif topic in SPINE_EVENTS and record.type in LOOKS and record.value:
+    elif topic in BUNDLED and record.type in LOOKS and record.value:
         _look(record, record.value, rows)
     elif topic.endswith(DEAD_LETTERS):
         park_dead_letter(record, rows)
@@ -78,7 +85,7 @@ def sort_out(record: Record, rows: Rows) -> None:
 
 
 def _look(record: Record, value: bytes, rows: Rows) -> None:
-    """An event of the spine: kept as it came, and only glanced at."""
+    """An event of which there are many: kept as it came, and only glanced at."""
     try:
         seen = glance(record.type, record.key, value)
     except UNREADABLE:
@@ -91,7 +98,7 @@ def _look(record: Record, value: bytes, rows: Rows) -> None:
     rows.kept.append(
         Kept(
             record.event_id, record.type, record.topic, record.partition, record.offset, at, seen.source, seen.lead_id,
-            value, record.topic_id, seen.stages, outcome,
+            seen.value, record.topic_id, seen.stages, outcome,
         )
     )  # fmt: skip
 

@@ -224,7 +224,7 @@ async def test_what_cannot_be_read_is_stored_as_it_came(database: Database, valu
     bad = stream.record(CAPTURED, event_type, value, key="\x00odd", source="a\x00b")
     await store(database, [bad, *journey(stream, 1), stream.dead_letter(bad, "scoring")])
     parked, events = await count(database, "parked"), await count(database, "events")
-    assert (parked, events) in ((2, 1), (1, 2))  # unreadable, or an object of an unknown type, which is an event
+    assert (parked, events) in ((2, 0), (1, 1))  # unreadable, or an object of an unknown type, which is an event
     assert await count(database, "parked_values") >= 1
 
 

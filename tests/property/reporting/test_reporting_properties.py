@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reporting.domain.bundles import entries_of, pack, pack_kept, split, unpack
-from services.reporting.domain.extract import plain_text
+from services.reporting.domain.extract import plain_text, read_event
 from services.reporting.domain.glance import LOOKS, glance, in_full
 from services.reporting.domain.pages import PAGE, Pages, offsets_in
 from services.reporting.domain.personal import join_lead, split_lead
@@ -141,7 +141,7 @@ TRAPS = st.recursive(
         max_size=4),
     max_leaves=10,
 )  # fmt: skip
-EVENTS = ("captured", "scored", "routed", "converted")
+EVENTS = ("captured", "scored", "routed", "converted", "changed")
 
 
 @given(st.sampled_from(EVENTS), TRAPS, st.sampled_from("ABCD"), st.permutations(range(12)), st.booleans())
@@ -156,16 +156,23 @@ def test_a_glance_sees_what_reading_in_full_does(
         "scored": lambda: stream.scored(inbound, 1, grade),
         "routed": lambda: stream.routed(inbound, 1),
         "converted": lambda: stream.converted(inbound, 1),
+        "changed": lambda: stream.changed(1),
     }
     record = makers[kind]()
     data = orjson.loads(record.value or b"")
-    data["lead_snapshot" if kind == "converted" else "lead"]["extra"] = {"trap": trap, "origin": trap, "score": trap}
+    lead = {"converted": "lead_snapshot", "changed": "later"}.get(kind, "lead")
+    data.setdefault(lead, {})["extra"] = {"trap": trap, "origin": trap, "score": trap}
     if shuffled:
         members = list(data.items())
         data = dict(sorted(members, key=lambda member: order[members.index(member) % 12]))
     value = _dumped(data) if shuffled else orjson.dumps(data)
     assert record.type in LOOKS
-    assert glance(record.type, record.key, value) == in_full(record.type, value)
+    seen, full = glance(record.type, record.key, value), in_full(record.type, value)
+    assert seen._replace(value=b"") == full._replace(value=b"")
+    kept = read_event(record.type, orjson.loads(seen.value))
+    assert kept == read_event(record.type, data)
+    if kind in ("scored", "routed"):
+        assert kept.personal is None and (shuffled or b"person1" not in seen.value)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.binary(max_size=30)), min_size=1, max_size=20))
