@@ -20,6 +20,8 @@ from tests.chaos.verdict import PASSED, Verdict
 
 # A pipeline that has taken this many leads is replaced, so that reading it stays quick.
 _RENEW_AFTER = 120_000
+# Until everything must be through, after an outage of minutes in the long run.
+_WITHIN_S, _FULL_WITHIN_S = 120.0, 900.0
 _SHOWN = (
     "redelivered",
     "aborted records",
@@ -146,5 +148,6 @@ async def _recovered(fault: Fault, world: World) -> None:
 
 
 async def _drained(world: World) -> list[str]:
-    await world.pipeline.feed.pause()
-    return [*await world.pipeline.through(), *await world.pipeline.back_to_level()]
+    within = _FULL_WITHIN_S if world.full else _WITHIN_S
+    await world.pipeline.feed.pause(within)
+    return [*await world.pipeline.through(within), *await world.pipeline.back_to_level()]
