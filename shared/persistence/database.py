@@ -1,15 +1,14 @@
 """The database of a service: one pool, one schema, time-outs on every connection."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.handling.work import Work
 from shared.persistence import arrays
@@ -23,14 +22,15 @@ TIMEOUTS: Final = {
     "idle_in_transaction_session_timeout": "10000",
 }
 
+_POOL_TIMEOUT_S: Final = 5
+_CLOSE_TIMEOUT_S: Final = 3
+
 _TRANSIENT: Final = (
     ClaimLost,
     NoActiveRules,
     UnusableRules,
     OSError,
     TimeoutError,
-    PoolTimeout,
-    DBAPIError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -40,6 +40,18 @@ _TRANSIENT: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalClientError,
+)
+
+
+# After these nobody knows what the session still does.
+_BREAKING: Final = (
+    OSError,
+    TimeoutError,
+    asyncio.CancelledError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
     asyncpg.InternalClientError,
 )
 
@@ -60,55 +72,83 @@ def sqlalchemy_url(dsn: str) -> str:
     return urlunsplit(parts._replace(scheme="postgresql+asyncpg"))
 
 
-def create_engine(dsn: str, schema: str, *, pool_size: int = 4) -> AsyncEngine:
-    """An engine whose connections see `schema` only, as the service's own role."""
+class Engine:
+    """A service's connections, as its own role, seeing its own schema only; opened when they are asked for."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """A connection for a while. One that broke under the work is closed, not used again."""
+        pool = self._pool or await self._open()
+        async with pool.acquire(timeout=_POOL_TIMEOUT_S) as held:
+            connection = cast("asyncpg.Connection[asyncpg.Record]", held)
+            try:
+                yield connection
+            except BaseException as error:
+                if isinstance(error, _BREAKING):
+                    connection.terminate()
+                raise
+
+    async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(min_size=0, reset=_as_it_is, **self._options)
+            return self._pool
+
+    async def dispose(self) -> None:
+        """Close every connection."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await pool.close()
+
+
+async def _as_it_is(_connection: Any) -> None:
+    """Nothing that we run changes a session: asking Postgres to reset it would be a round trip for each transaction."""
+
+
+def create_engine(dsn: str, schema: str, *, pool_size: int = 4) -> Engine:
+    """An engine whose connections see `schema` only, as the service's own role. At most twice `pool_size` of them."""
     arrays.encode_lists_quickly()
-    return create_async_engine(
-        sqlalchemy_url(dsn),
-        pool_size=pool_size,
-        max_overflow=4,
-        pool_timeout=5,
-        pool_pre_ping=True,
-        json_deserializer=str,  # JSON columns come as text, which most of them are handed on as
-        connect_args={
+    settings = {
+        "application_name": f"leadstream-{schema}",
+        "search_path": schema,
+        "role": role_of(schema),
+        "jit": "off",
+    }
+    return Engine(
+        {
+            "dsn": dsn,
+            "max_size": 2 * pool_size,
             "timeout": 5,
             "command_timeout": 20,
-            "server_settings": {
-                "application_name": f"leadstream-{schema}",
-                "search_path": schema,
-                "role": role_of(schema),
-                "jit": "off",
-                **TIMEOUTS,
-            },
-        },
+            "server_settings": {**settings, **TIMEOUTS},
+        }
     )
 
 
 class Database:
     """Transactions of one service."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @asynccontextmanager
     async def transaction(self, now: datetime) -> AsyncIterator[Work]:
         """One Postgres transaction: committed at the end, rolled back on any error."""
-        async with self._engine.connect() as connection:
-            raw = await connection.get_raw_connection()
-            driver: Any = raw.driver_connection
-            try:
-                async with driver.transaction():
-                    yield Work(driver, now)
-            except BaseException as error:
-                if driver.is_closed() or is_transient(error):
-                    await connection.invalidate()
-                raise
+        async with self._engine.connection() as connection, connection.transaction():
+            yield Work(connection, now)
 
     async def reachable(self) -> bool:
         """Whether a trivial statement succeeds."""
         try:
-            async with self._engine.connect() as connection:
-                await connection.exec_driver_sql("SELECT 1")
+            async with self._engine.connection() as connection:
+                await connection.fetchval("SELECT 1")
         except _TRANSIENT:
             return False
         return True
