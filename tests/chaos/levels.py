@@ -11,8 +11,8 @@ from tests.chaos.oracle import Level
 from tests.support.process import ServiceProcess
 from tests.support.stack import Servers
 
-# A pool keeps four and each process its slot (LEADSTREAM_POOL_SIZE's default, `shared/persistence/slots.py`).
-CONNECTIONS_EACH = 5
+# A pool has at most twice four (LEADSTREAM_POOL_SIZE's default), which it keeps for minutes, and each process its slot.
+CONNECTIONS_EACH = 9
 
 
 async def read_levels(servers: Servers, processes: Mapping[str, ServiceProcess]) -> dict[str, Level]:
