@@ -102,6 +102,7 @@ async def judged(fault: Fault, ground: Ground, pipeline: Pipeline, wish: Wish) -
         [] if problems else not_bitten(seen, must),
         sum(parts.values()),
         parts,
+        pipeline.levels,
     )
 
 

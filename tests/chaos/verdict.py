@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tests.chaos.oracle import Level
+
 PASSED, FELL, NOTHING, NOT_YET = "passed", "FELL", "PROVED NOTHING", "not yet covered"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One row. `bit` is what was counted, `problems` what was found, `seconds` inject to judged."""
+    """One row. `bit` is what was counted, `problems` what was found, `seconds` inject to judged, `held`
+    what the services hold afterwards."""
 
     name: str
     title: str
@@ -21,6 +24,7 @@ class Verdict:
     missing_bites: Sequence[str]
     seconds: float
     parts: Mapping[str, float]
+    held: Mapping[str, Level]
 
     @property
     def verdict(self) -> str:
