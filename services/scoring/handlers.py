@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from services.scoring.domain.inbound import CapturedLead
 from services.scoring.domain.scoring import Weighed
 from services.scoring.domain.standing import Standing, score_captured, score_merged, why_not_scored
 from services.scoring.ports import Models, Standings
 from shared.contracts.events.scoring import LeadScored
-from shared.contracts.thin import MergedLead
+from shared.contracts.thin import MergedLead, received_at
 from shared.contracts.topics import SCORED
 from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Rejected, Skipped, Stage
 from shared.handling.work import Work
@@ -140,14 +140,6 @@ def _count_grades(outcomes: Sequence[Outcome]) -> int:
 def _observe(items: Sequence[InHand], outcomes: Sequence[Outcome], now: datetime) -> None:
     """Scores by grade, and one age a batch: that of its first record."""
     if _count_grades(outcomes):
-        received_at = _instant(items[0].event.origin.get("received_at"))
-        if received_at is not None:
-            LEAD_SECONDS.labels(stage="scored").observe(max(0.0, (now - received_at).total_seconds()))
-
-
-def _instant(text: Any) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return instant if instant.tzinfo is not None else None
+        received = received_at(items[0].event.origin)
+        if received is not None:
+            LEAD_SECONDS.labels(stage="scored").observe(max(0.0, (now - received).total_seconds()))

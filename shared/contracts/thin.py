@@ -1,11 +1,13 @@
 """What the thin read models share: a service on the hot path validates what it uses, and hands the rest on unread."""
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Self
 
+import msgspec
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.contracts.base import Contract
-from shared.contracts.ids import is_id
+from shared.contracts.ids import WRITTEN, is_id
 
 
 def _require_id(value: str) -> str:
@@ -26,6 +28,43 @@ LeadJson = Annotated[dict[str, Any], AfterValidator(_require_lead)]
 HIGHEST_VERSION: Final = 2**31 - 2
 Version = Annotated[int, Field(ge=1, le=HIGHEST_VERSION)]
 """Counts from 1; Postgres must be able to store the next one too."""
+SeenVersion = Annotated[int, msgspec.Meta(ge=1, le=HIGHEST_VERSION)]
+"""The same for msgspec."""
+NOT_AS_WRITTEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a value by `msgspec` raises where the contract itself is to judge it."""
+
+
+class _Identified(msgspec.Struct, gc=False):
+    lead_id: Annotated[str, msgspec.Meta(pattern=f"^{WRITTEN.pattern}$")]
+
+
+class _Received(msgspec.Struct, gc=False):
+    received_at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+_identified: Final = msgspec.json.Decoder(_Identified).decode
+_received: Final = msgspec.json.Decoder(_Received).decode
+
+
+def lead_id_of(lead: msgspec.Raw) -> str:
+    """The id of a lead that is still JSON. Raises msgspec.DecodeError where it has none."""
+    return _identified(lead).lead_id
+
+
+def object_of(part: msgspec.Raw) -> bytes:
+    """The JSON of a part. Raises msgspec.ValidationError where it is no object."""
+    written = bytes(part)
+    if not written.startswith(b"{"):
+        raise msgspec.ValidationError("not an object")
+    return written
+
+
+def received_at(origin: bytes) -> datetime | None:
+    """When the submission came, as far as its origin says so."""
+    try:
+        return _received(origin).received_at
+    except msgspec.DecodeError:
+        return None
 
 
 class MergedLead(Contract):

@@ -39,6 +39,7 @@ from shared.rules.ruleset import (
     json_schema_for,
     load_rule_document,
 )
+from shared.rules.seeing import fields_asked, reader_of
 from shared.rules.texts import fold_text
 from shared.rules.values import Number, RuleModel, Scalar, Scalars, Text, expected
 
@@ -78,8 +79,10 @@ __all__ = [
     "compile_rules",
     "content_hash",
     "expected",
+    "fields_asked",
     "first_match",
     "fold_text",
     "json_schema_for",
     "load_rule_document",
+    "reader_of",
 ]

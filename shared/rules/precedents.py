@@ -7,12 +7,13 @@ A decision may be kept so when it depends on the facts by the verdicts of these 
 nothing is kept but numbers, and texts of at most 60 characters that a costly comparison was made with, such as titles.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from shared.rules.compiling import Facts
-from shared.rules.conditions import AllOf, Always, AnyCondition, AnyOf, FieldCondition, NotOf
+from shared.rules.conditions import AnyCondition, FieldCondition
 from shared.rules.operators import build_test
+from shared.rules.seeing import field_conditions
 
 Decided = TypeVar("Decided")
 
@@ -32,7 +33,7 @@ class Precedents(Generic[Decided]):
     """Decisions by the answers that they were made on. Belongs to one version of the rules."""
 
     def __init__(self, conditions: Iterable[AnyCondition]) -> None:
-        asked = [leaf for condition in conditions for leaf in _field_conditions(condition)]
+        asked = [leaf for condition in conditions for leaf in field_conditions(condition)]
         self._answers = _compile_answers(asked) if len(asked) <= MOST_TESTS else None
         self._decided: dict[int, Decided] = {}
 
@@ -48,20 +49,6 @@ class Precedents(Generic[Decided]):
                 self._decided.clear()
             self._decided[answers] = decided
         return decided
-
-
-def _field_conditions(condition: AnyCondition) -> Iterator[FieldCondition]:
-    match condition:
-        case FieldCondition():
-            yield condition
-        case NotOf():
-            yield from _field_conditions(condition.not_)
-        case AllOf():
-            yield from (leaf for child in condition.all for leaf in _field_conditions(child))
-        case AnyOf():
-            yield from (leaf for child in condition.any for leaf in _field_conditions(child))
-        case Always():
-            pass
 
 
 def _compile_answers(conditions: Iterable[FieldCondition]) -> Callable[[Facts], int]:

@@ -10,15 +10,16 @@ rules:
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from services.routing.domain.catalogue import CATALOGUE
+from services.routing.domain.catalogue import CATALOGUE, reader_of_facts
 from shared.rules import (
     CompiledRule,
+    Facts,
     LoadedRules,
     Precedents,
     Rule,
@@ -27,6 +28,7 @@ from shared.rules import (
     RuleSetHeader,
     compile_rules,
     expected,
+    fields_asked,
     load_rule_document,
 )
 
@@ -160,13 +162,15 @@ class AssignmentRules(RuleSetHeader):
 
 @dataclass(frozen=True, slots=True)
 class AssignmentPolicy:
-    """The rules of one published version, compiled. `used` is what assignments say about them."""
+    """The rules of one published version, compiled. `used` is what assignments say about them; `see` reads of the JSON of
+    a lead and its score the facts that they ask about."""
 
     rules: tuple[CompiledRule[AssignmentRule], ...]
     queues: frozenset[str]
     default_queue: str
     used: Mapping[str, Any]
     precedents: Precedents[Any]
+    see: Callable[[bytes, bytes], Facts]
 
 
 def load_assignment_rules(text: str | bytes, file: str) -> LoadedRules[AssignmentRules]:
@@ -183,6 +187,7 @@ def compile_assignment_rules(document: AssignmentRules, *, version: int, content
         document.default.queue,
         used,
         Precedents(rule.when for rule in document.rules),
+        reader_of_facts(fields_asked(rule.when for rule in document.rules)),
     )
 
 

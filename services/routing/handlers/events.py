@@ -43,10 +43,10 @@ def new_state(
     return RoutedLead(
         event.lead_id,
         event.lead_version,
-        event.lead_json,
+        event.lead,
         event.score_version,
-        event.score_json,
-        event.origin_json,
+        event.score,
+        event.origin,
         assignment,
         1,
         owner,

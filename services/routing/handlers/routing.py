@@ -3,14 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 from services.routing.domain.assignment import Dealing, assignment_json, find_match
-from services.routing.domain.catalogue import facts_of
 from services.routing.domain.inbound import ScoredLead
 from services.routing.handlers.events import assignment_id_for, new_state, routed
 from services.routing.ports import RoutedLead, Tables
+from shared.contracts.thin import received_at
 from shared.handling.outcomes import InHand, Outcome, Produced, Skipped
 from shared.handling.work import Work
 from shared.observability.metrics import LEAD_SECONDS, LEADS_ASSIGNED
@@ -52,7 +50,7 @@ class LeadRouting:
             return
         policy = await self._tables.rules.read(work)
         roster = await self._tables.members.roster(work)
-        matches = [find_match(facts_of(item.event.lead, item.event.score), policy) for item in new]
+        matches = [find_match(policy.see(item.event.lead, item.event.score), policy) for item in new]
         needed = {match.rotation for match in matches if match.rotation is not None}
         dealing = Dealing(policy, roster, await self._tables.rotations.lock(work, needed))
         strategies: Counter[str] = Counter()
@@ -110,14 +108,11 @@ def _applied(outcome: str, item: InHand, batch: _Batch, instant: str) -> Produce
     return Produced(outcome, (event,), subject=lead_id)
 
 
-def _observe_age(origin: Mapping[str, Any], work: Work) -> None:
+def _observe_age(origin: bytes, work: Work) -> None:
     """One age a batch: that of its first record."""
-    try:
-        received_at = datetime.fromisoformat(origin["received_at"])
-        age = (work.now - received_at).total_seconds()
-    except (KeyError, TypeError, ValueError):
-        return
-    LEAD_SECONDS.labels(stage="routed").observe(max(0.0, age))
+    received = received_at(origin)
+    if received is not None:
+        LEAD_SECONDS.labels(stage="routed").observe(max(0.0, (work.now - received).total_seconds()))
 
 
 def with_newer_parts(state: RoutedLead, event: ScoredLead) -> RoutedLead | None:
@@ -129,10 +124,10 @@ def with_newer_parts(state: RoutedLead, event: ScoredLead) -> RoutedLead | None:
     return RoutedLead(
         state.lead_id,
         event.lead_version if newer_lead else state.lead_version,
-        event.lead_json if newer_lead else state.lead,
+        event.lead if newer_lead else state.lead,
         event.score_version if newer_score else state.score_version,
-        event.score_json if newer_score else state.score,
-        event.origin_json,
+        event.score if newer_score else state.score,
+        event.origin,
         state.assignment,
         state.assignment_version,
         state.owner,

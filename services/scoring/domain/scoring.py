@@ -30,6 +30,8 @@ from shared.rules import (
     Precedents,
     Verdict,
     compile_rule,
+    fields_asked,
+    reader_of,
 )
 
 Score = dict[str, Any]
@@ -55,7 +57,7 @@ class Weighed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CompiledModel:
-    """A published version of a model, ready to score. `groups` and `axes` are (slot, axis, least, most)."""
+    """A published version of a model, ready to score. `see` reads of a lead's JSON what the rules ask about."""
 
     used: Mapping[str, Any]
     entries: tuple["_Entry", ...]
@@ -65,6 +67,7 @@ class CompiledModel:
     grades: tuple[tuple[int, Grade], ...]
     temperatures: tuple[tuple[int, Temperature], ...]
     precedents: Precedents[Weighed]
+    see: Callable[[bytes], Facts]
 
     @property
     def version(self) -> int:
@@ -104,6 +107,7 @@ def compile_model(loaded: LoadedRules[ScoringModel], *, version: int) -> Compile
         grades=((model.grades.a, "A"), (model.grades.b, "B"), (model.grades.c, "C")),
         temperatures=((model.temperature.hot, "hot"), (model.temperature.warm, "warm")),
         precedents=Precedents(rule.when for rule in model.rules),
+        see=reader_of(fields_asked(rule.when for rule in model.rules)),
     )
 
 

@@ -50,11 +50,10 @@ def score_captured(
     standing: Standing, captured: CapturedLead, model: CompiledModel, *, redirected: bool, now: str
 ) -> Weighed:
     """Take the record's lead where it is newer, and score the newest. `now` is an RFC 3339 instant."""
-    standing.origin = captured.origin_json
+    standing.origin = captured.origin
     if not redirected and captured.lead_version > standing.lead_version:
-        standing.lead, standing.lead_version = captured.lead_json, captured.lead_version
-        return _score(standing, weigh(captured.lead, model), now)
-    return _score(standing, weigh(orjson.loads(standing.lead), model), now)
+        standing.lead, standing.lead_version = captured.lead, captured.lead_version
+    return _score(standing, weigh(model.see(standing.lead), model), now)
 
 
 def score_merged(
