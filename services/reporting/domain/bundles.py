@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
 def split(kept: Sequence[Kept]) -> list[list[Kept]]:
     """Into bundles. All events of a lead are in the same one, so that one number leads to them."""
-    count = sum(len(k.value) for k in kept) // BUNDLE_BYTES + 1
+    count = sum([len(k.value) for k in kept]) // BUNDLE_BYTES + 1
     if count == 1:
         return [list(kept)] if kept else []
     bundles: list[list[Kept]] = [[] for _ in range(count)]
@@ -56,10 +56,22 @@ def pack(entries: Sequence[Entry]) -> bytes:
     return _packed(columns, values)
 
 
-def pack_kept(kept: Sequence[Kept]) -> bytes:
-    """The same of events as they come, column by column."""
-    columns = list(zip(*kept, strict=True))
-    return _packed([*columns[:8], [True] * len(kept)], columns[8])
+class Columns(NamedTuple):
+    """A bundle of events as they come: its bytes, and what of each is stored beside them."""
+
+    body: bytes
+    lead_ids: Sequence[str]
+    stages: Sequence[int]
+    at_us: Sequence[int]
+    sources: Sequence[str | None]
+
+
+def pack_kept(kept: Sequence[Kept]) -> Columns:
+    """Events as they come, column by column."""
+    event_ids, types, topics, partitions, offsets, at, sources, lead_ids, values, _, stages, _ = zip(*kept, strict=True)
+    raw = [True] * len(kept)
+    body = _packed([event_ids, types, topics, partitions, offsets, at, sources, lead_ids, raw], values)
+    return Columns(body, lead_ids, stages, at, sources)
 
 
 def _packed(columns: Sequence[Sequence[object]], values: Sequence[bytes]) -> bytes:

@@ -17,7 +17,6 @@ import orjson
 from services.reporting.domain.extract import MARKETING_GRADES, read_event
 from services.reporting.domain.ledger import Place, Settlement
 from services.reporting.domain.stages import BIT, set_of
-from shared.contracts.ids import is_id
 
 
 class Glance(NamedTuple):
@@ -48,6 +47,7 @@ _ORIGIN: Final = re.compile(
     rb'"origin":\{"receipt_id":"(%b)","source":"(%b)","received_at":"%b","inbound":\{"topic":"%b",'
     rb'"topic_id":"([0-9a-f-]{36})","partition":(\d{1,9}),"offset":(\d{1,18})\}\}\}\Z' % ((_TEXT,) * 4)
 )
+_ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OUTCOME: Final = re.compile(rb'\{"outcome":"([a-z_]{1,40})",')
 _AFTER_LEAD: Final = b'},"lead_version":'
 _SCORE: Final = re.compile(
@@ -68,7 +68,7 @@ def _captured(key: bytes, value: bytes) -> Glance | None:
     if lead_id is None or origin is None or outcome is None or _LEAD + key not in value:
         return None
     receipt_id, source, topic_id, partition, offset = origin.groups()
-    if not is_id(named := topic_id.decode()):
+    if (named := _id(topic_id)) is None:
         return None
     settlement = Settlement(
         Place(named, int(partition), int(offset)), outcome[1].decode(), None, lead_id, receipt_id.decode()
@@ -108,8 +108,7 @@ def _changed(_key: bytes, _value: bytes) -> None:
 
 
 def _id(found: bytes) -> str | None:
-    text = found.decode(errors="replace")
-    return text if is_id(text) else None
+    return found.decode() if _ID.fullmatch(found) else None
 
 
 def _origin(value: bytes) -> re.Match[bytes] | None:

@@ -182,7 +182,7 @@ def test_bundles_give_back_what_they_hold(events: list[tuple[int, bytes]]) -> No
     for n, _ in events:
         sort_out(stream.captured(inbound, n), rows)
     kept = [k._replace(value=value) for k, (_, value) in zip(rows.kept, events, strict=True)]
-    entries, body = entries_of(kept), pack_kept(kept)
+    entries, body = entries_of(kept), pack_kept(kept).body
     assert unpack(body) == unpack(pack(entries)) == entries
     assert unpack(body, {lead_id(1)}) == [e for e in entries if e.lead_id == lead_id(1)]
     parted = split([k._replace(value=bytes(400_000)) for k in kept])

@@ -72,7 +72,7 @@ async def save_history(work: Work, kept: Sequence[Kept], counts: Counts) -> None
     bundles = split(kept)
     rows = await work.fetch("SELECT nextval('bundle_ids') AS id FROM generate_series(1, $1)", len(bundles))
     numbered = [(row["id"], bundle) for row, bundle in zip(rows, bundles, strict=True)]
-    await work.db.executemany(_BUNDLES, [_bundle(number, bundle, work.now) for number, bundle in numbered])
+    await work.db.executemany(_BUNDLES, [(number, work.now, *pack_kept(bundle)) for number, bundle in numbered])
     reached = Reached()
     for number, bundle in numbered:
         for item in bundle:
@@ -85,13 +85,6 @@ async def save_history(work: Work, kept: Sequence[Kept], counts: Counts) -> None
         else:
             _correct(row, reached)
     counts.add_reached(reached)
-
-
-def _bundle(number: int, kept: Sequence[Kept], now: datetime) -> tuple[Any, ...]:
-    return (
-        number, now, pack_kept(kept), [k.lead_id for k in kept], [k.stages for k in kept], [k.at for k in kept],
-        [k.source for k in kept],
-    )  # fmt: skip
 
 
 def _correct(row: Any, reached: Reached) -> None:
