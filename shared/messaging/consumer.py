@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -12,11 +12,17 @@ from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaE
 
 from shared.messaging.fencing import NO_GENERATION, Membership, current_membership, read_stable_offsets
 from shared.messaging.fetched import read_quickly
+from shared.messaging.gaps import Positions
 
 log = structlog.get_logger(__name__)
 
 _IDLE_POLL_MS = 500
 _KEEP_ALIVE_S = 1.0
+# A batch costs Kafka and us some milliseconds whatever is in it. Where records come in numbers the broker collects this
+# much, or for so long, before it answers; where they come one by one it answers at once.
+_IN_NUMBERS: Final = 20
+_COLLECTED_BYTES: Final = 65_536
+_COLLECTED_MS: Final = 40
 
 read_quickly()
 
@@ -27,6 +33,7 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     - notes the membership at the moment records are handed over (`fetched_under`),
     - returns only when there are records, and calls `on_idle` after each fetch that found none,
     - notices when a batch that it handed over never reached the lane (`untaken`, which the lane clears),
+    - tells when the log has its position no more (`positions.on_gap`),
     - can be kept alive without fetching, so that a long retry does not lose the membership.
     """
 
@@ -37,6 +44,22 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     untaken: bool = False
     on_idle: Callable[[], Awaitable[None]] | None = None
     on_untaken: Callable[[], None] | None = None
+
+    @property
+    def positions(self) -> Positions:
+        """Where it stands in each partition."""
+        return self.__dict__.setdefault("_positions", Positions())  # type: ignore[no-any-return]
+
+    @property
+    def _fetcher(self) -> Any:
+        return self.__dict__.get("_own_fetcher")
+
+    @_fetcher.setter
+    def _fetcher(self, fetcher: Any) -> None:
+        """Set within `start`, where fetching begins at once: positions are watched from the first on."""
+        self.__dict__["_own_fetcher"] = fetcher
+        if fetcher is not None:
+            self.positions.watch(fetcher)
 
     async def start(self) -> None:
         await super().start()
@@ -63,13 +86,22 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
                 continue
             self.fetched_under = current_membership(self)
             if found:
+                if (subscribed := self._subscription.subscription) is not None and subscribed.assignment is not None:
+                    self.positions.note(subscribed.assignment, found)
                 self.caught_up = False
                 self.untaken = True
                 return found  # type: ignore[no-any-return]
+            self._collect(False)
             self.caught_up = bool(self.assignment()) and self._coordinator.coordinator_id is not None
             self.last_progress = time.monotonic()
             if self.on_idle is not None:
                 await self.on_idle()
+
+    def _collect(self, collect: bool) -> None:
+        """How the next fetches ask: for what is there, or for much at a time."""
+        fetcher = self._fetcher
+        fetcher._fetch_min_bytes = _COLLECTED_BYTES if collect else 1
+        fetcher._fetch_max_wait_ms = _COLLECTED_MS if collect else _IDLE_POLL_MS
 
     def _batch_was_lost(self) -> None:
         """Records were taken from the fetch and never reached the lane: going on would commit past them."""

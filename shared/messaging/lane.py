@@ -8,7 +8,7 @@ that finds its decisions stored and publishes the same event ids (`docs/adr/0002
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -38,6 +38,10 @@ _LONGEST_BACKOFF_S: Final = 5.0
 
 class DatabaseBehind(Exception):
     """The state in Postgres is older than what Kafka says was published: a restored database."""
+
+
+class TopicMadeAnew(Exception):
+    """A topic is not the one that this process began with: deleted, and created again under its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
     clock: Callable[[], datetime]
     on_fatal: Callable[[str], None]
     topic_ids: dict[str, str] = field(default_factory=dict)
+    topic_ids_now: Callable[[], Awaitable[Mapping[str, str]]] | None = None
     state: LaneState = field(default_factory=LaneState)
     consumer: MemberConsumer | None = None
 
@@ -107,7 +112,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
                         await self._publish(batch, settled)
                 except MembershipLost:
                     self._drop(batch)
-                except PublisherLost as error:
+                except (PublisherLost, TopicMadeAnew) as error:
                     self._end_process(str(error))
                 except (EverythingBad, DatabaseBehind) as error:
                     self._stop(str(error))
@@ -228,6 +233,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._reconciled:
             return
         assert self.consumer is not None
+        await self._same_topics()
         assigned = list(self.consumer.assignment())
         committed = await asyncio.gather(*(self.consumer.committed(tp) for tp in assigned))
         ends = {self._place(tp): offset for tp, offset in zip(assigned, committed, strict=True) if offset}
@@ -240,6 +246,32 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         if again := sum(marks[place].stored_to - end for place, end in ends.items()):
             log.info("redelivered", group=self.group, records=again)
         self._reconciled = True
+
+    async def _same_topics(self) -> None:
+        """Marks are kept by topic id: under another topic's they would tell that its records were published before."""
+        if self.topic_ids_now is None:
+            return
+        now = await self.topic_ids_now()
+        if others := sorted(
+            topic for topic, topic_id in now.items() if self.topic_ids.get(topic, topic_id) != topic_id
+        ):
+            raise TopicMadeAnew(f"{', '.join(others)} was deleted and created again")
+
+    def gap(self, tp: TopicPartition, reached: int, found: int) -> None:
+        """The broker has the position no more. Records that are gone are told of; a shorter log is another topic."""
+        topic = self.names.logical(tp.topic)
+        if found < reached:
+            self._end_process(f"{topic}-{tp.partition} ends before {reached}, where this group stands")
+            return
+        metrics.RECORDS_GONE.labels(group=self.group, topic=topic).inc(found - reached)
+        log.error(
+            "records_gone",
+            group=self.group,
+            topic=topic,
+            partition=tp.partition,
+            records=found - reached,
+            first=reached,
+        )
 
     def untaken(self) -> None:
         """A batch was lost between consumer and lane: start again from the committed offsets."""
@@ -255,6 +287,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
                 await raise_marks(work, self.group, {}, self._published)
         except DatabaseBehind as error:
             self._stop(str(error))
+        except TopicMadeAnew as error:
+            self._end_process(str(error))
         except Exception as error:
             log.info("marks_not_flushed", group=self.group, error=type(error).__name__)
             return

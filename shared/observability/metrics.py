@@ -37,6 +37,11 @@ UNSTABLE_OFFSET_WAITS: Final = Counter(
     "unstable_offset_waits_total", "Times a new owner waited for its predecessor's transaction", ["group"]
 )
 ABORTS: Final = Counter("transaction_aborts_total", "Kafka transactions aborted", ["group"])
+RECORDS_GONE: Final = Counter(
+    "records_gone_total",
+    "Offsets that a log had dropped before they were consumed: retention ran out",
+    ["group", "topic"],
+)
 STOPPED: Final = Gauge("consumer_stopped", "1 while a consumer has stopped because everything turned bad", ["group"])
 LEADS_SCORED: Final = Counter("leads_scored_total", "Scores by grade", ["grade"])
 LEADS_ASSIGNED: Final = Counter("leads_assigned_total", "Assignments by strategy", ["strategy"])

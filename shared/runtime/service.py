@@ -134,6 +134,7 @@ class Service:
                 self.clock,
                 self.fail,
                 topic_ids=ids,
+                topic_ids_now=self._topic_ids,
             )
             self.lanes.append(lane)
             subscribe(self._broker, lane, session_timeout_ms=self.settings.session_timeout_ms)
@@ -201,6 +202,9 @@ class Service:
 
     async def _topics(self) -> dict[str, admin.TopicFound]:
         return await admin.describe(self.settings.kafka_bootstrap, self.settings.names, self._topics_needed())
+
+    async def _topic_ids(self) -> dict[str, str]:
+        return {name: topic.topic_id for name, topic in (await self._topics()).items()}
 
     async def _lease(self) -> Slot:
         holder = f"pid {os.getpid()}, replica {self.settings.replica}"
