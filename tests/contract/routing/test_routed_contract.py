@@ -6,7 +6,6 @@ import orjson
 import pytest
 
 from services.routing.domain import assignment as domain
-from services.routing.domain.catalogue import facts_of
 from services.routing.domain.inbound import ScoredFields, ScoredLead
 from services.routing.domain.roster import Member, Roster
 from services.routing.handlers.events import new_state, routed
@@ -30,9 +29,10 @@ def first_state(event: ScoredLead, made: domain.Assignment) -> RoutedLead:
 def published(data: dict[str, Any]) -> bytes:
     """What goes out for the first record of a lead."""
     event = ScoredLead.model_validate_json(orjson.dumps(data))
-    facts = facts_of(event.lead, event.score)
+    rules = policy(RULES_FILE.read_text())
+    facts = rules.see(event.lead, event.score)
     assignment, _ = domain.choose_assignment(
-        facts, policy(RULES_FILE.read_text()), ROSTER, {}, now="2026-03-01T12:00:00Z", assignment_id=lead_id("a")
+        facts, rules, ROSTER, {}, now="2026-03-01T12:00:00Z", assignment_id=lead_id("a")
     )
     record = Feed().scored(1)
     return routed(record, first_state(event, assignment), time="2026-03-01T12:00:00Z").data
