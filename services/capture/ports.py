@@ -28,7 +28,7 @@ class Receipt:
 class LeadBook(Protocol):
     """Leads and whose identities are whose."""
 
-    async def load(self, work: Work, wanted: Iterable[NewLink]) -> People:
+    async def load(self, work: Work, wanted: Sequence[NewLink]) -> People:
         """Claim the identities that are new, each for the lead that is wanted first, and lock the others with the leads
         they belong to until the work is done."""
 

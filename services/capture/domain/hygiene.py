@@ -1,7 +1,7 @@
 """A submission to clean facts: every field normalised, originals that changed kept beside, doubts noted as warnings."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from services.capture.domain.consent import clean_consent
 from services.capture.domain.fact_shape import EmailEntry, Facts, PhoneEntry
@@ -28,6 +28,7 @@ from services.capture.domain.submission import (
 )
 from services.capture.domain.vocabulary import UNMAPPED, map_source
 
+_new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
 _CLICK_IDS: Final = frozenset(CLICK_IDS)
 _PERSON: Final = ("first_name", "last_name", "name", "title", "message")
 
@@ -63,7 +64,7 @@ def normalise_submission(submission: Submission, *, default_region: str | None =
     emails = _clean_emails(submission)
     phones = _clean_phones(submission, region or default_region)
     external_id = clean_text(sent) if (sent := submission.get("external_id")) else None
-    if external_id is None and not phones and not any(entry[0] for entry in emails):
+    if external_id is None and not phones and not _keys(emails):
         return refuse("invalid_email", "email") if emails else refuse("no_identifier")
     _take_person(notes, submission)
     if company := submission.get("company"):
@@ -86,7 +87,7 @@ class _Notes:
         self.x: dict[str, Any] = {}
         self.t: dict[str, Any] = {}
 
-    def text(self, unit: str, sent: str) -> None:
+    def text(self, unit: str, sent: Any) -> None:
         """Take a text field; its original is kept when trimming or composing changed it."""
         value = clean_text(sent)
         if value is not None:
@@ -112,7 +113,7 @@ class _Notes:
 def _take_person(notes: _Notes, submission: Submission) -> None:
     for unit in _PERSON:
         if sent := submission.get(unit):
-            notes.text(unit, cast(str, sent))
+            notes.text(unit, sent)
     f = notes.f
     if "name" in f and "first_name" not in f and "last_name" not in f:
         first, last = split_name(f["name"])
@@ -159,7 +160,7 @@ def _take_website(notes: _Notes, sent: str) -> None:
 
 
 def _take_address(notes: _Notes, address: Address) -> None:
-    parts, raw, warnings = normalise_address(cast(dict[str, str | None], address))
+    parts, raw, warnings = normalise_address(address)
     if parts:
         notes.f["address"] = parts
     if raw:
@@ -192,7 +193,7 @@ def _take_touch(notes: _Notes, touch: Touch) -> tuple[tuple[str, str], ...]:
         notes.unknown(touch, TOUCH_FIELDS, "touch.")
     if _CLICK_IDS.isdisjoint(given):
         return ()
-    return tuple((key, cast(str, given[key])) for key in CLICK_IDS if key in given)
+    return tuple((key, str(given[key])) for key in CLICK_IDS if key in given)
 
 
 def _clean_emails(submission: Submission) -> list[EmailEntry]:
@@ -251,15 +252,15 @@ def _assemble(
         facts["e"] = emails
     if phones:
         facts["p"] = phones
-    return CleanSubmission(
-        facts=facts,
-        external_id=external_id,
-        emails=tuple([entry[0] for entry in emails if entry[0]]),
-        phones=tuple([entry[0] for entry in phones if entry[0]]),
-        click_ids=click_ids,
-        first_name=notes.f.get("first_name"),
-        last_name=notes.f.get("last_name"),
+    value = notes.f.get
+    return _new(
+        CleanSubmission,
+        (facts, external_id, _keys(emails), _keys(phones), click_ids, value("first_name"), value("last_name")),
     )
+
+
+def _keys(entries: Sequence[Sequence[str | None]]) -> tuple[str, ...]:
+    return tuple([entry[0] for entry in entries if entry[0]]) if entries else ()
 
 
 def _add_given(facts: Facts, notes: _Notes) -> None:

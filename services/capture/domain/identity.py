@@ -13,6 +13,8 @@ from services.capture.domain.submission import CLICK_IDS
 
 IdentityKind = Literal["external_id", "email", "phone", "click_id"]
 
+_new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
+
 # The order in which kinds are believed. A click id is kept as evidence and never joins by itself: links are passed on.
 STRENGTH: Final[Mapping[IdentityKind, int]] = {"external_id": 0, "email": 1, "phone": 2, "click_id": 3}
 
@@ -55,13 +57,15 @@ class Verdict:
 
 def identity_keys(submission: CleanSubmission, *, source_name: str) -> tuple[IdentityKey, ...]:
     """All keys, strongest first. An external id counts within its source (`source:id`), a click id in its platform."""
-    keys = [IdentityKey("email", address) for address in submission.emails]
-    if submission.phones:
-        keys += [IdentityKey("phone", number) for number in submission.phones]
-    if submission.click_ids:
-        keys += [IdentityKey("click_id", f"{platform}:{value}") for platform, value in submission.click_ids]
+    keys: list[IdentityKey] = []
     if submission.external_id is not None:
-        keys.insert(0, external_key(source_name, submission.external_id))
+        keys.append(external_key(source_name, submission.external_id))
+    for address in submission.emails:
+        keys.append(_new(IdentityKey, ("email", address)))
+    for number in submission.phones:
+        keys.append(_new(IdentityKey, ("phone", number)))
+    for platform, value in submission.click_ids:
+        keys.append(IdentityKey("click_id", f"{platform}:{value}"))
     return tuple(keys)
 
 
@@ -77,8 +81,13 @@ def keys_of_facts(facts: Facts) -> list[IdentityKey]:
 
 
 def external_key(source_name: str, external_id: str) -> IdentityKey:
-    """The key of a source's own id. The source's name is escaped, so that no two pairs share a value."""
-    return IdentityKey("external_id", f"{_escaped(source_name)}:{external_id}")
+    """The key of a source's own id."""
+    return IdentityKey("external_id", external_value(source_name, external_id))
+
+
+def external_value(source_name: str, external_id: str) -> str:
+    """`source:id`. The source's name is escaped, so that no two pairs share a value."""
+    return f"{_escaped(source_name)}:{external_id}"
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,7 @@ from shared.contracts import ids
 # A phone that more leads share is a switchboard's: it is no evidence of being the same person any more.
 MAX_SHARED: Final = 50
 
+_new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
 _NEW: Final = Verdict("new", None, None, ())
 
 
@@ -104,7 +105,8 @@ def submitted(clean: CleanSubmission, facts: LeadFacts, event_id: str, *, source
     as_new = Person(
         ids.derive(ids.LEADS, event_id), 1, facts.layers[0].stamp.received_us, state_to_json(facts), changed=True
     )
-    return Submitted(event_id, identity_keys(clean, source_name=source), clean.first_name, clean.last_name, as_new)
+    keys = identity_keys(clean, source_name=source)
+    return _new(Submitted, (event_id, keys, clean.first_name, clean.last_name, as_new))
 
 
 def stamp_of_record(timestamp_ms: int, partition: int, offset: int, event_id: str) -> Stamp:

@@ -1,13 +1,16 @@
 """A lead's facts as they are published and shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from services.capture.domain.fact_shape import EmailEntry, Facts, Layer, LeadFacts, PhoneEntry
 from services.capture.domain.facts import instant_of
-from services.capture.domain.identity import external_key
+from services.capture.domain.identity import external_value
 from services.capture.domain.vocabulary import UNMAPPED
 
+_NOTHING: Final[dict[str, Any]] = {}
+_NONE: Final[list[list[str | None]]] = []
+_COMPANY: Final = ("name", "name_key", "website", "domain", "industry", "employees")
 _NO_SOURCE: Final = (None, None, None)
 _UNKNOWN: Final = (None, None)
 
@@ -15,16 +18,23 @@ _UNKNOWN: Final = (None, None)
 def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
     """The lead, JSON-ready. Amounts are strings beside their currency, times ISO 8601 in UTC, absent fields null."""
     layers = state.layers
-    one = len(layers) == 1
-    facts = layers[0].facts if one else _joined([layer.facts for layer in layers])
-    values, firsts = facts.get("f", {}), facts.get("o", {})
-    emails, phones = facts.get("e", []), facts.get("p", [])
-    addresses = [entry[1] for entry in emails if entry[1]]
-    numbers = [entry[1] for entry in phones if entry[1]]
-    kind = next((entry[3] for entry in emails if entry[1]), None)
-    first, last = values.get("first_name"), values.get("last_name")
-    source, detail, sent_as = firsts.get("source", _NO_SOURCE)
     first_touch = _touch(layers[0])
+    if len(layers) == 1:
+        return _view(layers[0].facts, lead_id, first_touch, first_touch, state.counted + 1)
+    facts = _joined([layer.facts for layer in layers])
+    return _view(facts, lead_id, first_touch, _touch(layers[-1]), state.counted + len(layers))
+
+
+def _view(
+    facts: Facts, lead_id: str, first_touch: dict[str, Any], last_touch: dict[str, Any], touches: int
+) -> dict[str, Any]:
+    value, firsts = facts.get("f", _NOTHING).get, facts.get("o", _NOTHING)
+    emails, phones = facts.get("e", _NONE), facts.get("p", _NONE)
+    source, detail, sent_as = firsts.get("source", _NO_SOURCE)
+    first, last = value("first_name"), value("last_name")
+    addresses = [entry[1] for entry in emails if entry[1]]
+    numbers = [entry[1] for entry in phones if entry[1]] if phones else []
+    kind = _mailbox_kind(emails)
     return {
         "lead_id": lead_id,
         "email": addresses[0] if addresses else None,
@@ -35,24 +45,24 @@ def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
         "phones": numbers,
         "first_name": first,
         "last_name": last,
-        "name": values.get("name") or _full_name(first, last),
-        "title": values.get("title"),
-        "company": _company(values, emails),
-        "address": values.get("address", {}),
+        "name": value("name") or _full_name(first, last),
+        "title": value("title"),
+        "company": _company(value, emails),
+        "address": value("address", _NOTHING),
         "source": source or UNMAPPED,
         "source_detail": detail,
         "source_raw": sent_as,
         "campaign": firsts.get("campaign"),
-        "message": values.get("message"),
-        "budget": _money(values.get("budget")),
-        "products": values.get("products", []),
+        "message": value("message"),
+        "budget": _money(value("budget")),
+        "products": value("products", _NONE),
         "first_touch": first_touch,
-        "last_touch": first_touch if one else _touch(layers[-1]),
-        "touch_count": state.counted + len(layers),
-        "consent": {**facts.get("c", {}), **facts.get("k", {})},
-        "external_ids": [external_key(pair[0], pair[1]).value for pair in facts.get("i", ())],
+        "last_touch": last_touch,
+        "touch_count": touches,
+        "consent": {**facts["c"], **facts.get("k", _NOTHING)} if "c" in facts else {},
+        "external_ids": [external_value(*pair) for pair in facts["i"]] if "i" in facts else [],
         "warnings": _warnings(facts, emails, phones),
-        "extra": facts.get("x", {}),
+        "extra": facts.get("x", _NOTHING),
         "raw": _originals(facts, emails, phones),
     }
 
@@ -98,22 +108,28 @@ def _full_name(first: str | None, last: str | None) -> str | None:
     return f"{first} {last}" if first and last else first or last
 
 
-def _company(values: dict[str, Any], emails: Sequence[EmailEntry]) -> dict[str, Any]:
+def _mailbox_kind(emails: Sequence[EmailEntry]) -> str | None:
+    """Of the first address."""
+    for entry in emails:
+        if entry[1]:
+            return entry[3]
+    return None
+
+
+def _company(value: Callable[..., Any], emails: Sequence[EmailEntry]) -> dict[str, Any]:
     """The company text, without parts that are not known; its domain from the website, else from the first e-mail that is the company's own."""
-    name, key = values.get("company.name", _UNKNOWN)
-    website, domain = values.get("company.website", _UNKNOWN)
+    website, domain = value("company.website", _UNKNOWN)
     if domain is None:
-        domain = next((entry[4] for entry in emails if entry[3] == "company"), None)
-    company = {
-        "name": name,
-        "name_key": key,
-        "website": website,
-        "domain": domain,
-        "industry": values.get("company.industry"),
-        "employees": values.get("company.employees"),
-        "annual_revenue": _money(values.get("company.annual_revenue")),
-    }
-    return {part: value for part, value in company.items() if value is not None}
+        for entry in emails:
+            if entry[3] == "company":
+                domain = entry[4]
+                break
+    name, key = value("company.name", _UNKNOWN)
+    parts = (name, key, website, domain, value("company.industry"), value("company.employees"))
+    company = {part: known for part, known in zip(_COMPANY, parts, strict=True) if known is not None}
+    if revenue := value("company.annual_revenue"):
+        company["annual_revenue"] = _money(revenue)
+    return company
 
 
 def _money(pair: list[str | None] | None) -> dict[str, str | None] | None:
@@ -126,27 +142,33 @@ def _touch(layer: Layer) -> dict[str, Any]:
 
 
 def _warnings(facts: Facts, emails: Sequence[EmailEntry], phones: Sequence[PhoneEntry]) -> list[str]:
-    found = {code for codes in facts.get("w", {}).values() for code in codes}
-    if any(entry[1] is None for entry in emails):
-        found.add("email_invalid")
+    found: set[str] = set()
+    if "w" in facts:
+        found.update(*facts["w"].values())
+    for entry in emails:
+        if entry[1] is None:
+            found.add("email_invalid")
     for entry in phones:
         if entry[1] is None:
             found.add("phone_unparseable")
         elif entry[0] is None:
             found.add("phone_placeholder")
-    return sorted(found)
+    return sorted(found) if found else []
 
 
 def _originals(facts: Facts, emails: Sequence[EmailEntry], phones: Sequence[PhoneEntry]) -> dict[str, Any]:
     """What was sent where normalisation changed it, by dotted field."""
     raw: dict[str, Any] = {}
-    for unit, sent in facts.get("r", {}).items():
-        if unit == "address":
-            raw.update({f"address.{part}": value for part, value in sent.items()})
-        else:
-            raw[unit] = sent
-    for field, entries in (("emails", emails), ("phones", phones)):
-        changed = [entry[2] for entry in entries if entry[2] is not None]
-        if changed:
-            raw[field] = changed
+    if "r" in facts:
+        for unit, sent in facts["r"].items():
+            if unit == "address":
+                raw.update({f"address.{part}": value for part, value in sent.items()})
+            else:
+                raw[unit] = sent
+    for entry in emails:
+        if entry[2] is not None:
+            raw.setdefault("emails", []).append(entry[2])
+    for entry in phones:
+        if entry[2] is not None:
+            raw.setdefault("phones", []).append(entry[2])
     return raw

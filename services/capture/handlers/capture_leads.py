@@ -1,7 +1,7 @@
 """Inbound records become leads: read, claim the identities, decide one after the other, save, say so."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
@@ -25,6 +25,7 @@ from shared.handling.work import Work
 # Reading and deciding is CPU: the loop that also answers requests and keeps the group's membership gets a turn in between.
 _AT_ONCE: Final = 50
 TEST_REASON: Final = "test"
+_new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
 
 
 class Read(NamedTuple):
@@ -79,7 +80,7 @@ class CaptureLeads:
         facts = submission_facts(reading.clean, stamp, source=arrival.source, touched_at=arrival.touched_at)
         submission = submitted(reading.clean, facts, record.event_id, source=arrival.source)
         captured = lead_captured(arrival, "new", None, submission.as_new, work.instant, facts=facts)
-        return Read(arrival, submission, captured)
+        return _new(Read, (arrival, submission, captured))
 
     async def _place(self, readable: Mapping[int, Read], outcomes: list[Outcome | None], work: Work) -> None:
         """Decide on every readable record, in the order of the log."""
@@ -105,11 +106,13 @@ class CaptureLeads:
             outcomes[place] = _again(arrival, decision, found.get(decision.subject or ""))
 
 
-def _wanted(reads: Iterable[Read]) -> Iterator[NewLink]:
+def _wanted(reads: Iterable[Read]) -> list[NewLink]:
     """Each identity for the lead that its submission makes by itself."""
-    for _, submission, _ in reads:
-        for key in submission.keys:
-            yield NewLink(key, submission.as_new.lead_id, submission.event_id)
+    return [
+        _new(NewLink, (key, submission.as_new.lead_id, submission.event_id))
+        for _, submission, _ in reads
+        for key in submission.keys
+    ]
 
 
 def _settle(read: Read, people: People, work: Work) -> Produced:
@@ -117,14 +120,8 @@ def _settle(read: Read, people: People, work: Work) -> Produced:
     person, outcome, matched_by = people.place(submission)
     if person is not submission.as_new:
         event = lead_captured(arrival, outcome, matched_by, person, work.instant)
-    return Produced(
-        outcome,
-        (event,),
-        subject=person.lead_id,
-        reason=matched_by,
-        detail=arrival.receipt(),
-        fingerprint=fingerprint_of(arrival.record.value or b""),
-    )
+    fingerprint = fingerprint_of(arrival.record.value or b"")
+    return _new(Produced, (outcome, (event,), person.lead_id, matched_by, arrival.receipt(), fingerprint, ()))
 
 
 def _refuse(arrival: Arrival, why: Refused, work: Work) -> Produced:

@@ -1,6 +1,6 @@
 """Whose an identity is, in Postgres: a row each with its first lead, and further rows where several leads share it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -39,7 +39,6 @@ class Identities(NamedTuple):
     """The identities of a batch, claimed and locked. `links` holds the leads of those that were there before, `claims`
     the lead for which each of the others was claimed."""
 
-    digests: Mapping[IdentityKey, str]
     links: dict[IdentityKey, list[str]]
     claims: Mapping[IdentityKey, str]
 
@@ -49,26 +48,24 @@ def digest_of(key: IdentityKey) -> str:
     return sha256(f"{key.kind}\0{key.value}".encode()).hexdigest()[:32]
 
 
-async def claim(work: Work, wanted: Iterable[NewLink]) -> Identities:
+async def claim(work: Work, wanted: Sequence[NewLink]) -> Identities:
     """Claim the identities that nobody has, each for the lead that is wanted first; lock the others.
 
     All in the order of their digests, against deadlocks. What somebody else claims meanwhile is waited for and is theirs.
     """
-    first: dict[IdentityKey, NewLink] = {}
-    for link in wanted:
-        first.setdefault(link.key, link)
-    by_digest = {digest_of(key): link for key, link in first.items()}
-    ordered = sorted(by_digest)
-    known = await _lock(work, ordered) if ordered else {}
-    new = [digest for digest in ordered if digest not in known]
-    if new and not await _add(work, [(digest, *by_digest[digest][1:]) for digest in new]):
-        known.update(await _claimed_by_others(work, new, by_digest))
-    links = {by_digest[digest].key: [lead_id] for digest, lead_id in known.items()}
+    links = {digest_of(link.key): link for link in reversed(wanted)}
+    digests = sorted(links)
+    known = await _lock(work, digests) if digests else {}
+    new = [digest for digest in digests if digest not in known] if known else digests
+    if new and not await _add(work, [(digest, *links[digest][1:]) for digest in new]):
+        known.update(await _claimed_by_others(work, new, links))
+    leads = {links[digest].key: [lead_id] for digest, lead_id in known.items()}
     if known:
         for row in await work.fetch(_SHARES, list(known)):
-            links[by_digest[row[0].hex].key].append(row[1])
-    claims = {link.key: link.lead_id for digest, link in by_digest.items() if digest not in known}
-    return Identities({link.key: digest for digest, link in by_digest.items()}, links, claims)
+            leads[links[row[0].hex].key].append(row[1])
+    return Identities(
+        leads, {key: lead_id for key, lead_id, _ in (links[digest] for digest in new) if key not in leads}
+    )
 
 
 async def _lock(work: Work, digests: Collection[str]) -> dict[str, str]:
@@ -95,13 +92,13 @@ async def _execute(work: Work, statement: str, rows: Sequence[tuple[str, str, st
     await work.execute(statement, *(list(column) for column in zip(*rows, strict=True)))
 
 
-async def save_links(work: Work, new: Iterable[NewLink], people: People, digests: Mapping[IdentityKey, str]) -> None:
+async def save_links(work: Work, people: People) -> None:
     """Store links beyond the claims. The first link of an identity that was claimed for another lead is a correction."""
     corrections: list[tuple[str, str, str]] = []
     shares: list[tuple[str, str, str]] = []
-    for link in new:
+    for link in people.new_links:
         is_first = link.key in people.claims and people.links[link.key][0] == link.lead_id
-        (corrections if is_first else shares).append((digests[link.key], link.lead_id, link.event_id))
+        (corrections if is_first else shares).append((digest_of(link.key), link.lead_id, link.event_id))
     if corrections:
         await _execute(work, _CORRECT, sorted(corrections))
     if shares:

@@ -1,11 +1,9 @@
 """Leads and identities in Postgres: one statement a batch and table, everything sorted against deadlocks."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from services.capture.adapters.postgres import identities
-from services.capture.domain.identity import IdentityKey
 from services.capture.domain.people import MAX_SHARED, NewLink, People, Person
 from shared.handling.work import Work
 from shared.persistence.aliases import resolve
@@ -24,12 +22,12 @@ _SAVE_LEADS: Final = """
 
 
 class PostgresLeadBook:
-    """See ports.LeadBook. The ids of a batch's identities are kept with its people."""
+    """See ports.LeadBook."""
 
-    async def load(self, work: Work, wanted: Iterable[NewLink]) -> People:
+    async def load(self, work: Work, wanted: Sequence[NewLink]) -> People:
         """See ports.LeadBook."""
         found = await identities.claim(work, wanted)
-        people = IdentifiedPeople(links=found.links, claims=found.claims, digests=found.digests)
+        people = People(links=found.links, claims=found.claims)
         evidence = [lead_ids for key, lead_ids in found.links.items() if key.kind != "click_id"]
         if evidence:
             people.leads = await _lock_leads(work, [ids for ids in evidence if len(ids) <= MAX_SHARED])
@@ -47,16 +45,8 @@ class PostgresLeadBook:
 
     async def save(self, work: Work, people: People) -> None:
         """See ports.LeadBook."""
-        assert isinstance(people, IdentifiedPeople)
         await save_leads(work, [person for person in people.leads.values() if person.changed])
-        await identities.save_links(work, people.new_links, people, people.digests)
-
-
-@dataclass
-class IdentifiedPeople(People):
-    """People whose identities have a row each."""
-
-    digests: Mapping[IdentityKey, str] = field(default_factory=dict)
+        await identities.save_links(work, people)
 
 
 async def _lock_leads(work: Work, linked: Sequence[list[str]]) -> dict[str, Person]:

@@ -1,7 +1,7 @@
 """Postal addresses: one value of five parts."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from services.capture.domain.normalise.country import normalise_country
 from services.capture.domain.normalise.text import clean_text
@@ -17,7 +17,7 @@ class NormalisedAddress(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def normalise_address(given: Mapping[str, str | None]) -> NormalisedAddress:
+def normalise_address(given: Mapping[str, Any]) -> NormalisedAddress:
     """Parts trimmed and composed, the country as ISO alpha-2; an unknown country is left out, with a warning."""
     parts: dict[str, str] = {}
     raw: dict[str, str] = {}
