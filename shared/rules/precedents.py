@@ -57,17 +57,20 @@ def _compile_answers(conditions: Iterable[FieldCondition]) -> Callable[[Facts], 
     for place, condition in enumerate(conditions):
         by_field.setdefault(condition.field, []).append((1 << place, condition))
     fields = tuple(_FieldAnswers(field, asked) for field, asked in by_field.items())
-    paths = tuple((each.first, each.rest, each.kept.get, each.find) for each in fields)
+    paths = tuple((each.first, each.rest, each.kept.get, each.ask, each.learn) for each in fields)
 
     def answers(facts: Facts) -> int:
         found = 0
-        for first, rest, kept, find in paths:
+        for first, rest, kept, ask, learn in paths:
             value = facts.get(first)
             for key in rest:
                 value = value.get(key) if isinstance(value, dict) else None
             known = kept(type(value))
-            answer = known.get(value) if known is not None else None
-            found |= find(value) if answer is None else answer
+            if known is None:
+                found |= ask(value)
+            else:
+                answer = known.get(value)
+                found |= learn(value) if answer is None else answer
         return found
 
     return answers
@@ -81,16 +84,16 @@ class _FieldAnswers:
         self.rest = tuple(rest)
         self._tests = tuple((bit, build_test(condition)) for bit, condition in asked)
         operators = {condition.operator for _, condition in asked}
+        self.ask = self._ask if operators != {"exists"} else _always(self._ask(True))
         self.kept: dict[type, dict[Any, int]] = {type(None): {None: self._ask(None)}, bool: {}, int: {}, float: {}}
         if operators & _COSTLY:
             self.kept[str] = {}
-        self.find = self._find if operators != {"exists"} else _always(self._ask(True))
 
-    def _find(self, value: Any) -> int:
-        """The answers about a value that is not kept yet."""
+    def learn(self, value: Any) -> int:
+        """The answers about a value of a type that is kept, which was not met before."""
         found = self._ask(value)
-        kept = self.kept.get(type(value))
-        if kept is not None and (type(value) is not str or len(value) <= LONGEST_VALUE):
+        if type(value) is not str or len(value) <= LONGEST_VALUE:
+            kept = self.kept[type(value)]
             if len(kept) >= MOST_VALUES:
                 kept.clear()
             kept[value] = found
