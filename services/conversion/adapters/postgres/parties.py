@@ -35,8 +35,8 @@ _CONTACTS: Final = """
     SELECT contact_id::text, account_id::text, facts FROM contacts WHERE contact_id = ANY($1::uuid[])
     ORDER BY contacts.contact_id FOR UPDATE
 """
-_ACCOUNT: Final = ("account_id", "facts", "created_at", "updated_at")
-_CONTACT: Final = ("contact_id", "account_id", "facts", "created_at", "updated_at")
+_ACCOUNT: Final = ("account_id", "facts")
+_CONTACT: Final = ("contact_id", "account_id", "facts")
 _FILL_ACCOUNTS: Final = """
     UPDATE accounts SET facts = u.facts, updated_at = $3 FROM unnest($1::uuid[], $2::text[]) AS u (account_id, facts)
     WHERE accounts.account_id = u.account_id
@@ -111,7 +111,7 @@ async def _save_accounts(work: Work, accounts: Sequence[Account]) -> None:
     new = [account for account in accounts if account.created]
     filled = [account for account in accounts if account.changed and not account.created]
     if new:
-        rows = [(account.id, _text(account.facts), work.now, work.now) for account in new]
+        rows = [(account.id, _text(account.facts)) for account in new]
         await work.db.copy_records_to_table("accounts", records=rows, columns=_ACCOUNT)
     if filled:
         await work.execute(_FILL_ACCOUNTS, [a.id for a in filled], [_text(a.facts) for a in filled], work.now)
@@ -121,7 +121,7 @@ async def _save_contacts(work: Work, contacts: Sequence[Contact]) -> None:
     new = [contact for contact in contacts if contact.created]
     filled = [contact for contact in contacts if contact.changed and not contact.created]
     if new:
-        rows = [(contact.id, contact.account_id, _text(contact.facts), work.now, work.now) for contact in new]
+        rows = [(contact.id, contact.account_id, _text(contact.facts)) for contact in new]
         await work.db.copy_records_to_table("contacts", records=rows, columns=_CONTACT)
     if filled:
         await work.execute(_FILL_CONTACTS, [c.id for c in filled], [_text(c.facts) for c in filled], work.now)

@@ -1,7 +1,7 @@
 """Conversions, opportunities, reviews."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import orjson
@@ -12,10 +12,7 @@ from services.conversion.ports import Review
 from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 
-_STORED: Final = (
-    "opportunity_id", "lead_id", "account_id", "contact_id", "stage", "probability", "amount", "currency", "owner",
-    "opportunity_version", "created_at", "changed_at", "event",
-)  # fmt: skip
+_STORED: Final = ("opportunity_id", "lead_id", "account_id", "contact_id", "event")
 OPPORTUNITY_COLUMNS: Final = """
     o.opportunity_id::text, o.lead_id::text, o.account_id::text, o.contact_id::text, o.stage, o.probability, o.amount,
     o.currency, o.owner, o.opportunity_version, o.changed_at, o.event
@@ -38,7 +35,7 @@ class PostgresSales:
 
     async def save(self, work: Work, converted: Sequence[Converted]) -> None:
         """Store conversions and opportunities."""
-        rows = [_row(one, work.now) for one in converted]
+        rows = [_row(one) for one in converted]
         await work.db.copy_records_to_table("opportunities", records=rows, columns=_STORED)
 
     async def conversions_of(self, work: Work, opportunity_ids: Sequence[str]) -> dict[str, Converted]:
@@ -67,12 +64,9 @@ class PostgresSales:
         )
 
 
-def _row(converted: Converted, now: datetime) -> tuple[Any, ...]:
+def _row(converted: Converted) -> tuple[Any, ...]:
     o = converted.opportunity
-    return (
-        o.opportunity_id, o.lead_id, o.account_id, o.contact_id, o.stage, o.probability, o.amount, o.currency, o.owner,
-        o.opportunity_version, now, now, converted.conversion.event,
-    )  # fmt: skip
+    return (o.opportunity_id, o.lead_id, o.account_id, o.contact_id, converted.conversion.event)
 
 
 def _converted(row: Any) -> Converted:
@@ -81,7 +75,10 @@ def _converted(row: Any) -> Converted:
 
 
 def opportunity_of(row: Any, said: dict[str, Any]) -> Opportunity:
-    """An opportunity from its row and the data of its `opportunity.converted`, which holds what never changes."""
+    """An opportunity from its row and the data of its `opportunity.converted`: until its first change it is as that says."""
+    changed = row["opportunity_version"] > 1
+    newest = row if changed else said
+    amount = newest["amount"]
     return Opportunity(
         row["opportunity_id"],
         said["conversion_id"],
@@ -89,15 +86,15 @@ def opportunity_of(row: Any, said: dict[str, Any]) -> Opportunity:
         row["account_id"],
         row["contact_id"],
         said["name"],
-        row["stage"],
-        row["probability"],
-        row["amount"],
-        row["currency"],
-        row["owner"],
+        newest["stage"],
+        newest["probability"],
+        amount if changed or amount is None else Decimal(amount),
+        newest["currency"],
+        newest["owner"],
         said["queue"],
         said["source"],
         said["campaign"],
         said["lines"],
         row["opportunity_version"],
-        rfc3339(row["changed_at"]),
+        rfc3339(row["changed_at"]) if changed else said["converted_at"],
     )
