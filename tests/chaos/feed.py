@@ -170,7 +170,7 @@ class Feed:
         began = time.monotonic()
         try:
             answer = await self._client.post(f"{self._url()}/v1/leads", content=submission.body, headers=headers)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, OSError, AttributeError):  # the last: a connection that is gone before it is looked at
             self.answers.append(Answer(began, 0, time.monotonic() - began))
             return False
         self.answers.append(
