@@ -1,10 +1,16 @@
-"""The plain producer: receipts and commands enter Kafka here, acknowledged by all in-sync replicas, or not at all."""
+"""The plain producer: receipts and commands enter Kafka here, acknowledged by all in-sync replicas, or not at all.
+
+Callers do not wait for each other: what arrives while a partition's batch is under way is the next batch, whoever it
+came from. (aiokafka's own `send_batch` lets callers race for the one place that a partition has; under load some lose
+until they time out.)
+"""
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -15,6 +21,8 @@ from shared.messaging.names import Names
 
 DEADLINE_S: Final = 3.0
 _BREAK_S: Final = 1.0
+# An empty batch takes any record; the broker refuses requests beyond a little more than this.
+LARGEST: Final = 1_000_000
 
 
 class IntakeUnavailable(Exception):
@@ -22,7 +30,7 @@ class IntakeUnavailable(Exception):
 
 
 class RecordTooLarge(Exception):
-    """A record that no batch can hold; nothing of the call was sent. Callers keep their records far below."""
+    """A record beyond `LARGEST` bytes; nothing of the call was sent. Callers keep their records far below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class RawProducer:
         self._names = names
         self._partitions = partitions
         self._free = in_flight
+        self._queues: dict[tuple[str, int], _PartitionQueue] = {}
         self._broken_until = 0.0
 
     @property
@@ -61,47 +70,90 @@ class RawProducer:
         """Return when every record is acknowledged. Raises IntakeUnavailable otherwise, quickly."""
         if not self.available or len(records) > self._free:
             raise IntakeUnavailable
+        acknowledged = self._enqueue(topic, records)
         self._free -= len(records)
         try:
             async with asyncio.timeout(deadline_s):
-                await asyncio.gather(*await self._enqueue(topic, records))
+                for one in acknowledged:
+                    await asyncio.shield(one)  # others may wait for the same batch
         except (TimeoutError, KafkaError) as error:
             self._broken_until = time.monotonic() + _BREAK_S
             raise IntakeUnavailable from error
         finally:
             self._free += len(records)
 
-    async def _enqueue(self, topic: str, records: Sequence[RawRecord]) -> list[Any]:
-        name, count = self._names.topic(topic), self._partitions[topic]
-        if len(records) == 1:
-            record = records[0]
-            partition = partition_for(record.key, count)
-            return [
-                await self._producer.send(
-                    name, record.value, key=record.key, partition=partition, headers=record.headers
-                )
-            ]
-        return [
-            await self._producer.send_batch(builder, name, partition=partition)
-            for partition, builders in self._built(records, count).items()
-            for builder in builders
-        ]
+    def _enqueue(self, topic: str, records: Sequence[RawRecord]) -> "set[asyncio.Future[None]]":
+        """Put every record into its partition's next batch, or none of them."""
+        if any(len(record.value) > LARGEST for record in records):
+            raise RecordTooLarge
+        count = self._partitions[topic]
+        return {self._queue(topic, partition_for(record.key, count)).add(record) for record in records}
 
-    def _built(self, records: Sequence[RawRecord], count: int) -> dict[int, list[Any]]:
-        built: dict[int, list[Any]] = {}
-        for record in records:
-            partition = partition_for(record.key, count)
-            builders = built.get(partition)
-            if builders is None:
-                builders = built[partition] = [self._producer.create_batch()]
-            if not _append(builders[-1], record):
-                builders.append(self._producer.create_batch())
-                if not _append(builders[-1], record):
-                    raise RecordTooLarge
-        for builders in built.values():
-            for builder in builders:
-                builder.close()
-        return built
+    def _queue(self, topic: str, partition: int) -> "_PartitionQueue":
+        queue = self._queues.get((topic, partition))
+        if queue is None:
+            name = self._names.topic(topic)
+            queue = self._queues[topic, partition] = _PartitionQueue(self._producer, name, partition)
+        return queue
+
+
+class _Batch(NamedTuple):
+    """Records that will be sent together, and what their senders wait for."""
+
+    builder: Any
+    acknowledged: "asyncio.Future[None]"
+
+
+class _PartitionQueue:
+    """One partition: a batch under way at a time, and those that wait, in the order in which records came."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str, partition: int) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._partition = partition
+        self._waiting: deque[_Batch] = deque()
+        self._sending: asyncio.Task[None] | None = None
+
+    def add(self, record: RawRecord) -> "asyncio.Future[None]":
+        """Done when the record is acknowledged."""
+        if not self._waiting or not _append(self._waiting[-1].builder, record):
+            batch = _Batch(self._producer.create_batch(), asyncio.get_running_loop().create_future())
+            batch.acknowledged.add_done_callback(_look_at)
+            _append(batch.builder, record)
+            self._waiting.append(batch)
+            if self._sending is None:
+                self._sending = asyncio.create_task(self._send_all())
+        return self._waiting[-1].acknowledged
+
+    async def _send_all(self) -> None:
+        """Send until nothing waits. A failure is everyone's who waits: nothing piles up while Kafka is away."""
+        try:
+            while self._waiting:
+                batch = self._waiting.popleft()
+                try:
+                    await self._send(batch)
+                except BaseException as error:
+                    self._fail(batch, error if isinstance(error, Exception) else IntakeUnavailable())
+                    if not isinstance(error, Exception):
+                        raise
+        finally:
+            self._sending = None
+
+    async def _send(self, batch: _Batch) -> None:
+        batch.builder.close()
+        await (await self._producer.send_batch(batch.builder, self._topic, partition=self._partition))
+        batch.acknowledged.set_result(None)
+
+    def _fail(self, batch: _Batch, error: Exception) -> None:
+        for failed in (batch, *self._waiting):
+            failed.acknowledged.set_exception(error)
+        self._waiting.clear()
+
+
+def _look_at(acknowledged: "asyncio.Future[None]") -> None:
+    """Its senders may have given up; asyncio would complain of an error that nobody looked at."""
+    if not acknowledged.cancelled():
+        acknowledged.exception()
 
 
 def _append(builder: Any, record: RawRecord) -> bool:
