@@ -49,10 +49,16 @@ async def write(producer: AIOKafkaProducer, name: str, records: Iterable[Placed]
     sent: list[asyncio.Future[object]] = []
     for record in records:
         builder = builders.setdefault(record.partition, producer.create_batch())
-        builder.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
-        if builder.record_count() >= BATCH_RECORDS:
+        if builder.record_count() >= BATCH_RECORDS or not _appended(builder, record):
             sent.append(await producer.send_batch(builder, name, partition=record.partition))
-            del builders[record.partition]
+            builders[record.partition] = builder = producer.create_batch()
+            assert _appended(builder, record), "a record larger than a whole batch"
     for partition, builder in builders.items():
         sent.append(await producer.send_batch(builder, name, partition=partition))
     await asyncio.gather(*sent)
+
+
+def _appended(builder: Any, record: Placed) -> bool:
+    """False where the batch has no room for it, by bytes."""
+    found = builder.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
+    return found is not None
