@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -28,6 +29,7 @@ from tests.support.stack import Servers, dispose, fresh
 _WARM_S = 3.0
 _WARM_WITHIN_S = 30.0
 _QUIET_S = 120.0
+_SAY_EVERY_S = 20.0
 _STORED = """
     SELECT (SELECT count(*) FROM conversion.accounts) AS accounts, (SELECT count(*) FROM conversion.contacts) AS contacts,
            (SELECT count(*) FROM conversion.opportunities) AS opportunities
@@ -68,8 +70,12 @@ class Pipeline:
     async def through(self, within: float = _QUIET_S) -> list[str]:
         """Wait until nothing is on its way, then ask everything; the faults found. The load must be paused."""
         deadline = time.monotonic() + within
+        said = time.monotonic()
         while True:
             findings = await self._examined()
+            if time.monotonic() - said > _SAY_EVERY_S:
+                said = time.monotonic()
+                print(f"still on its way: {'; '.join(findings.missing) or 'nothing'}", file=sys.stderr, flush=True)
             late = time.monotonic() > deadline
             if findings.wrong or (late and findings.missing):
                 return findings.all + ([] if await self.fleet.caught_up() else ["services are not caught up"])
