@@ -111,7 +111,7 @@ def submitted(clean: CleanSubmission, facts: LeadFacts, event_id: str, *, source
 
 def stamp_of_record(timestamp_ms: int, partition: int, offset: int, event_id: str) -> Stamp:
     """The stamp of an inbound record. Records of one millisecond, such as a file's, keep their order in the log."""
-    return Stamp(timestamp_ms * 1000, f"{offset:012x}.{partition:03x}.{event_id[:13]}")
+    return _new(Stamp, (timestamp_ms * 1000, "%012x.%03x.%s" % (offset, partition, event_id[:13])))  # noqa: UP031 - quicker
 
 
 @dataclass

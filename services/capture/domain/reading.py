@@ -1,7 +1,8 @@
 """The value of an inbound record to clean facts, or the reason why not. Never raises, whatever the bytes."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from services.capture.domain.hygiene import CleanSubmission, normalise_submission
 from services.capture.domain.identity import IdentityKey, external_key, identity_keys
@@ -9,7 +10,7 @@ from services.capture.domain.normalise.email import normalise_email
 from services.capture.domain.normalise.text import clean_text
 from services.capture.domain.payload import FORM_TYPE, JSON_TYPE, decode_payload
 from services.capture.domain.refusal import RefusalCode, Refused, refuse
-from services.capture.domain.submission import Submission, build_submission
+from services.capture.domain.submission import build_submission
 
 MAX_BYTES: Final = 262_144
 ROW_TYPE: Final = "text/csv"
@@ -22,6 +23,9 @@ _DAMAGES: Final[dict[str, RefusalCode]] = {
 }
 
 
+_new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
+
+
 class Reading(NamedTuple):
     """A submission that can be used. `is_test` ones are answered and kept out of everything else."""
 
@@ -29,16 +33,36 @@ class Reading(NamedTuple):
     is_test: bool
 
 
+class Value(NamedTuple):
+    """A record's value. `content_type` may be empty (JSON) and may carry a charset."""
+
+    raw: bytes
+    content_type: str
+    damage: str = ""
+
+
 def read_value(
     value: bytes, content_type: str, *, damage: str = "", default_region: str | None = None
 ) -> Reading | Refused:
-    """Parse, validate and normalise a value. `content_type` may be empty (JSON) and may carry a charset."""
-    decoded = _decoded(value, content_type, damage)
-    if isinstance(decoded, Refused):
-        return decoded
-    submission, is_test = decoded
-    clean = normalise_submission(submission, default_region=default_region)
-    return clean if isinstance(clean, Refused) else Reading(clean, is_test)
+    """Parse, validate and normalise a value."""
+    return read_values([Value(value, content_type, damage)], default_region=default_region)[0]
+
+
+def read_values(values: Sequence[Value], *, default_region: str | None = None) -> list[Reading | Refused]:
+    """`read_value` of each, all of them step by step: the processor is a quarter quicker at one thing at a time."""
+    documents = [_document(*value) for value in values]
+    tests = [not isinstance(document, Refused) and document.get("test") is True for document in documents]
+    submissions = [document if isinstance(document, Refused) else build_submission(document) for document in documents]
+    cleaned = [
+        submission
+        if isinstance(submission, Refused)
+        else normalise_submission(submission, default_region=default_region)
+        for submission in submissions
+    ]
+    return [
+        clean if isinstance(clean, Refused) else _new(Reading, (clean, is_test))
+        for clean, is_test in zip(cleaned, tests, strict=True)
+    ]
 
 
 def judge_value(
@@ -46,10 +70,10 @@ def judge_value(
 ) -> IdentityKey | Refused | None:
     """What `read_value` would refuse, else the strongest identity key if there is one, for less than half of its cost:
     a submission with an external id or a valid e-mail address needs no phone number read."""
-    decoded = _decoded(value, content_type, damage)
-    if isinstance(decoded, Refused):
-        return decoded
-    submission, _ = decoded
+    document = _document(value, content_type, damage)
+    submission = document if isinstance(document, Refused) else build_submission(document)
+    if isinstance(submission, Refused):
+        return submission
     external_id = clean_text(sent) if (sent := submission.get("external_id")) else None
     if external_id is not None:
         return external_key(source_name, external_id)
@@ -63,20 +87,15 @@ def judge_value(
     return next(iter(identity_keys(clean, source_name=source_name)), None)
 
 
-def _decoded(value: bytes, content_type: str, damage: str) -> tuple[Submission, bool] | Refused:
-    essence = media_type(content_type)
+def _document(value: bytes, content_type: str, damage: str) -> dict[str, Any] | Refused:
+    essence = media_type(content_type) if content_type else ""
     if essence == ROW_TYPE and damage in _DAMAGES:
         return refuse(_DAMAGES[damage])
     if essence not in (JSON_TYPE, FORM_TYPE, ""):
         return refuse("unsupported_content_type", "content-type")
     if len(value) > MAX_BYTES:
         return refuse("too_large")
-    document = decode_payload(value, essence or JSON_TYPE)
-    if isinstance(document, Refused):
-        return document
-    is_test = document.get("test") is True
-    submission = build_submission(document)
-    return submission if isinstance(submission, Refused) else (submission, is_test)
+    return decode_payload(value, essence or JSON_TYPE)
 
 
 def named_source(value: bytes, essence: str) -> str | None:

@@ -1,14 +1,13 @@
 """A submission as sources send it over HTTP and straight to Kafka: strict types, limits, unknown fields kept in `extra`."""
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final, NamedTuple, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, NamedTuple
 
 from annotated_types import Ge, Le, MaxLen
 from pydantic import ConfigDict, PlainValidator, TypeAdapter, ValidationError, with_config
 from pydantic_core import PydanticCustomError
-from typing_extensions import TypedDict, is_typeddict
+from typing_extensions import TypedDict
 
 from services.capture.domain.payload import JSON_TYPE, decode_payload
 from services.capture.domain.refusal import RefusalCode, Refused, refuse
@@ -41,35 +40,34 @@ def parse_money(given: object) -> Money:
     else:
         raise PydanticCustomError("money_type", "not an amount of money")
     match = _MONEY.fullmatch(text)
-    if match is None or (match["before"] and match["after"]):
+    before, amount, after = match.groups() if match is not None else ("", "", "")
+    if not amount or (before and after):
         raise PydanticCustomError("invalid_money", "not an amount of money")
-    currency = match["before"] or match["after"]
-    return Money(Decimal(match["amount"]), currency.upper() if currency else None)
+    currency = before or after
+    return Money(Decimal(amount), currency.upper() if currency else None)
 
 
 Short = Annotated[str, MaxLen(256)]
 Long = Annotated[str, MaxLen(2048)]
 Text = Annotated[str, MaxLen(20_000)]
-MAX_EMPLOYEES: Final = 10_000_000_000
-_Employees = Annotated[int, Ge(0), Le(MAX_EMPLOYEES)]
 Amount = Annotated[Money, PlainValidator(parse_money)]
 
 # Unknown fields are allowed and end up in the lead's `extra`.
-_KEPT: Final = ConfigDict(strict=True, extra="allow")
+_PART: Final = ConfigDict(strict=True, extra="allow")
 
 
-@with_config(_KEPT)
+@with_config(_PART)
 class Company(TypedDict, total=False):
     """The company text of a lead."""
 
     name: Short | None
     website: Long | None
     industry: Short | None
-    employees: _Employees | None
+    employees: Annotated[int, Ge(0), Le(10_000_000_000)] | None
     annual_revenue: Amount | None
 
 
-@with_config(_KEPT)
+@with_config(_PART)
 class Address(TypedDict, total=False):
     """A postal address, one value."""
 
@@ -80,7 +78,7 @@ class Address(TypedDict, total=False):
     country: Short | None
 
 
-@with_config(_KEPT)
+@with_config(_PART)
 class Touch(TypedDict, total=False):
     """How the person came: campaign parameters, click ids (case-sensitive), pages."""
 
@@ -107,7 +105,7 @@ class Touch(TypedDict, total=False):
     epik: Annotated[str, MaxLen(512)] | None
 
 
-@with_config(_KEPT)
+@with_config(_PART)
 class Consent(TypedDict, total=False):
     """What the person agreed to or refused, and the evidence. Further purposes are further booleans."""
 
@@ -118,7 +116,7 @@ class Consent(TypedDict, total=False):
     at: Any
 
 
-@with_config(_KEPT)
+@with_config(_PART)
 class Submission(TypedDict, total=False):
     """The body of `POST /v1/leads` and the value on `leads.inbound.v1`."""
 
@@ -143,39 +141,6 @@ class Submission(TypedDict, total=False):
     extra: dict[str, Any] | None
 
 
-# What the quick look at a submission knows of a field: the longest text that it takes, or one of these.
-_OTHER, _PART, _FLAG, _COUNT, _AMOUNT = range(-5, 0)
-
-
-def _limits_of(part: type) -> dict[str, int]:
-    """By the annotations that the validator reads; a field that takes anything is left out."""
-    limits = {}
-    for name, annotation in get_type_hints(part, include_extras=True).items():
-        if annotation is not Any:
-            limits[name] = _limit_of(get_args(annotation)[0])
-    return limits
-
-
-def _limit_of(annotation: Any) -> int:
-    if annotation == Amount:
-        return _AMOUNT
-    if is_typeddict(annotation) or get_origin(annotation) is dict:
-        return _PART
-    plain = {bool: _FLAG, _Employees: _COUNT}
-    if annotation in plain:
-        return plain[annotation]
-    kind, *rules = get_args(annotation)
-    return int(rules[0].max_length) if kind is str else _OTHER
-
-
-_LIMITS: Final = _limits_of(Submission)
-_LIMITS_OF_PARTS: Final[Mapping[str, Mapping[str, int]]] = {
-    "company": _limits_of(Company),
-    "address": _limits_of(Address),
-    "touch": _limits_of(Touch),
-    "consent": _limits_of(Consent),
-    "extra": {},
-}
 SUBMISSION_FIELDS: Final = frozenset(Submission.__annotations__)
 COMPANY_FIELDS: Final = frozenset(Company.__annotations__)
 ADDRESS_FIELDS: Final = frozenset(Address.__annotations__)
@@ -202,46 +167,11 @@ def parse_submission(raw: bytes, content_type: str = JSON_TYPE) -> Submission | 
 def build_submission(document: dict[str, Any]) -> Submission | Refused:
     """The submission of a decoded body; `company` and `address` may be one line, the lists one text."""
     _widen(document)
-    if is_plain(document, _LIMITS):
-        return cast(Submission, document)
-    return validated(document)
-
-
-def validated(document: dict[str, Any]) -> Submission | Refused:
-    """The validator's answer."""
     try:
         submission: Submission = _VALIDATE(document)
     except ValidationError as error:
         return _refusal_of(error)
     return submission
-
-
-def is_plain(document: dict[str, Any], limits: Mapping[str, int]) -> bool:
-    """Whether the validator would hand the document back as it is, for a third of its cost; False is no verdict. Amounts
-    of money, which it would replace, are replaced in place."""
-    for name, given in document.items():
-        limit = limits.get(name)
-        if limit is None or given is None:
-            continue
-        kind = type(given)
-        if (
-            (kind is str and len(given) <= limit)
-            or (kind is dict and limit == _PART and is_plain(given, _LIMITS_OF_PARTS[name]))
-            or (kind is bool and limit == _FLAG)
-            or (kind is int and limit == _COUNT and 0 <= given <= MAX_EMPLOYEES)
-            or (limit == _AMOUNT and _take_amount(document, name))
-        ):
-            continue
-        return False
-    return True
-
-
-def _take_amount(holder: dict[str, Any], name: str) -> bool:
-    try:
-        holder[name] = parse_money(holder[name])
-    except PydanticCustomError:
-        return False
-    return True
 
 
 def _widen(document: dict[str, Any]) -> None:

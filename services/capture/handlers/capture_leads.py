@@ -1,10 +1,12 @@
 """Inbound records become leads: read, claim the identities, decide one after the other, save, say so."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
+from services.capture.domain.fact_shape import LeadFacts
+from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.people import (
     NewLink,
     People,
@@ -14,12 +16,14 @@ from services.capture.domain.people import (
     submission_facts,
     submitted,
 )
-from services.capture.domain.reading import fingerprint_of, read_value
+from services.capture.domain.reading import Reading, Value, fingerprint_of, read_values
 from services.capture.domain.refusal import DETAILS, RefusalCode, Refused
+from services.capture.domain.view import lead_view
 from services.capture.handlers.arrivals import INBOUND_TOPICS, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_rejected, receipt_settled
 from services.capture.ports import LeadBook
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected, Skipped
+from shared.handling.records import Record
 from shared.handling.work import Work
 
 # Reading and deciding is CPU: the loop that also answers requests and keeps the group's membership gets a turn in between.
@@ -49,38 +53,43 @@ class CaptureLeads:
         """See shared.messaging.subscription.UseCase."""
         outcomes: list[Outcome | None] = [None] * len(items)
         readable: dict[int, Read] = {}
-        for place, item in enumerate(items):
-            if place % _AT_ONCE == _AT_ONCE - 1:
+        fresh = [(place, item.record) for place, item in enumerate(items) if item.decision is None]
+        for start in range(0, len(fresh), _AT_ONCE):
+            if start:
                 await asyncio.sleep(0)
-            found = self._read(item, work)
-            if isinstance(found, Read):
-                readable[place] = found
-            else:
-                outcomes[place] = found
+            self._read(fresh[start : start + _AT_ONCE], readable, outcomes, work)
         await self._place(readable, outcomes, work)
         await self._publish_again(items, outcomes, work)
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def _read(self, item: InHand, work: Work) -> Read | Outcome | None:
-        """The record read, or its outcome where that rests on the record alone. None: it was decided before."""
-        record = item.record
-        if item.decision is not None:
-            return None
-        arrival = arrival_of(record, secret=self.secret)
-        if arrival.fault is not None or record.topic not in INBOUND_TOPICS:
-            return Rejected(arrival.fault or "unknown_type")
-        reading = read_value(
-            record.value or b"", arrival.content_type, damage=arrival.damage, default_region=self.default_region
-        )
-        if isinstance(reading, Refused):
-            return _refuse(arrival, reading, work)
-        if reading.is_test or arrival.is_test:
-            return _settle_test(arrival, work)
-        stamp = stamp_of_record(record.timestamp, record.partition, record.offset, record.event_id)
-        facts = submission_facts(reading.clean, stamp, source=arrival.source, touched_at=arrival.touched_at)
-        submission = submitted(reading.clean, facts, record.event_id, source=arrival.source)
-        captured = lead_captured(arrival, "new", None, submission.as_new, work.instant, facts=facts)
-        return _new(Read, (arrival, submission, captured))
+    def _read(
+        self,
+        records: Sequence[tuple[int, Record]],
+        readable: dict[int, Read],
+        outcomes: list[Outcome | None],
+        work: Work,
+    ) -> None:
+        """Read some records, step by step for all of them. What rests on a record alone has its outcome then."""
+        usable: list[tuple[int, Arrival]] = []
+        for place, record in records:
+            arrival = arrival_of(record, secret=self.secret)
+            if arrival.fault is not None or record.topic not in INBOUND_TOPICS:
+                outcomes[place] = Rejected(arrival.fault or "unknown_type")
+            else:
+                usable.append((place, arrival))
+        values = [Value(a.record.value or b"", a.content_type, a.damage) for _, a in usable]
+        clean: list[tuple[int, Arrival, CleanSubmission]] = []
+        for (place, arrival), reading in zip(usable, self._readings(values), strict=True):
+            if isinstance(reading, Refused):
+                outcomes[place] = _refuse(arrival, reading, work)
+            elif reading.is_test or arrival.is_test:
+                outcomes[place] = _settle_test(arrival, work)
+            else:
+                clean.append((place, arrival, reading.clean))
+        readable.update(_reads(clean, work))
+
+    def _readings(self, values: Sequence[Value]) -> Sequence[Reading | Refused]:
+        return read_values(values, default_region=self.default_region)
 
     async def _place(self, readable: Mapping[int, Read], outcomes: list[Outcome | None], work: Work) -> None:
         """Decide on every readable record, in the order of the log."""
@@ -104,6 +113,25 @@ class CaptureLeads:
             assert decision is not None
             arrival = arrival_of(item.record, secret=self.secret)
             outcomes[place] = _again(arrival, decision, found.get(decision.subject or ""))
+
+
+def _reads(clean: Sequence[tuple[int, Arrival, CleanSubmission]], work: Work) -> Iterator[tuple[int, Read]]:
+    """Clean submissions by place, with what they lead to if their leads are new."""
+    facts = [_facts(arrival, each) for _, arrival, each in clean]
+    submissions = [
+        submitted(each, known, arrival.record.event_id, source=arrival.source)
+        for (_, arrival, each), known in zip(clean, facts, strict=True)
+    ]
+    views = [lead_view(known, each.as_new.lead_id) for known, each in zip(facts, submissions, strict=True)]
+    for (place, arrival, _), submission, view in zip(clean, submissions, views, strict=True):
+        captured = lead_captured(arrival, "new", None, submission.as_new, work.instant, lead=view)
+        yield place, _new(Read, (arrival, submission, captured))
+
+
+def _facts(arrival: Arrival, clean: CleanSubmission) -> LeadFacts:
+    record = arrival.record
+    stamp = stamp_of_record(record.timestamp, record.partition, record.offset, record.event_id)
+    return submission_facts(clean, stamp, source=arrival.source, touched_at=arrival.touched_at)
 
 
 def _wanted(reads: Iterable[Read]) -> list[NewLink]:

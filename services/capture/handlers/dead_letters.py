@@ -31,7 +31,12 @@ class NoteDeadLetters:
 
 
 async def bury_unknown(items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
-    """Records of a type that capture does not know: on the inbound topics nobody else would account for them."""
-    return [
-        Rejected("unknown_type") if item.record.topic in INBOUND_TOPICS else Skipped("unknown_type") for item in items
-    ]
+    """Records of a type that capture does not know: on the inbound topics nobody else would account for them. A command
+    of a later version's type is passed over, one of no type at all is not."""
+    return [_of_no_known_type(item.record) for item in items]
+
+
+def _of_no_known_type(record: Record) -> Outcome:
+    if record.topic in INBOUND_TOPICS:
+        return Rejected("unknown_type")
+    return Skipped("unknown_type") if record.type else Rejected("no_type")

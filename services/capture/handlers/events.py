@@ -4,7 +4,6 @@ from typing import Any, Final
 
 import orjson
 
-from services.capture.domain.fact_shape import LeadFacts
 from services.capture.domain.people import Person
 from services.capture.domain.refusal import Refused
 from services.capture.domain.view import lead_view
@@ -24,16 +23,16 @@ def lead_captured(
     person: Person,
     at: str,
     *,
-    facts: LeadFacts | None = None,
+    lead: dict[str, Any] | None = None,
     subject: str = "",
 ) -> OutEvent:
-    """`lead.captured`, with the lead as it stands. `facts` are the person's, where they are at hand. `subject` is the
-    lead that was decided on, where a merge has since made it another: the event id stays."""
+    """`lead.captured`, with the lead as it stands; `lead` is its view, where it is at hand. `subject` is the lead that was
+    decided on, where a merge has since made it another: the event id stays."""
     record, lead_id = arrival.record, person.lead_id
     data = {
         "outcome": outcome,
         "matched_by": matched_by,
-        "lead": lead_view(facts or person.facts, lead_id),
+        "lead": lead or lead_view(person.facts, lead_id),
         "lead_version": person.version,
         "origin": arrival.origin(),
     }

@@ -1,12 +1,10 @@
 """The decoder never raises, finds exactly the duplicate keys, and keeps within its limits."""
 
 import json
-from copy import deepcopy
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.capture.domain import submission
 from services.capture.domain.hygiene import CleanSubmission, read_submission
 from services.capture.domain.payload import FORM_TYPE, decode_json
 from services.capture.domain.refusal import MALFORMED, Refused
@@ -117,37 +115,3 @@ FIELDS = st.sampled_from(
 def test_no_object_raises_and_refusals_of_content_are_not_malformed(document: dict[str, object]) -> None:
     found = read_submission(json.dumps(document).encode())
     assert isinstance(found, CleanSubmission) or found.code not in MALFORMED
-
-
-TEXTS = st.one_of(
-    st.text(max_size=9), st.sampled_from(["x" * size for size in (256, 257, 512, 513, 1025, 2049, 20_001)])
-)
-MONEY = st.sampled_from(["5 USD", "USD 5", "5", "5 EUR 5", "-5", "", 7, -7, 2.5, 1e30, True, None, ["5"]])
-OF_A_PART = st.dictionaries(
-    st.sampled_from([name for limits in submission._LIMITS_OF_PARTS.values() for name in limits] + ["planet", "at"]),
-    st.one_of(TEXTS, MONEY, st.booleans(), st.integers(-1, 10**10 + 1), JSON_VALUES),
-    max_size=4,
-)
-SENT = st.dictionaries(
-    st.sampled_from([*submission._LIMITS, "planet"]), st.one_of(TEXTS, MONEY, OF_A_PART, JSON_VALUES), max_size=6
-)
-
-
-@given(SENT)
-@example({"company": {"employees": True}})
-@example({"company": {"employees": 10_000_000_001}})
-@example({"consent": {"marketing_email": 1, "at": {"any": [1]}}})
-@example({"budget": "5 USD", "email": 7})
-@settings(max_examples=1500)
-def test_plain_documents_are_what_the_validator_makes_of_them(document: dict[str, object]) -> None:
-    expected = submission.validated(deepcopy(document))
-    looked_at = deepcopy(document)
-    if submission.is_plain(looked_at, submission._LIMITS):
-        assert _written(looked_at) == _written(expected)
-    else:
-        assert submission.validated(looked_at) == expected
-
-
-def _written(given: object) -> str:
-    """As text, in which 1 and true differ."""
-    return json.dumps(given, default=str, sort_keys=True)
