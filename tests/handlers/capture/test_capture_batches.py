@@ -9,7 +9,7 @@ from shared.contracts import ids
 from shared.contracts.base import Contract
 from shared.contracts.events.capture import LeadCaptured, LeadRejected, ReceiptSettled
 from shared.contracts.topics import CAPTURE_COMMANDS, CAPTURED, RECEIPTS_SETTLED, REJECTED
-from shared.handling.outcomes import Produced, Rejected
+from shared.handling.outcomes import Produced, Rejected, Skipped
 from shared.messaging.settling import Settled
 from tests.support.capture import Bench, event_of, record
 
@@ -215,3 +215,10 @@ async def test_submissions_on_the_command_topic_are_not_taken(bench: Bench) -> N
     (settled,) = await bench.settle(record(0, ANN, topic=CAPTURE_COMMANDS, subject=ids.new_id()))
     assert settled.outcome == Rejected("unknown_type")
     assert await bench.receipts() == []
+
+
+async def test_a_command_of_a_later_version_is_passed_over_and_one_of_no_type_is_not(bench: Bench) -> None:
+    later = record(0, {}, topic=CAPTURE_COMMANDS, record_type="lead.teleport")
+    nameless = record(1, {}, topic=CAPTURE_COMMANDS, record_type="")
+    settled = await bench.settle(later, nameless)
+    assert [one.outcome for one in settled] == [Skipped("unknown_type"), Rejected("no_type")]
