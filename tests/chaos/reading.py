@@ -20,6 +20,7 @@ class Reader:
         self._committed: Any = None
         self._every: Any = None
         self.uncommitted = 0
+        self._one_at_a_time = asyncio.Lock()
 
     async def begin(self) -> None:
         self._committed = await self._started("read_committed", WATCHED)
@@ -31,10 +32,11 @@ class Reader:
                 await consumer.stop()
 
     async def catch_up(self) -> Evidence:
-        """Everything up to the stable ends as they are now."""
-        async for record in _to_the_end(self._committed):
-            name = self._servers.names.logical(record.topic)
-            self.evidence.add(Seen(name, record.partition, record.offset, header_map(record.headers), record.value))
+        """Everything up to the stable ends as they are now. One at a time: two readers would mix the order."""
+        async with self._one_at_a_time:
+            async for record in _to_the_end(self._committed):
+                name = self._servers.names.logical(record.topic)
+                self.evidence.add(Seen(name, record.partition, record.offset, header_map(record.headers), record.value))
         return self.evidence
 
     async def aborted(self) -> int:
