@@ -1,13 +1,14 @@
 """Replays of capture's dead letters on a real Postgres: tried once more under the original id, applied once."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import pytest
 
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
-from services.capture.domain.reading import read_value
+from services.capture.domain.reading import Value, read_values
 from services.capture.handlers import capture_leads
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.topics import CAPTURE_COMMANDS, COMMANDS_COMPLETED
@@ -27,16 +28,16 @@ class Bug:
     def __init__(self) -> None:
         self.fixed = False
 
-    def read_value(self, value: bytes, *rest: Any, **more: Any) -> Any:
-        if b"poison" in value and not self.fixed:
+    def read_values(self, values: Sequence[Value], **more: Any) -> Any:
+        if not self.fixed and any(b"poison" in value.raw for value in values):
             raise ZeroDivisionError("a bug in the handler")
-        return read_value(value, *rest, **more)
+        return read_values(values, **more)
 
 
 @pytest.fixture
 def bug(monkeypatch: pytest.MonkeyPatch) -> Bug:
     planted = Bug()
-    monkeypatch.setattr(capture_leads, "read_value", planted.read_value)
+    monkeypatch.setattr(capture_leads, "read_values", planted.read_values)
     return planted
 
 
