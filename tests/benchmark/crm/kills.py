@@ -82,13 +82,13 @@ async def ours_killed(servers: Servers, fleet: Fleet, product: str) -> Killed:
         await eventually(through, "every lead is converted", within=_THROUGH_S, every=0.5)
     except AssertionError:
         print("not every lead was converted in time", flush=True)
-    leads, parties, converted = await _counted(servers)
+    leads, parties, converted = await counted(servers)
     return Killed(product, LEADS, done, _more(leads) + _more(converted), _more(parties), LEADS - len(converted))
 
 
 async def faults_of(servers: Servers, leads: int) -> list[str]:
     """What is wrong with leads of which each should be there once, converted once."""
-    found, parties, converted = await _counted(servers)
+    found, parties, converted = await counted(servers)
     counts = {
         "leads doubled": _more(found),
         "parties doubled": _more(parties),
@@ -98,7 +98,7 @@ async def faults_of(servers: Servers, leads: int) -> list[str]:
     return [f"{n} {name}" for name, n in counts.items() if n]
 
 
-async def _counted(servers: Servers) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
+async def counted(servers: Servers) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
     """Leads and parties by what makes them one, conversions as a read_committed reader sees them."""
     leads = await _fetch(servers.postgres, "SELECT substring(facts from 'lead-[0-9]+') AS name FROM capture.leads")
     parties = await _fetch(
@@ -106,7 +106,12 @@ async def _counted(servers: Servers) -> tuple[Counter[Any], Counter[Any], Counte
     )
     events = await read_to_end(servers, CONVERTED)
     converted = Counter(orjson.loads(event.value or b"{}")["lead_id"] for event in events)
-    return Counter(r["name"] for r in leads), Counter(r["name"] for r in parties), converted
+    return _named(leads), _named(parties), converted
+
+
+def _named(rows: Sequence[Any]) -> Counter[Any]:
+    """Others than the comparison's leads have no such name."""
+    return Counter(row["name"] for row in rows if row["name"] is not None)
 
 
 async def _while_killed(

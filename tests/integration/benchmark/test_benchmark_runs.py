@@ -10,7 +10,7 @@ import pytest
 
 from tests.benchmark import growth, hop, importing, intake, latency, report
 from tests.benchmark.books import examine
-from tests.benchmark.crm import ours
+from tests.benchmark.crm import kills, ours
 from tests.benchmark.fleet import running_fleet
 from tests.support.stack import Servers
 from tests.support.waiting import eventually
@@ -38,9 +38,11 @@ async def test_leads_go_through_a_database_of_copied_leads(servers: Servers) -> 
                 await ours.submit(fleet, range(4), at_once=2)
                 await eventually(_converted(store.servers, before + 4), "every lead is converted")
                 await eventually(fleet.caught_up, "all services have caught up")
+                leads, parties, _ = await kills.counted(store.servers)
                 books = await examine(store.servers, fleet, store.sent + 44, store.seeded)
                 wrong = await examine(store.servers, fleet, store.sent + 45, store.seeded)
     assert run.faults == () and list(books.faults) == [] and len(wrong.faults) == 2
+    assert set(leads.values()) == set(parties.values()) == {1} and len(leads) == len(parties) == 4
     assert run.stages["captured"].count > 20 and run.stages["routed"].count == run.stages["captured"].count
     assert 0 < run.stages["converted"].count < run.stages["captured"].count
     assert "idle" in report.latency_table([run], 100.0)
