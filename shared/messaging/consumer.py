@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -18,11 +18,6 @@ log = structlog.get_logger(__name__)
 
 _IDLE_POLL_MS = 500
 _KEEP_ALIVE_S = 1.0
-# A batch costs Kafka and us some milliseconds whatever is in it. Where records come in numbers the broker collects this
-# much, or for so long, before it answers; where they come one by one it answers at once.
-_IN_NUMBERS: Final = 20
-_COLLECTED_BYTES: Final = 65_536
-_COLLECTED_MS: Final = 40
 
 read_quickly()
 
@@ -91,17 +86,10 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
                 self.caught_up = False
                 self.untaken = True
                 return found  # type: ignore[no-any-return]
-            self._collect(False)
             self.caught_up = bool(self.assignment()) and self._coordinator.coordinator_id is not None
             self.last_progress = time.monotonic()
             if self.on_idle is not None:
                 await self.on_idle()
-
-    def _collect(self, collect: bool) -> None:
-        """How the next fetches ask: for what is there, or for much at a time."""
-        fetcher = self._fetcher
-        fetcher._fetch_min_bytes = _COLLECTED_BYTES if collect else 1
-        fetcher._fetch_max_wait_ms = _COLLECTED_MS if collect else _IDLE_POLL_MS
 
     def _batch_was_lost(self) -> None:
         """Records were taken from the fetch and never reached the lane: going on would commit past them."""
