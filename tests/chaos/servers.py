@@ -16,7 +16,7 @@ import asyncpg
 from deploy.local.home import Home
 from deploy.local.kafka import Kafka
 from deploy.local.ports import LOOPBACK
-from deploy.local.postgres import Postgres
+from deploy.local.postgres import Postgres, remove_place
 from deploy.local.processes import ChildPlan
 from deploy.local.stack import Stack
 from deploy.local.valkey import Valkey
@@ -162,6 +162,7 @@ async def running_ground() -> AsyncIterator[Ground]:
             finally:
                 await asyncio.to_thread(stack.stop)
     finally:
+        remove_place(Home(folder))  # as root, the database lives outside the folder
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from deploy.local.home import Home
+from deploy.local.postgres import remove_place
 from deploy.local.stack import Stack
 from shared.contracts.topics import CONVERTED, INBOUND
 from tests.e2e.conftest import HOT, Product, migrated, product_on
@@ -141,4 +142,5 @@ async def test_without_kafka_capture_answers_503_quickly_and_recovers(tmp_path: 
             await product.services["capture"].ready(within=60)
     finally:
         await asyncio.to_thread(stack.stop)
+        remove_place(Home(folder))
         shutil.rmtree(folder, ignore_errors=True)

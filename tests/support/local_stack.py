@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.home import Home
+from deploy.local.postgres import remove_place
 from deploy.local.stack import Stack
 from tests.support.stack import Servers
 
@@ -21,4 +22,5 @@ def local_servers() -> Iterator[Servers]:
                 env["LEADSTREAM_KAFKA_BOOTSTRAP"], env["LEADSTREAM_POSTGRES_DSN"], env["LEADSTREAM_REDIS_URL"], "local"
             )
     finally:
+        remove_place(Home(folder))  # as root, the database lives outside the folder
         shutil.rmtree(folder, ignore_errors=True)
