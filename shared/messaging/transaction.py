@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -29,6 +29,14 @@ _COMMIT_DEADLINE_S: Final = 30.0
 
 class PublisherLost(Exception):
     """This process may not publish any more (fenced, or its transaction cannot be ended). It has to start again."""
+
+
+class _Refused(Exception):
+    """A batch was not taken; the transaction is aborted already."""
+
+    def __init__(self, cause: KafkaError) -> None:
+        super().__init__()
+        self.cause = cause
 
 
 class Output(NamedTuple):
@@ -60,8 +68,9 @@ class Publisher(Protocol):
 class TransactionalPublisher:
     """The publisher on a transactional producer. One transaction at a time, whatever the number of lanes."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
+    def __init__(self, producer: AIOKafkaProducer, settings: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._use(producer)
         self._membership = Membership(-1, "")
         self._one_at_a_time = asyncio.Lock()
 
@@ -70,21 +79,24 @@ class TransactionalPublisher:
         cls, bootstrap: str, transactional_id: str, client_id: str, **security: Any
     ) -> "TransactionalPublisher":
         """Start the producer; this ends the open transaction of a predecessor with the same id."""
-        producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
-            client_id=client_id,
-            transactional_id=transactional_id,
-            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
-            retry_backoff_ms=RETRY_BACKOFF_MS,
-            max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=MAX_BATCH_BYTES + 65_536,
-            compression_type="zstd",
+        settings = {
+            "bootstrap_servers": bootstrap,
+            "client_id": client_id,
+            "transactional_id": transactional_id,
+            "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS,
+            "retry_backoff_ms": RETRY_BACKOFF_MS,
+            "max_batch_size": MAX_BATCH_BYTES,
+            "max_request_size": MAX_BATCH_BYTES + 65_536,
+            "compression_type": "zstd",
             **security,
-        )
+        }
+        producer = AIOKafkaProducer(**settings)
         await producer.start()
-        publisher = cls(producer)
-        fence_offset_commits(producer, lambda _group: publisher._membership)
-        return publisher
+        return cls(producer, settings)
+
+    def _use(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        fence_offset_commits(producer, lambda _group: self._membership)
 
     async def stop(self) -> None:
         """Stop the producer; an open transaction is left to be aborted by the coordinator."""
@@ -108,17 +120,40 @@ class TransactionalPublisher:
                 await self._producer.send_batch(builder, topic, partition=partition)
                 for topic, partition, builder in batches
             ]
-            await asyncio.gather(*sent)
+            await self._arrived(sent, consumed.group)
             failpoint("after-produce")
             await self._producer.send_offsets_to_transaction(dict(consumed.offsets), consumed.group)
             failpoint("before-end-transaction")
         except ProducerFenced as error:
             raise PublisherLost("fenced by a younger producer with the same id") from error
+        except _Refused as refused:
+            raise refused.cause from None
         except KafkaError as error:
             await self._abort(consumed.group, error)
             raise
         await self._commit()
         failpoint("after-commit")
+
+    async def _arrived(self, sent: Sequence[Awaitable[Any]], group: str) -> None:
+        """Wait for the batches. One that was refused has used up sequence numbers that the broker never saw: the producer
+        could never send to that partition again, so another one takes its id, with a new epoch."""
+        try:
+            await asyncio.gather(*sent)
+        except ProducerFenced:
+            raise
+        except KafkaError as error:
+            await self._abort(group, error)
+            await self._renew()
+            raise _Refused(error) from error
+
+    async def _renew(self) -> None:
+        try:
+            await self._producer.stop()
+            producer = AIOKafkaProducer(**self._settings)
+            await producer.start()
+        except KafkaError as error:
+            raise PublisherLost(f"no producer after a refused batch: {type(error).__name__}") from error
+        self._use(producer)
 
     async def _commit(self) -> None:
         try:
