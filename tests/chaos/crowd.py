@@ -1,5 +1,6 @@
 """People whom a fault brings along: of companies that it names, hot, or only just too cold to convert by themselves."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,11 +37,19 @@ def cold_of(name: str, person: int, n: int = 0) -> Submission:
     return replace(made, event_id=f"{name}-{person}-e{n}", person=own_id, body=orjson.dumps(body))
 
 
-async def lead_of(world: World, person: str, topic: str) -> str:
-    """The person's lead, once it has come out on this topic."""
+async def leads_of(world: World, people: Sequence[str], topic: str) -> list[str]:
+    """These people's leads, in their order, once all have come out on this topic."""
 
-    async def known() -> str | None:
+    async def known() -> list[str] | None:
         evidence = await world.pipeline.reader.catch_up()
-        return next((lead for lead in evidence.lead_of.get(person, ()) if lead in evidence.versions[topic]), None)
+        out = evidence.versions[topic]
+        found = [next((lead for lead in evidence.lead_of.get(one, ()) if lead in out), None) for one in people]
+        return [lead for lead in found if lead is not None] if None not in found else None
 
-    return await world.until(known, f"a person's lead comes out on {topic}")
+    return await world.until(known, f"{len(people)} people's leads come out on {topic}", 60)
+
+
+async def lead_of(world: World, person: str, topic: str) -> str:
+    """One person's lead, once it has come out on this topic."""
+    (lead,) = await leads_of(world, [person], topic)
+    return lead

@@ -8,7 +8,7 @@ import asyncpg
 
 from shared.contracts.topics import ROUTED
 from tests.chaos.asking import convert
-from tests.chaos.crowd import hot_of, lead_of
+from tests.chaos.crowd import hot_of, leads_of
 from tests.chaos.fault import Fault, World
 
 _COMPANIES = 3
@@ -32,23 +32,25 @@ class OneAccount(Fault):
         name = f"one-{world.token}"
         companies = [f"{name}-{letter}" for letter in "abc"[:_COMPANIES]]
         await self._people(world, name, companies, range(_COMPANIES))
-        await asyncio.gather(*(self._convert(world, f"{name}-{n}") for n in range(_COMPANIES)))
+        await self._converts(world, [f"{name}-{n}" for n in range(_COMPANIES)])
         joining = asyncio.create_task(world.fleet.guest("conversion"))
         sent = await self._deadlocks(world, name, companies)
         await joining
         burst = range(sent, sent + int(amount))
         await self._people(world, name, companies, burst)
         asked = list(burst)[: max(_COMPANIES, int(amount) // 10)]
-        await asyncio.gather(*(self._convert(world, f"{name}-{n}") for n in asked))
+        await self._converts(world, [f"{name}-{n}" for n in asked])
 
     async def _people(self, world: World, name: str, companies: Sequence[str], people: Sequence[int]) -> None:
         for person in people:
             world.pipeline.feed.send(hot_of(name, person, companies[person % len(companies)]))
         world.count("people of few accounts", len(people))
 
-    async def _convert(self, world: World, person: str) -> None:
+    async def _converts(self, world: World, people: Sequence[str]) -> None:
+        await asyncio.gather(*(self._convert(world, lead_id) for lead_id in await leads_of(world, people, ROUTED)))
+
+    async def _convert(self, world: World, lead_id: str) -> None:
         """Twice at once; both are told the same."""
-        lead_id = await lead_of(world, person, ROUTED)
         one, other = await asyncio.gather(convert(world, lead_id), convert(world, lead_id))
         world.require(one["opportunity_id"] == other["opportunity_id"], "two answers for one lead")
         world.count("converts by command")

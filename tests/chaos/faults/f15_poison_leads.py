@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from shared.contracts.topics import SCORED, dead_letter_topic
 from tests.chaos.asking import replay_letters
-from tests.chaos.crowd import cold_of, lead_of
+from tests.chaos.crowd import cold_of, leads_of
 from tests.chaos.fault import Fault, World
 from tests.chaos.planted import bug, of_leads
 from tests.chaos.raw import ends_of, records_from
@@ -27,7 +27,7 @@ class PoisonLeads(Fault):
         name, people = f"poison-lead-{world.token}", range(int(amount))
         for person in people:
             world.pipeline.feed.send(cold_of(name, person))
-        leads = {await lead_of(world, f"{name}-{person}", SCORED) for person in people}
+        leads = set(await leads_of(world, [f"{name}-{person}" for person in people], SCORED))
         letters_from = await ends_of(world.servers, dead_letter_topic("scoring"))
         async with bug(world, "scoring.lead_scores", of_leads("lead_id", leads)):
             for person in people:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from shared.contracts.topics import CAPTURED, CONVERTED, dead_letter_topic
 from tests.chaos.asking import replay_letters
-from tests.chaos.crowd import hot_of, lead_of, lukewarm_of
+from tests.chaos.crowd import hot_of, leads_of, lukewarm_of
 from tests.chaos.fault import Fault, World
 from tests.chaos.planted import bug, of_leads
 from tests.chaos.raw import ends_of, records_from
@@ -31,7 +31,7 @@ class HalfDone(Fault):
         name, people = f"half-{world.token}", range(int(amount))
         for person in people:
             world.pipeline.feed.send(lukewarm_of(name, person, f"{name}-c{person}"))
-        leads = [await lead_of(world, f"{name}-{person}", CAPTURED) for person in people]
+        leads = await leads_of(world, [f"{name}-{person}" for person in people], CAPTURED)
         letters_from = await ends_of(world.servers, dead_letter_topic("conversion"))
         async with bug(world, "conversion.opportunities", of_leads("lead_id", set(leads))):
             for person in people:
