@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 _RETRY_S: Final = 0.5
 _WATCH_S: Final = 2.0
+_TOPICS_S: Final = 10.0
 _NO_PROGRESS_S: Final = 180.0
 _LOOP_LATE_S: Final = 1.0
 
@@ -72,6 +73,8 @@ class Service:
         self._publisher: TransactionalPublisher | None = None
         self._slot: Slot | None = None
         self._started = False
+        self._ids_at_start: dict[str, str] = {}
+        self._topics_checked = time.monotonic()
 
     # -- start and stop -----------------------------------------------------------------------------------------
 
@@ -123,7 +126,7 @@ class Service:
         self._slot = await self._wait_for("slot", self._lease)
         self._publisher = await self._wait_for("producer", self._start_publisher)
         outputs = Outputs(self.name, VERSION, self.settings.names, partitions)
-        ids = {name: topic.topic_id for name, topic in found.items()}
+        ids = self._ids_at_start = {name: topic.topic_id for name, topic in found.items()}
         for subscription in self.subscriptions:
             lane = Lane(
                 subscription,
@@ -231,12 +234,27 @@ class Service:
             self._check_raw()
             if self._slot is not None and not self._slot.held:
                 await self._hold_slot_again()
+            await self._check_topics()
             for lane in self.lanes:
                 self._check_progress(lane)
 
     def _check_raw(self) -> None:
         if self.raw is not None and not self.raw.usable:
             self.fail("the plain producer has died")
+
+    async def _check_topics(self) -> None:
+        """A topic that was made anew is not noticed by a consumer for minutes, and is not what its marks are about."""
+        if time.monotonic() - self._topics_checked < _TOPICS_S:
+            return
+        self._topics_checked = time.monotonic()
+        try:
+            async with asyncio.timeout(_WATCH_S):
+                now = await self._topic_ids()
+        except (KafkaError, OSError, TimeoutError):
+            return
+        anew = sorted(name for name, topic_id in now.items() if self._ids_at_start.get(name, topic_id) != topic_id)
+        if anew:
+            self.fail(f"{', '.join(anew)} was deleted and created again")
 
     async def _hold_slot_again(self) -> None:
         assert self._slot is not None
