@@ -53,7 +53,7 @@ async def theirs_killed(tryton: Tryton) -> Killed:
     async def progress() -> int:
         return await _count(tryton.dsn, f"SELECT count(*) FROM sale_opportunity WHERE reference >= 'lead-{first}'")
 
-    load = theirs.create_and_convert(tryton, range(first, first + LEADS), clients=CLIENTS)
+    load = theirs.create_and_convert(tryton, range(first, first + LEADS), clients=CLIENTS, killed=True)
     done = await _while_killed(load, progress, kill)
     rows = await _fetch(tryton.dsn, f"SELECT reference, state FROM sale_opportunity WHERE reference >= 'lead-{first}'")
     parties = await _fetch(tryton.dsn, f"SELECT name FROM party_party WHERE name >= 'Person {first}'")
