@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -38,6 +39,7 @@ class Oversized(Fault):
         }
 
     async def inject(self, world: World, amount: float) -> None:
+        self._before = Counter((await world.pipeline.reader.catch_up()).dead)
         producer = AIOKafkaProducer(bootstrap_servers=world.servers.kafka, max_request_size=3_000_000, acks="all")
         await producer.start()
         try:
@@ -80,9 +82,10 @@ class Oversized(Fault):
 
         await world.until(settled, "every big record has its outcome", within=60)
         world.pipeline.allowed.dead_letters = sum(reader.evidence.dead.values())
-        for name, n in reader.evidence.dead.items():
+        own = reader.evidence.dead - self._before
+        for name, n in own.items():
             world.count(name.partition(".")[0] + " " + name.partition(": ")[2], n)
-        reasons = {name.partition(": ")[2] for name in reader.evidence.dead}
+        reasons = {name.partition(": ")[2] for name in own}
         world.require(reasons <= {"output_too_large", "too_large"}, f"dead letters for other reasons: {reasons}")
 
 
