@@ -21,23 +21,31 @@ class Reader:
         self._every: Any = None
         self.uncommitted = 0
         self._one_at_a_time = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         self._committed = await self._started("read_committed", WATCHED)
         self._every = await self._started("read_uncommitted", OUTPUTS)
 
     async def end(self) -> None:
+        if self._reading is not None:
+            await asyncio.gather(self._reading, return_exceptions=True)
         for consumer in (self._committed, self._every):
             if consumer is not None:
                 await consumer.stop()
 
     async def catch_up(self) -> Evidence:
-        """Everything up to the stable ends as they are now. One at a time: two readers would mix the order."""
+        """Everything up to the stable ends as they are now. A caller that is cancelled takes no record with it."""
+        self._reading = asyncio.create_task(self._read_on())
+        await asyncio.shield(self._reading)
+        return self.evidence
+
+    async def _read_on(self) -> None:
+        """One at a time: two readers would mix the order."""
         async with self._one_at_a_time:
             async for record in _to_the_end(self._committed):
                 name = self._servers.names.logical(record.topic)
                 self.evidence.add(Seen(name, record.partition, record.offset, header_map(record.headers), record.value))
-        return self.evidence
 
     async def aborted(self) -> int:
         """Records that only the reader without trust has seen, so far."""
