@@ -174,7 +174,8 @@ class Level:
 
 
 MEMORY_GROWTH = 0.5
-MEMORY_SLACK_MIB = 64.0
+# Records of a megabyte, many in a batch, leave allocator high-water marks of about this size.
+MEMORY_SLACK_MIB = 96.0
 DESCRIPTOR_SLACK = 24
 
 
