@@ -23,6 +23,7 @@ LEADS: Final = _namespace("leads")
 RECEIPTS: Final = _namespace("receipts")
 COMMANDS: Final = _namespace("commands")
 CONVERSIONS: Final = _namespace("conversions")
+TIMERS: Final = _namespace("timers")
 STAGES: Final = {
     stage: _namespace(f"stage/{stage}") for stage in ("capture", "scoring", "routing", "conversion", "reporting")
 }

@@ -46,4 +46,8 @@ STOPPED: Final = Gauge("consumer_stopped", "1 while a consumer has stopped becau
 LEADS_SCORED: Final = Counter("leads_scored_total", "Scores by grade", ["grade"])
 LEADS_ASSIGNED: Final = Counter("leads_assigned_total", "Assignments by strategy", ["strategy"])
 LEADS_CONVERTED: Final = Counter("leads_converted_total", "Conversions by trigger", ["trigger"])
+TIMERS_FIRED: Final = Counter("timers_fired_total", "Due timers sent as commands", ["service", "kind"])
+TIMER_LATENESS: Final = Gauge(
+    "timer_lateness_seconds", "How late the earliest timer of the newest batch was sent", ["service"]
+)
 RULES_INFO: Final = Gauge("rules_info", "Active rules", ["kind", "version"])

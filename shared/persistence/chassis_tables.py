@@ -122,6 +122,27 @@ def chassis_tables_v1() -> tuple[str, ...]:
     return _V1
 
 
+# Every setting of a timer has a number of its own, also after its row was taken away: one that was set anew is never
+# mistaken for one that fired before.
+_V2: Final = (
+    "ALTER TABLE timers ALTER COLUMN generation TYPE bigint, ALTER COLUMN generation DROP DEFAULT",
+    "CREATE SEQUENCE timer_generations",
+)
+
+
+def chassis_tables_v2() -> tuple[str, ...]:
+    """The statements that give timers their generations, after `chassis_tables_v1`."""
+    return _V2
+
+
+def drop_chassis_tables_v2() -> tuple[str, ...]:
+    """The statements that undo `chassis_tables_v2`."""
+    return (
+        "DROP SEQUENCE timer_generations",
+        "ALTER TABLE timers ALTER COLUMN generation TYPE int, ALTER COLUMN generation SET DEFAULT 1",
+    )
+
+
 def drop_chassis_tables_v1() -> tuple[str, ...]:
     """The statements that undo `chassis_tables_v1`."""
     names = (
