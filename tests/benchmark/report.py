@@ -83,7 +83,7 @@ def pipeline_table(runs: Sequence[PipelineRun]) -> str:
     }
     faults = sorted({fault for run in runs for fault in run.faults})
     lines = [
-        f"## Pipeline: five services, {runs[0].replicas} of each, {runs[0].leads:,} leads from {INBOUND} to the last stored event, medians of {len(runs)}",
+        f"## Pipeline: five services, {runs[0].replicas} of each, {runs[0].leads:,} leads from {INBOUND} to the last stored event, after a warm-up, medians of {len(runs)}",
         "",
         f"**{median(rates):,.0f} leads/s** ({rates[0]:,.0f}-{rates[-1]:,.0f}); "
         f"{'every lead one outcome, conversions once, ledger balanced' if not faults else '**FAILED**: ' + '; '.join(faults)}.",
