@@ -69,7 +69,9 @@ async def _round(servers: Servers, leads: int, number: int, replicas: int, sampl
             async with running_fleet(mine, Path(folder), replicas=replicas, samples=samples) as fleet:
                 warm = min(WARM_UP, leads)
                 await race(mine, fleet, warm)
-                run = replace(await race(mine, fleet, leads, sampled=samples is not None, before=warm), replicas=replicas)
+                run = replace(
+                    await race(mine, fleet, leads, sampled=samples is not None, before=warm), replicas=replicas
+                )
     finally:
         await dispose(mine, servers)
     print(
