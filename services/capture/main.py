@@ -2,10 +2,12 @@
 
 from fastapi import FastAPI
 
+from services.capture.adapters.limits import Limiter
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
-from services.capture.adapters.redis import IdempotencyMemory
+from services.capture.adapters.redis import IdempotencyMemory, RedisLink
+from services.capture.api.admission import Admission
 from services.capture.api.batch import batch_router
 from services.capture.api.intake import Intake
 from services.capture.api.leads import leads_router
@@ -34,11 +36,11 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
             max_records=settings.max_records,
         )
     )
-    memory = IdempotencyMemory(
-        settings.redis_url.get_secret_value(), settings.redis_timeout_s, settings.idempotency_memory_s
-    )
-    service.background.append(memory.running)
-    intake = Intake(service, settings, memory)
+    redis = RedisLink(settings.redis_url.get_secret_value(), settings.redis_timeout_s)
+    service.background.append(redis.running)
+    limiter = Limiter(redis, settings.limits, settings.secret_bytes, prefix=f"leadstream:{settings.topic_prefix}limit:")
+    admission = Admission(limiter)
+    intake = Intake(service, settings, IdempotencyMemory(redis, settings.idempotency_memory_s), admission)
     routers = [
         leads_router(intake),
         batch_router(intake),

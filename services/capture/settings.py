@@ -2,6 +2,7 @@
 
 from pydantic import Field, SecretStr
 
+from services.capture.domain.limits import Limit
 from shared.runtime.settings import ServiceSettings
 
 
@@ -18,6 +19,18 @@ class CaptureSettings(ServiceSettings):
     default_region: str | None = None
     redis_timeout_s: float = Field(0.2, gt=0)
     idempotency_memory_s: int = Field(86_400, ge=1)
+    # Requests a second of one key and of one address, and how many at once after a pause; 0 a second is no limit.
+    # A line of a batch counts an eighth.
+    key_rate: float = Field(1_000, ge=0)
+    key_burst: float = Field(10_000, ge=1)
+    address_rate: float = Field(500, ge=0)
+    address_burst: float = Field(5_000, ge=1)
+
+    @property
+    def limits(self) -> dict[str, Limit]:
+        """The limits of the intake, by what they are of."""
+        key, address = Limit(self.key_rate, self.key_burst), Limit(self.address_rate, self.address_burst)
+        return {"key": key, "address": address}
 
     @property
     def secret_bytes(self) -> bytes:

@@ -31,6 +31,7 @@ REPLAYS: Final = Counter(
 DEAD_LETTERS_HELD: Final = Gauge(
     "dead_letters_held", "Dead letters that reporting keeps, by what became of them", ["service", "reason", "state"]
 )
+REQUESTS_LIMITED: Final = Counter("requests_limited_total", "Requests refused with 429, by the limit", ["limit"])
 DROPPED_BATCHES: Final = Counter("dropped_batches_total", "Batches of a lost membership", ["group"])
 FENCINGS: Final = Counter("fencings_total", "Offset commits that the group coordinator refused", ["group"])
 UNSTABLE_OFFSET_WAITS: Final = Counter(

@@ -114,6 +114,7 @@ def serve(build_app: Callable[[], FastAPI]) -> None:
         http=BoundedHeads,
         log_config=None,
         access_log=False,
+        forwarded_allow_ips=service.settings.trusted_proxies,
         server_header=False,
         timeout_graceful_shutdown=10,
         timeout_keep_alive=30,

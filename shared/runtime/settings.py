@@ -16,6 +16,8 @@ class ServiceSettings(BaseSettings):
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     http_host: str = "127.0.0.1"
     http_port: int = 0
+    # Whose X-Forwarded-For is believed: addresses or networks, comma-separated.
+    trusted_proxies: str = "127.0.0.1"
     replica: int = 0
     topic_prefix: str = ""
     spine_partitions: int = Field(12, ge=1, le=1000)

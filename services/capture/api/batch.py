@@ -11,7 +11,7 @@ from services.capture.api.bodies import content_type, read_body
 from services.capture.api.intake import Incoming, Intake, flagged_test, named_by_body, named_by_request
 from services.capture.domain.payload import JSON_TYPE
 from services.capture.domain.refusal import refuse
-from shared.runtime.access import Principal, Requires
+from shared.runtime.access import Principal
 from shared.runtime.idempotency import idempotency_key
 from shared.runtime.problems import Problem
 
@@ -19,7 +19,6 @@ _ALLOWED: Final = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
 )
 _BODY: Final = {"requestBody": {"required": True, "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
-_SENDER: Final = Depends(Requires("send"))
 # Reading is CPU: other requests and the consumer's heartbeat get a turn in between.
 _READ_AT_ONCE: Final = 50
 
@@ -27,14 +26,15 @@ _READ_AT_ONCE: Final = 50
 def batch_router(intake: Intake) -> APIRouter:
     """The route. All lines are stored together or the whole request is to be sent again; each has its own receipt."""
     router = APIRouter(tags=["leads"])
-    settings = intake.settings
+    settings, sender = intake.settings, Depends(intake.admission)
 
     @router.post("/v1/leads/batch", status_code=202, openapi_extra=_BODY)
-    async def submit_leads(request: Request, principal: Principal = _SENDER) -> JSONResponse:
+    async def submit_leads(request: Request, principal: Principal = sender) -> JSONResponse:
         content_type(request, _ALLOWED)
         key, source = idempotency_key(request), named_by_request(request, principal)
         raw = await read_body(request, limit=settings.batch_limit_bytes, timeout_s=settings.body_timeout_s)
         lines = list(_lines(raw, settings.batch_limit_lines))
+        await intake.admission.charge_lines(request, principal, len(lines) - 1)
         too_long = {number for number, line in lines if len(line) > settings.body_limit_bytes}
         incoming: list[tuple[int, Incoming]] = []
         for number, line in lines:

@@ -8,6 +8,7 @@ import structlog
 from fastapi import Request
 
 from services.capture.adapters.redis import IdempotencyMemory
+from services.capture.api.admission import Admission
 from services.capture.domain.identity import hashed_key
 from services.capture.domain.reading import fingerprint_of, judge_value, named_source
 from services.capture.domain.receipt import receipt_of
@@ -43,8 +44,11 @@ class Incoming:
 class Intake:
     """Prepares and stores submissions."""
 
-    def __init__(self, service: Service, settings: CaptureSettings, memory: IdempotencyMemory) -> None:
+    def __init__(
+        self, service: Service, settings: CaptureSettings, memory: IdempotencyMemory, admission: Admission
+    ) -> None:
         self.settings = settings
+        self.admission = admission
         self._service = service
         self._memory = memory
         self._secret = settings.secret_bytes

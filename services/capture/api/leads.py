@@ -9,7 +9,7 @@ from services.capture.api.bodies import content_type, read_body
 from services.capture.api.intake import Intake, flagged_test, named_by_body, named_by_request
 from services.capture.domain.payload import FORM_TYPE, JSON_TYPE
 from services.capture.domain.refusal import MALFORMED, Refused, refuse
-from shared.runtime.access import Principal, Requires
+from shared.runtime.access import Principal
 from shared.runtime.idempotency import idempotency_key
 from shared.runtime.problems import Problem
 
@@ -30,16 +30,15 @@ _BODY: Final = {
         },
     }
 }
-_SENDER: Final = Depends(Requires("send"))
 
 
 def leads_router(intake: Intake) -> APIRouter:
     """The route. Nothing about the content is answered before the submission is stored."""
     router = APIRouter(tags=["leads"])
-    settings = intake.settings
+    settings, sender = intake.settings, Depends(intake.admission)
 
     @router.post("/v1/leads", status_code=202, openapi_extra=_BODY)
-    async def submit_lead(request: Request, principal: Principal = _SENDER) -> JSONResponse:
+    async def submit_lead(request: Request, principal: Principal = sender) -> JSONResponse:
         media = content_type(request, _ALLOWED)
         key, source = idempotency_key(request), named_by_request(request, principal)
         raw = await read_body(request, limit=settings.body_limit_bytes, timeout_s=settings.body_timeout_s)

@@ -13,6 +13,7 @@ from shared.contracts import ids
 
 _TIMEOUT_S: Final = 30.0
 _GIVE_UP_S: Final = 60.0
+_TRY_AGAIN: Final = (429, 503)
 
 
 class CaptureClient:
@@ -32,7 +33,7 @@ class CaptureClient:
         self._client.close()
 
     def send_lines(self, lines: list[bytes], source: str | None) -> dict[str, Any]:
-        """Send a batch, again where Kafka cannot take it yet."""
+        """Send a batch, again where Kafka cannot take it yet or this key has sent too much."""
         headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": ids.new_id()}
         parameters = {"source": source} if source else {}
         deadline = time.monotonic() + _GIVE_UP_S
@@ -40,7 +41,7 @@ class CaptureClient:
             response = self._request(
                 "POST", "/v1/leads/batch", content=b"\n".join(lines), headers=headers, params=parameters
             )
-            if response.status_code != 503 or time.monotonic() > deadline:
+            if response.status_code not in _TRY_AGAIN or time.monotonic() > deadline:
                 return self._body(response)
             time.sleep(float(response.headers.get("retry-after", "2")))
 
