@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.capture.adapters.limits import Limiter
+from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
@@ -15,7 +16,7 @@ from services.capture.api.merging import merging_router
 from services.capture.api.receipts import receipts_router
 from services.capture.settings import CaptureSettings
 from services.capture.subscribers import Books, subscriptions
-from shared.contracts.topics import CAPTURED, INBOUND, MERGED, RECEIPTS_SETTLED, REJECTED
+from shared.contracts.topics import CAPTURED, ERASED, INBOUND, MERGED, RECEIPTS_SETTLED, REJECTED
 from shared.runtime.bodies import BODY_LIMIT_BYTES
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
@@ -25,9 +26,9 @@ from shared.runtime.service import Service
 def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     """The app. Its intake is ready as soon as Kafka takes records, whatever the lanes and Postgres do."""
     settings = settings or CaptureSettings()
-    service = Service("capture", settings, publishes=[CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, INBOUND])
+    service = Service("capture", settings, publishes=[CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, ERASED, INBOUND])
     receipts = PostgresReceiptBook()
-    books = Books(PostgresLeadBook(), receipts, PostgresMergeBook())
+    books = Books(PostgresLeadBook(), receipts, PostgresMergeBook(), PostgresErasureBook(settings.secret_bytes))
     service.subscriptions.extend(
         subscriptions(
             books,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.capture.domain.erasing import ErasedFamily
+from services.capture.domain.identity import IdentityKey
 from services.capture.domain.people import NewLink, People, Person
 from shared.handling.records import Record
 from shared.handling.work import Work
@@ -57,3 +59,42 @@ class MergeBook(Protocol):
 
     async def join(self, work: Work, event_id: str, winner: Person, loser: Person, before: Person, reason: str) -> None:
         """Store the winner as given, hand it the loser's identities, and remember the alias."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRequest:
+    """Who asked for a person's data to be erased or handed out, when and why. Never changed, kept for ever."""
+
+    request_id: str
+    kind: str
+    reason: str
+    requested_by: str
+    families: Sequence[ErasedFamily]
+    kept_out: int = 0
+
+
+class ErasureBook(Protocol):
+    """Erasing people, and what keeps them from coming back."""
+
+    async def lock(self, work: Work, lead_ids: Sequence[str]) -> Sequence[ErasedFamily]:
+        """The families of these leads with the version that they have once they are erased. All of their rows are locked,
+        identities first. A lead that does not exist is in none. Without leads: locked against everybody who adds one."""
+
+    async def find(self, work: Work, lead_ids: Sequence[str]) -> Sequence[ErasedFamily]:
+        """The families of these leads as they are, not locked."""
+
+    async def erase(self, work: Work, families: Sequence[ErasedFamily], digests: Sequence[str]) -> int:
+        """Blank the locked families in every table, keep their tombstones, and keep their identifiers out, with those of
+        these digests; how many identifiers that were."""
+
+    async def kept_out(self, work: Work, keys: Sequence[IdentityKey]) -> Mapping[IdentityKey, int]:
+        """When (microseconds since 1970) the people of these identifiers were erased, for those that were."""
+
+    async def is_erased(self, work: Work, lead_ids: Sequence[str]) -> bool:
+        """Whether any of these leads was erased."""
+
+    async def note(self, work: Work, request: PersonRequest) -> None:
+        """Remember a request."""
+
+    async def noted(self, work: Work, request_id: str) -> PersonRequest | None:
+        """A request."""

@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from shared.contracts.base import Contract
-from shared.contracts.commands.capture import EraseLead, LeadSubmitted, MergeLeads
+from shared.contracts.commands.capture import EraseLead, ExportLead, LeadSubmitted, MergeLeads
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.contracts.commands.routing import ReassignLead, SetMember
@@ -36,6 +36,7 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
     {
         "lead.merge": MergeLeads,
         "lead.erase": EraseLead,
+        "lead.export": ExportLead,
         "rules.publish": PublishRules,
         "member.set": SetMember,
         "lead.reassign": ReassignLead,

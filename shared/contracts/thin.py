@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Self
 
 import msgspec
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from shared.contracts.base import Contract
 from shared.contracts.ids import WRITTEN, is_id
@@ -82,3 +82,22 @@ class MergedLead(Contract):
         if self.winner_id == self.loser_id or self.lead["lead_id"] != self.winner_id:
             raise ValueError("a merge needs a winner, whose state it carries, and another loser")
         return self
+
+
+class _ErasedLead(Contract):
+    lead_id: LeadId
+    lead_version: Version
+    aliases: list[LeadId] = []
+
+
+class ErasedLeads(Contract):
+    """`lead.erased`: whose personal data must go."""
+
+    TYPE: ClassVar[str] = "lead.erased"
+
+    leads: list[_ErasedLead]
+    erased_at: AwareDatetime
+
+    def versions(self) -> dict[str, int]:
+        """The final version of each lead, and of each that was merged into it."""
+        return {lead_id: erased.lead_version for erased in self.leads for lead_id in (erased.lead_id, *erased.aliases)}

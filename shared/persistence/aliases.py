@@ -38,3 +38,26 @@ async def save_alias(work: Work, loser_id: str, winner_id: str, version: int) ->
         version,
         work.now,
     )
+
+
+_FAMILY: Final = f"""
+    WITH RECURSIVE chain (lead_id, step) AS (
+        SELECT u.id, 0 FROM unnest($1::uuid[]) AS u (id)
+        UNION ALL
+        SELECT a.loser_id, c.step + 1 FROM chain c JOIN aliases a ON a.winner_id = c.lead_id
+        WHERE c.step < {MAX_STEPS}
+    )
+    SELECT DISTINCT lead_id::text FROM chain ORDER BY lead_id
+"""
+
+
+async def all_ids(work: Work, lead_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Every id that each of these leads goes by, itself first, then those merged into it or into what it became; by the
+    surviving lead."""
+    asked = list(lead_ids)
+    survivors = await resolve(work, asked)
+    found: dict[str, list[str]] = {}
+    for survivor in dict.fromkeys(survivors.get(lead_id, lead_id) for lead_id in asked):
+        rows = await work.fetch(_FAMILY, [survivor])
+        found[survivor] = [survivor, *(row["lead_id"] for row in rows if row["lead_id"] != survivor)]
+    return found

@@ -15,6 +15,7 @@ import httpx
 import orjson
 
 from deploy.local.ports import choose_port
+from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
@@ -83,7 +84,7 @@ class Bench:
 
     def __init__(self, dsn: str) -> None:
         self.database = Database(create_engine(dsn, "capture"))
-        self.books = Books(PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook())
+        self.books = Books(PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook(), PostgresErasureBook(SECRET))
         self.now = NOW
         self._settling = self._new_settling()
 

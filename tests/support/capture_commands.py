@@ -17,3 +17,19 @@ def merge(offset: int, winner: str, loser: str, kind: str = "lead.merge", reason
         record_type=kind,
         subject=ids.derive(ids.COMMANDS, str(offset)),
     )
+
+
+def erase(
+    offset: int, *lead_ids: str, reason: str = "person_request", kind: str = "lead.erase", **more: object
+) -> Record:
+    """A command to erase leads; of another `kind`, with the same value."""
+    lead_id, *also = lead_ids or ("",)
+    value = {"lead_id": lead_id, "also": also, "reason": reason, "requested_by": "tests", **more}
+    return record(
+        offset,
+        value,
+        source="api",
+        topic=CAPTURE_COMMANDS,
+        record_type=kind,
+        subject=ids.derive(ids.COMMANDS, str(offset)),
+    )

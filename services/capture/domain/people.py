@@ -123,6 +123,8 @@ class People:
     leads: dict[str, Person] = field(default_factory=dict)
     claims: Mapping[IdentityKey, str] = field(default_factory=dict)
     new_links: list[NewLink] = field(default_factory=list)
+    any_erased: bool = False
+    """Whether somebody was ever erased, so that submissions may have to stay out."""
 
     def place(self, submission: Submitted) -> Placed:
         """Add a submission to the lead that it belongs to, or make a new one of it."""

@@ -24,6 +24,7 @@ RefusalCode = Literal[
     "wrong_field_count",
     "damaged_row",
     "id_conflict",
+    "erased_before",
 ]
 
 # Refused before the content is looked at (HTTP 400); every other code is understood and refused (HTTP 422).
@@ -60,6 +61,7 @@ DETAILS: Final[dict[RefusalCode, str]] = {
     "wrong_field_count": "the row has not as many fields as the header",
     "damaged_row": "the row's quoting is broken",
     "id_conflict": "another body was received under the same event id or Idempotency-Key; the first one stands",
+    "erased_before": "the person was erased at their request: older records, lists and imports stay out",
 }
 
 

@@ -1,6 +1,7 @@
 """Inbound records as the use cases see them: who sent it, what its receipt is, what its headers say."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,8 @@ TEST_HEADER: Final = "ls_test"
 ROW_HEADER: Final = "ls_row"
 DAMAGE_HEADER: Final = "ls_damage"
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _received_at = lru_cache(maxsize=4096)(from_millis)
 
@@ -44,6 +47,18 @@ class Arrival(NamedTuple):
         if self.row is not None:
             detail["row"] = self.row
         return detail
+
+    def sent_us(self) -> int:
+        """When it was sent, microseconds since 1970: as the source says, but no later than it was received."""
+        received_us = self.record.timestamp * 1000
+        if not self.touched_at:
+            return received_us
+        said = datetime.fromisoformat(self.touched_at) - _EPOCH
+        return min(received_us, said // _MICROSECOND)
+
+    def is_listed(self) -> bool:
+        """Whether it is a row of a list that somebody imported."""
+        return self.row is not None or self.record.topic == INBOUND_BULK
 
     def origin(self) -> dict[str, Any]:
         """The submission's origin, as events carry it."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
+from services.capture.domain.erasing import stays_out
 from services.capture.domain.fact_shape import LeadFacts
 from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.people import (
@@ -17,11 +18,11 @@ from services.capture.domain.people import (
     submitted,
 )
 from services.capture.domain.reading import Reading, Value, fingerprint_of, read_values
-from services.capture.domain.refusal import DETAILS, RefusalCode, Refused
+from services.capture.domain.refusal import DETAILS, RefusalCode, Refused, refuse
 from services.capture.domain.view import lead_view
 from services.capture.handlers.arrivals import INBOUND_TOPICS, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_rejected, receipt_settled
-from services.capture.ports import LeadBook
+from services.capture.ports import ErasureBook, LeadBook
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected, Skipped
 from shared.handling.records import Record
 from shared.handling.work import Work
@@ -46,6 +47,7 @@ class CaptureLeads:
     """The use case. Every record of an inbound topic leaves with exactly one receipt: its decision."""
 
     leads: LeadBook
+    erasures: ErasureBook
     secret: bytes
     default_region: str | None = None
 
@@ -96,11 +98,30 @@ class CaptureLeads:
         if not readable:
             return
         people = await self.leads.load(work, _wanted(readable.values()))
+        if people.any_erased:
+            readable = await self._keep_out(readable, outcomes, work)
         for place, read in readable.items():
             if place % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
             outcomes[place] = _settle(read, people, work)
         await self.leads.save(work, people)
+
+    async def _keep_out(
+        self, readable: Mapping[int, Read], outcomes: list[Outcome | None], work: Work
+    ) -> Mapping[int, Read]:
+        """Refuse what would bring back somebody who was erased; the rest."""
+        keys = {key for read in readable.values() for key in read.submission.keys}
+        erased_us = await self.erasures.kept_out(work, sorted(keys))
+        if not erased_us:
+            return readable
+        kept: dict[int, Read] = {}
+        for place, read in readable.items():
+            arrival = read.arrival
+            if stays_out(read.submission.keys, erased_us, sent_us=arrival.sent_us(), is_listed=arrival.is_listed()):
+                outcomes[place] = _refuse(arrival, refuse("erased_before"), work)
+            else:
+                kept[place] = read
+        return kept
 
     async def _publish_again(self, items: Sequence[InHand], outcomes: list[Outcome | None], work: Work) -> None:
         """Redelivered records: decided before, published from the newest state under the same ids."""

@@ -1,4 +1,4 @@
-"""Commands: join two leads, erase one."""
+"""The command that joins two leads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from uuid import UUID
 from services.capture.domain.facts import merge_facts, state_to_json
 from services.capture.domain.people import Person
 from services.capture.handlers.events import STAGE, lead_merged
-from services.capture.ports import LeadBook, MergeBook
+from services.capture.ports import ErasureBook, LeadBook, MergeBook
 from shared.contracts.commands.capture import MergeLeads
 from shared.contracts.topics import CAPTURE_COMMANDS
 from shared.handling.outcomes import InHand, Outcome, Rejected
@@ -22,6 +22,7 @@ class MergeLeadsObeyed:
 
     leads: LeadBook
     merges: MergeBook
+    erasures: ErasureBook
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
         """See shared.messaging.commands.Obey."""
@@ -36,6 +37,8 @@ class MergeLeadsObeyed:
         refusal = _refusal(wanted, found)
         if refusal is not None:
             return refusal
+        if await self.erasures.is_erased(work, [wanted.winner_id, wanted.loser_id]):
+            return Refused("erased", "one of the two was erased")
         pair = await self.merges.lock_pair(work, found[wanted.winner_id].lead_id, wanted.loser_id)
         if len(pair) != 2:
             return Refused("already_merged", "one of the two was merged meanwhile")
@@ -78,11 +81,6 @@ def _is_id(text: str) -> bool:
         return str(UUID(text)) == text
     except ValueError:
         return False
-
-
-async def refuse_erasure(item: InHand, work: Work) -> Done | Refused:
-    """The command's contract stands; what obeys it comes later."""
-    return Refused("not_supported_yet", "erasure by command is not built yet")
 
 
 def on_command_topic(obey: Obey) -> UseCase:

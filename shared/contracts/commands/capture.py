@@ -103,9 +103,24 @@ class MergeLeads(Contract):
 
 
 class EraseLead(Contract):
-    """Erase a person's data, found by the lead's id."""
+    """Erase a person's data: of one lead or several, with all that were merged into them. Holds no personal data: who
+    sends it has looked up whose the e-mail address, phone number or external id is."""
 
     TYPE: ClassVar[str] = "lead.erase"
 
+    lead_id: str = Field(description="Empty where nobody is known and identifiers are kept out only")
+    reason: str = Field(description="person_request, consent_withdrawn, source_deleted, retention or unlawful")
+    also: list[str] = Field([], description="Further leads of the same person")
+    keep_out: list[str] = Field([], description="Keyed digests of identifiers whose earlier records stay out, too")
+    requested_by: str = Field("", description="The key that asked for it")
+
+
+class ExportLead(Contract):
+    """Note that a person's data is handed out; the answer names the leads to read."""
+
+    TYPE: ClassVar[str] = "lead.export"
+
     lead_id: str
     reason: str
+    also: list[str] = []
+    requested_by: str = ""

@@ -80,7 +80,6 @@ async def test_refusals_name_their_reason(bench: Bench) -> None:
         merge(14, winner, loser),
         merge(15, winner, loser),
         merge(16, loser, winner),
-        merge(17, winner, loser, kind="lead.erase"),
     )
     assert [(completed(s).status, completed(s).reason) for s in settled] == [
         ("refused", "same_lead"),
@@ -92,7 +91,6 @@ async def test_refusals_name_their_reason(bench: Bench) -> None:
         ("done", None),
         ("refused", "already_merged"),
         ("refused", "already_merged"),
-        ("refused", "not_supported_yet"),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 
@@ -15,10 +15,15 @@ _CLAIM: Final = """
     INSERT INTO identities (digest, lead_id, event_id) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
     ON CONFLICT (digest) DO NOTHING
 """
+# A row of nothing says that somebody was erased: then, and only then, it is asked who stays out.
 _LOCK: Final = """
-    SELECT digest, lead_id::text, event_id::text FROM identities
-    WHERE digest = ANY($1::uuid[]) ORDER BY digest FOR UPDATE
+    WITH held AS (
+        SELECT digest, lead_id::text, event_id::text FROM identities
+        WHERE digest = ANY($1::uuid[]) ORDER BY digest FOR UPDATE
+    )
+    SELECT * FROM held UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS (SELECT FROM kept_out)
 """
+_LOCK_ONLY: Final = "SELECT 1 FROM identities WHERE digest = ANY($1::uuid[]) ORDER BY digest FOR UPDATE"
 _SHARES: Final = f"""
     SELECT s.digest, s.lead_id::text
     FROM unnest($1::uuid[]) AS u (digest) CROSS JOIN LATERAL (
@@ -37,10 +42,11 @@ _SHARE: Final = """
 
 class Identities(NamedTuple):
     """The identities of a batch, claimed and locked. `links` holds the leads of those that were there before, `claims`
-    the lead for which each of the others was claimed."""
+    the lead for which each of the others was claimed. `any_erased`: somebody may have to stay out."""
 
     links: dict[IdentityKey, list[str]]
     claims: Mapping[IdentityKey, str]
+    any_erased: bool = False
 
 
 def digest_of(key: IdentityKey) -> str:
@@ -55,7 +61,7 @@ async def claim(work: Work, wanted: Sequence[NewLink]) -> Identities:
     """
     links = {digest_of(link.key): link for link in reversed(wanted)}
     digests = sorted(links)
-    known = await _lock(work, digests) if digests else {}
+    known, any_erased = await _lock(work, digests) if digests else ({}, False)
     new = [digest for digest in digests if digest not in known] if known else digests
     if new and not await _add(work, [(digest, *links[digest][1:]) for digest in new]):
         known.update(await _claimed_by_others(work, new, links))
@@ -63,18 +69,19 @@ async def claim(work: Work, wanted: Sequence[NewLink]) -> Identities:
     if known:
         for row in await work.fetch(_SHARES, list(known)):
             leads[links[row[0].hex].key].append(row[1])
-    return Identities(
-        leads, {key: lead_id for key, lead_id, _ in (links[digest] for digest in new) if key not in leads}
-    )
+    claims = {key: lead_id for key, lead_id, _ in (links[digest] for digest in new) if key not in leads}
+    return Identities(leads, claims, any_erased)
 
 
-async def _lock(work: Work, digests: Collection[str]) -> dict[str, str]:
-    return {row[0].hex: row[1] for row in await work.fetch(_LOCK, digests)}
+async def _lock(work: Work, digests: Collection[str]) -> tuple[dict[str, str], bool]:
+    rows = await work.fetch(_LOCK, digests)
+    any_erased = bool(rows) and rows[-1][0] is None
+    return {row[0].hex: row[1] for row in (rows[:-1] if any_erased else rows)}, any_erased
 
 
 async def _claimed_by_others(work: Work, digests: Collection[str], wanted: Mapping[str, NewLink]) -> dict[str, str]:
     rows = await work.fetch(_LOCK, digests)
-    return {row[0].hex: row[1] for row in rows if row[2] != wanted[row[0].hex].event_id}
+    return {row[0].hex: row[1] for row in rows if row[0] is not None and row[2] != wanted[row[0].hex].event_id}
 
 
 async def _add(work: Work, rows: Sequence[tuple[str, str, str]]) -> bool:
@@ -93,7 +100,8 @@ async def _execute(work: Work, statement: str, rows: Sequence[tuple[str, str, st
 
 
 async def save_links(work: Work, people: People) -> None:
-    """Store links beyond the claims. The first link of an identity that was claimed for another lead is a correction."""
+    """Store links beyond the claims. The first link of an identity that was claimed for another lead is a correction. One
+    that was claimed for a submission that stays out is nobody's."""
     corrections: list[tuple[str, str, str]] = []
     shares: list[tuple[str, str, str]] = []
     for link in people.new_links:
@@ -103,3 +111,64 @@ async def save_links(work: Work, people: People) -> None:
         await _execute(work, _CORRECT, sorted(corrections))
     if shares:
         await _execute(work, _SHARE, sorted(shares))
+    if people.any_erased and (unused := people.claims.keys() - people.links.keys()):
+        await work.execute("DELETE FROM identities WHERE digest = ANY($1::uuid[])", sorted(map(digest_of, unused)))
+
+
+# No index leads from a lead to its identities: it would cost every submission, and erasures are few.
+_OF_LEADS: Final = """
+    SELECT digest FROM identities WHERE lead_id = ANY($1::uuid[])
+    UNION SELECT digest FROM identity_shares WHERE lead_id = ANY($1::uuid[])
+"""
+_SHARED: Final = """
+    SELECT digest FROM identities WHERE digest = ANY($1::uuid[]) AND lead_id <> ALL($2::uuid[])
+    UNION SELECT digest FROM identity_shares WHERE digest = ANY($1::uuid[]) AND lead_id <> ALL($2::uuid[])
+"""
+# What others share goes to the first of them.
+_FORGET: Final = (
+    """
+    WITH heirs AS (
+        SELECT DISTINCT ON (digest) digest, lead_id, event_id FROM identity_shares
+        WHERE digest = ANY($1::uuid[]) AND lead_id <> ALL($2::uuid[]) ORDER BY digest, lead_id
+    ), passed_on AS (
+        UPDATE identities i SET lead_id = h.lead_id, event_id = h.event_id FROM heirs h
+        WHERE i.digest = h.digest AND i.lead_id = ANY($2::uuid[]) RETURNING i.digest, i.lead_id
+    )
+    DELETE FROM identity_shares s USING passed_on p WHERE s.digest = p.digest AND s.lead_id = p.lead_id
+    """,
+    "DELETE FROM identity_shares WHERE digest = ANY($1::uuid[]) AND lead_id = ANY($2::uuid[])",
+    "DELETE FROM identities WHERE digest = ANY($1::uuid[]) AND lead_id = ANY($2::uuid[])",
+)
+
+
+async def digests_of_leads(work: Work, lead_ids: Sequence[str]) -> list[str]:
+    """What the identities of these leads are stored under, in order."""
+    if not lead_ids:
+        return []
+    return sorted([row[0].hex for row in await work.fetch(_OF_LEADS, lead_ids)])
+
+
+async def lock_digests(work: Work, digests: Sequence[str]) -> None:
+    """Lock identities, in order."""
+    await work.fetch(_LOCK_ONLY, list(digests))
+
+
+async def shared_digests(work: Work, digests: Sequence[str], lead_ids: Sequence[str]) -> set[str]:
+    """Those of these that somebody beside these leads has too."""
+    return {row[0].hex for row in await work.fetch(_SHARED, list(digests), list(lead_ids))}
+
+
+class IdentityTables:
+    """See shared.persistence.erasing.PersonalTables: a digest of a phone number can be guessed."""
+
+    tables: Final = ("identities", "identity_shares")
+
+    async def erase(self, work: Work, lead_ids: Sequence[str]) -> None:
+        """See PersonalTables. The caller has locked the identities."""
+        digests = await digests_of_leads(work, lead_ids)
+        for statement in _FORGET:
+            await work.execute(statement, digests, list(lead_ids))
+
+    async def export(self, work: Work, lead_ids: Sequence[str]) -> Mapping[str, Any]:
+        """See PersonalTables: how many; the identifiers themselves are among the facts."""
+        return {"identities": len(await digests_of_leads(work, lead_ids))}

@@ -1,10 +1,13 @@
 """Leads and identities in Postgres: one statement a batch and table, everything sorted against deadlocks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from services.capture.adapters.postgres import identities
+from services.capture.domain.erasing import blanked
+from services.capture.domain.facts import instant_of, state_from_json, state_to_json
 from services.capture.domain.people import MAX_SHARED, NewLink, People, Person
+from services.capture.domain.view import lead_view
 from shared.handling.work import Work
 from shared.persistence.aliases import resolve
 
@@ -20,6 +23,11 @@ _SAVE_LEADS: Final = """
     SET lead_version = excluded.lead_version, facts = excluded.facts, changed_at = excluded.changed_at
 """
 
+_BLANK: Final = """
+    UPDATE leads l SET facts = u.facts FROM unnest($1::uuid[], $2::text[]) AS u (lead_id, facts)
+    WHERE l.lead_id = u.lead_id
+"""
+
 
 class PostgresLeadBook:
     """See ports.LeadBook."""
@@ -27,7 +35,7 @@ class PostgresLeadBook:
     async def load(self, work: Work, wanted: Sequence[NewLink]) -> People:
         """See ports.LeadBook."""
         found = await identities.claim(work, wanted)
-        people = People(links=found.links, claims=found.claims)
+        people = People(links=found.links, claims=found.claims, any_erased=found.any_erased)
         evidence = [lead_ids for key, lead_ids in found.links.items() if key.kind != "click_id"]
         if evidence:
             people.leads = await _lock_leads(work, [ids for ids in evidence if len(ids) <= MAX_SHARED])
@@ -78,3 +86,31 @@ async def save_leads(work: Work, people: Iterable[Person]) -> None:
             [person.stored() for person in ordered],
             work.now,
         )
+
+
+class LeadTables:
+    """See shared.persistence.erasing.PersonalTables."""
+
+    tables: Final = ("leads",)
+
+    async def erase(self, work: Work, lead_ids: Sequence[str]) -> None:
+        """See PersonalTables. The caller has locked the leads."""
+        rows = await work.fetch(_LEADS, lead_ids)
+        blank = [state_to_json(blanked(state_from_json(row["facts"]))).decode() for row in rows]
+        await work.execute(_BLANK, [row["lead_id"] for row in rows], blank)
+
+    async def export(self, work: Work, lead_ids: Sequence[str]) -> Mapping[str, Any]:
+        """See PersonalTables."""
+        rows = await work.fetch(_LEADS, lead_ids)
+        return {"leads": [_exported(row) for row in rows]}
+
+
+def _exported(row: Any) -> dict[str, Any]:
+    """A lead as it stands, and what each submission still contributes to it."""
+    facts = state_from_json(row["facts"])
+    submissions = [
+        {"received_at": instant_of(layer.stamp.received_us), "record_id": layer.stamp.record_id, "facts": layer.facts}
+        for layer in facts.layers
+    ]
+    lead = lead_view(facts, row["lead_id"])
+    return {"lead": lead, "lead_version": row["lead_version"], "submissions": submissions}

@@ -1,12 +1,13 @@
 """Joining two leads in Postgres."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from services.capture.adapters.postgres.identities import digest_of
 from services.capture.adapters.postgres.leads import person_of, save_leads
+from services.capture.domain.erasing import blanked
 from services.capture.domain.fact_shape import LeadFacts
-from services.capture.domain.facts import state_from_json
+from services.capture.domain.facts import state_from_json, state_to_json
 from services.capture.domain.identity import keys_of_facts
 from services.capture.domain.people import Person
 from shared.handling.work import Work
@@ -36,6 +37,15 @@ _MOVE: Final = (
     FROM moved m JOIN identities i USING (digest) WHERE i.lead_id <> $1
     """,
 )
+
+_OF_LEADS: Final = """
+    SELECT event_id, winner_id::text, loser_id::text, reason, winner_facts, merged_at FROM merges
+    WHERE winner_id = ANY($1::uuid[]) OR loser_id = ANY($1::uuid[]) ORDER BY event_id
+"""
+_BLANK: Final = """
+    UPDATE merges m SET winner_facts = u.facts, moved_links = '[]', reason = ''
+    FROM unnest($1::uuid[], $2::text[]) AS u (event_id, facts) WHERE m.event_id = u.event_id
+"""
 
 
 class PostgresMergeBook:
@@ -69,3 +79,20 @@ class PostgresMergeBook:
 def _digests(states: Iterable[LeadFacts]) -> list[str]:
     """What the identities that facts hold are stored under."""
     return sorted({digest_of(key) for state in states for layer in state.layers for key in keys_of_facts(layer.facts)})
+
+
+class MergeTables:
+    """See shared.persistence.erasing.PersonalTables: what is kept to take a merge back, which nobody will."""
+
+    tables: Final = ("merges",)
+
+    async def erase(self, work: Work, lead_ids: Sequence[str]) -> None:
+        """See PersonalTables."""
+        rows = await work.fetch(_OF_LEADS, lead_ids)
+        blank = [state_to_json(blanked(state_from_json(row["winner_facts"]))).decode() for row in rows]
+        await work.execute(_BLANK, [row["event_id"] for row in rows], blank)
+
+    async def export(self, work: Work, lead_ids: Sequence[str]) -> Mapping[str, Any]:
+        """See PersonalTables."""
+        told = ("winner_id", "loser_id", "reason", "merged_at")
+        return {"merges": [{name: row[name] for name in told} for row in await work.fetch(_OF_LEADS, lead_ids)]}

@@ -1,0 +1,20 @@
+"""Capture's tables that hold something of a person, and those that do not. A new table goes into one of the two lists."""
+
+from types import MappingProxyType
+from typing import Final
+
+from services.capture.adapters.postgres.identities import IdentityTables
+from services.capture.adapters.postgres.leads import LeadTables
+from services.capture.adapters.postgres.merges import MergeTables
+from shared.persistence.erasing import PersonalTables
+
+# In the order in which everybody locks them: identities before leads.
+PERSONAL: Final[tuple[PersonalTables, ...]] = (IdentityTables(), LeadTables(), MergeTables())
+
+FREE: Final = MappingProxyType(
+    {
+        "receipts": "coordinates, source and outcome of a record, and a lead's id",
+        "kept_out": "keyed digests of identifiers that must not come back",
+        "person_requests": "who asked for an erasure or an export, in registered words",
+    }
+)
