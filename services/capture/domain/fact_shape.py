@@ -32,6 +32,8 @@ class Facts(TypedDict, total=False):
     """Evidence of the consent."""
     x: dict[str, Any]
     """Fields that the contract does not know, by key."""
+    m: dict[str, Any]
+    """Units of the lead's life that are no submission's: a target or not, marks (`lifecycle.py`)."""
 
 
 class Stamp(NamedTuple):

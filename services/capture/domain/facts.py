@@ -14,6 +14,7 @@ import orjson
 from services.capture.domain.consent import iso_utc
 from services.capture.domain.fact_shape import Facts, Layer, LeadFacts, Stamp
 from services.capture.domain.hygiene import CleanSubmission
+from services.capture.domain.lifecycle import joined_state
 from services.capture.domain.thinning import overlay, thin
 
 FORMAT: Final = 1
@@ -62,6 +63,7 @@ def _without_future_consent(facts: Facts, stamp: Stamp) -> Facts:
 
 def merge_facts(one: LeadFacts, other: LeadFacts) -> LeadFacts:
     """The facts of both: of a submission and its lead, or of two leads that are one person."""
+    one, other = joined_state(one, other)
     layers = {layer.stamp: layer for layer in one.layers}
     for layer in other.layers:
         known = layers.get(layer.stamp)

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from services.capture.domain.consent import clean_consent
 from services.capture.domain.fact_shape import EmailEntry, Facts, PhoneEntry
+from services.capture.domain.listing import STATES, TARGET, clean_list
 from services.capture.domain.normalise.address import normalise_address
 from services.capture.domain.normalise.company import normalise_company, registrable_domain
 from services.capture.domain.normalise.email import domain_of, mailboxes_of, normalise_email
@@ -196,6 +197,21 @@ def _take_touch(notes: _Notes, touch: Touch) -> tuple[tuple[str, str], ...]:
     return tuple((key, str(given[key])) for key in CLICK_IDS if key in given)
 
 
+def _take_listing(notes: _Notes, submission: Submission, facts: Facts) -> None:
+    """Whether the person was only listed, and on which list."""
+    state, given = submission.get("state"), submission.get("list")
+    if state == TARGET:
+        facts["m"] = {"state": TARGET}
+    elif state is not None and state not in STATES:
+        notes.unknown({"state": state})
+    if given is not None:
+        listed = clean_list(given)
+        if listed is None:
+            notes.unknown({"list": given})
+        else:
+            notes.o["list"] = listed
+
+
 def _clean_emails(submission: Submission) -> list[EmailEntry]:
     """One entry an address, the first spelling of each; an address that is none has no key and keeps its original."""
     entries: list[EmailEntry] = []
@@ -247,6 +263,8 @@ def _assemble(
     if extra := submission.get("extra"):
         notes.unknown(extra)
     notes.unknown(submission, SUBMISSION_FIELDS)
+    if "list" in submission or "state" in submission:
+        _take_listing(notes, submission, facts)
     _add_given(facts, notes)
     if emails:
         facts["e"] = emails

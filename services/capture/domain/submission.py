@@ -138,6 +138,9 @@ class Submission(TypedDict, total=False):
     products: Annotated[list[Short], MaxLen(100)] | None
     touch: Touch | None
     consent: Consent | None
+    # Any JSON: what is no state and no list of ours was the source's own field, and stays that.
+    state: Any
+    list: Any
     extra: dict[str, Any] | None
 
 

@@ -7,6 +7,8 @@ from services.capture.domain.fact_shape import Facts, Layer, LeadFacts
 
 # Records with nothing left are still named, so that a repetition is recognised, up to this many of the newest.
 EXACT_RECORDS: Final = 256
+# Begins the record id of what is no submission: a mark on the lead, never a touch. It sorts behind submissions.
+MARK: Final = "~"
 
 
 def overlay(one: Layer, other: Layer) -> Layer:
@@ -29,11 +31,22 @@ def thin(counted: int, layers: Sequence[Layer]) -> LeadFacts:
         return LeadFacts(counted, tuple(layers))
     winners = _Winners(layers)
     kept = [Layer(layer.stamp, winners.of(index, layer.facts)) for index, layer in enumerate(layers)]
+    kept = [layer for layer in kept if layer.facts or not is_mark(layer)]
     surplus = len(kept) - 2 - EXACT_RECORDS
     if surplus > 0:
         kept, dropped = _without_oldest_empty(kept)
         counted += dropped
     return LeadFacts(counted, tuple(kept))
+
+
+def is_mark(layer: Layer) -> bool:
+    """Whether this is a mark on the lead, not a submission."""
+    return layer.stamp.record_id.startswith(MARK)
+
+
+def touches_of(layers: Sequence[Layer]) -> Sequence[Layer]:
+    """The submissions among layers; a lead has at least one."""
+    return [layer for layer in layers if not is_mark(layer)]
 
 
 def _without_oldest_empty(layers: list[Layer]) -> tuple[list[Layer], int]:
@@ -46,14 +59,28 @@ def _without_oldest_empty(layers: list[Layer]) -> tuple[list[Layer], int]:
 class _Winners:
     """For every unit the index of the layer that decides it."""
 
-    __slots__ = ("addresses", "consent", "earliest", "emails", "extra", "ids", "last", "latest", "notes", "phones")
+    __slots__ = (
+        "addresses",
+        "consent",
+        "earliest",
+        "emails",
+        "ends",
+        "extra",
+        "ids",
+        "latest",
+        "life",
+        "notes",
+        "phones",
+    )
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        self.last = len(layers) - 1
+        touches = [index for index, layer in enumerate(layers) if not is_mark(layer)]
+        self.ends = (touches[0], touches[-1]) if touches else ()
         self.latest: dict[str, int] = {}
         self.addresses: tuple[bool, int] | None = None
         self.earliest: dict[str, int] = {}
         self.extra: dict[str, int] = {}
+        self.life: dict[str, int] = {}
         self.notes: dict[str, int] = {}
         self.consent: dict[str, tuple[bool, int]] = {}
         self.emails: dict[str | None, int] = {}
@@ -76,6 +103,8 @@ class _Winners:
             self.earliest.setdefault(unit, index)
         for key in facts.get("x", ()):
             self.extra[key] = index
+        for unit in facts.get("m", ()):
+            self.life[unit] = index
         for unit in (*facts.get("r", ()), *facts.get("w", ())):
             self.notes[unit] = index
 
@@ -100,6 +129,7 @@ class _Winners:
             "f": {unit: value for unit, value in facts.get("f", {}).items() if self.latest[unit] == index},
             "o": {unit: value for unit, value in facts.get("o", {}).items() if self.earliest[unit] == index},
             "x": {key: value for key, value in facts.get("x", {}).items() if self.extra[key] == index},
+            "m": {unit: value for unit, value in facts.get("m", {}).items() if self.life[unit] == index},
             "r": {unit: value for unit, value in facts.get("r", {}).items() if self._decides_note(unit, index)},
             "w": {unit: value for unit, value in facts.get("w", {}).items() if self._decides_note(unit, index)},
             "e": [entry for entry in facts.get("e", ()) if self.emails[entry[0] or entry[2]] == index],
@@ -109,6 +139,6 @@ class _Winners:
         }
         if kept["c"]:
             kept["k"] = facts.get("k")
-        if index in (0, self.last):
+        if index in self.ends:
             kept["t"] = facts.get("t")
         return cast(Facts, {part: value for part, value in kept.items() if value})

@@ -6,6 +6,8 @@ from typing import Any, Final
 from services.capture.domain.fact_shape import EmailEntry, Facts, Layer, LeadFacts, PhoneEntry
 from services.capture.domain.facts import instant_of
 from services.capture.domain.identity import external_value
+from services.capture.domain.lifecycle import lifecycle_fields
+from services.capture.domain.thinning import touches_of
 from services.capture.domain.vocabulary import UNMAPPED
 
 _NOTHING: Final[dict[str, Any]] = {}
@@ -18,11 +20,17 @@ _UNKNOWN: Final = (None, None)
 def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
     """The lead, JSON-ready. Amounts are strings beside their currency, times ISO 8601 in UTC, absent fields null."""
     layers = state.layers
-    first_touch = _touch(layers[0])
     if len(layers) == 1:
-        return _view(layers[0].facts, lead_id, first_touch, first_touch, state.counted + 1)
-    facts = _joined([layer.facts for layer in layers])
-    return _view(facts, lead_id, first_touch, _touch(layers[-1]), state.counted + len(layers))
+        facts, touch = layers[0].facts, _touch(layers[0])
+        view = _view(facts, lead_id, touch, touch, state.counted + 1)
+    else:
+        facts, touches = _joined([layer.facts for layer in layers]), touches_of(layers)
+        view = _view(facts, lead_id, _touch(touches[0]), _touch(touches[-1]), state.counted + len(touches))
+    if "m" in facts:
+        view.update(lifecycle_fields(state))
+    if "list" in facts.get("o", _NOTHING):
+        view["list"] = _list(facts["o"]["list"])
+    return view
 
 
 def _view(
@@ -87,6 +95,7 @@ def _joined(layers: Sequence[Facts]) -> Facts:
         "x": {key: value for facts in layers for key, value in facts.get("x", {}).items()},
         "c": {purpose: said for facts in layers for purpose, said in facts.get("c", {}).items()},
         "k": _evidence(layers),
+        "m": {unit: said for facts in layers for unit, said in facts.get("m", {}).items()},
     }
 
 
@@ -134,6 +143,10 @@ def _company(value: Callable[..., Any], emails: Sequence[EmailEntry]) -> dict[st
 
 def _money(pair: list[str | None] | None) -> dict[str, str | None] | None:
     return {"amount": pair[0], "currency": pair[1]} if pair else None
+
+
+def _list(listed: dict[str, Any]) -> dict[str, Any]:
+    return {**listed, "cost": _money(listed.get("cost"))}
 
 
 def _touch(layer: Layer) -> dict[str, Any]:

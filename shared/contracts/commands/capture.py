@@ -62,6 +62,15 @@ class SubmittedConsent(_Part):
     at: Any = Field(None, description="When, RFC 3339")
 
 
+class SubmittedList(_Part):
+    """The list that a person stands on: bought, gathered or borrowed."""
+
+    name: _Short
+    vendor: _Short | None = None
+    cost: _Amount | None = Field(None, description="What the whole list cost: `500 EUR`, `500EUR` or a number")
+    params: dict[str, Any] | None = Field(None, description="What was asked of the vendor: plain values by name")
+
+
 class LeadSubmitted(_Part):
     """A lead as sources send it: the body of `POST /v1/leads` and the value on the inbound topics.
 
@@ -89,6 +98,8 @@ class LeadSubmitted(_Part):
     products: Annotated[list[_Short], MaxLen(100)] | None = None
     touch: SubmittedTouch | None = None
     consent: SubmittedConsent | None = None
+    state: Any = Field(None, description="`target`: the person was only listed, and has not responded; else a lead")
+    list: SubmittedList | None = Field(None, description="The list that the person stands on")
     extra: dict[str, Any] | None = None
 
 

@@ -36,6 +36,32 @@ class Address(Contract):
     country: str | None = None
 
 
+class Contactable(Contract):
+    """Whom a lead can be reached by, as far as anything is known against it; absent: nothing is."""
+
+    email: bool | None = None
+    phone: bool | None = None
+    any: bool | None = Field(None, description="False: no way is left")
+    reasons: dict[str, str] = Field({}, description="By channel: bounced, invalid_phone, opted_out")
+
+
+class LeadList(Contract):
+    """The list that a person came with first."""
+
+    name: str
+    vendor: str | None = None
+    cost: Money | None = Field(None, description="What the whole list cost")
+    params: dict[str, Any] = {}
+
+
+class PreviousCompany(Contract):
+    """Where somebody worked before."""
+
+    name: str
+    title: str | None = None
+    until: str = Field(description="When it was known that this is no longer so, RFC 3339")
+
+
 class Lead(Contract):
     """An unqualified person with company text, keyed `lead_id`: the state of all facts known so far."""
 
@@ -67,6 +93,13 @@ class Lead(Contract):
     warnings: list[str] = []
     extra: dict[str, Any] = {}
     raw: dict[str, Any] = Field({}, description="Original values that normalisation changed")
+    state: str = Field(
+        "lead", description="target: listed, has not responded; expired: a target that never did; else lead"
+    )
+    contactable: Contactable = Contactable()
+    stale_fields: list[str] = Field([], description="Fields that nobody has confirmed for long")
+    previous_companies: list[PreviousCompany] = []
+    list: LeadList | None = None
 
 
 class Coordinates(Contract):

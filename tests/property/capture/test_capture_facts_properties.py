@@ -55,6 +55,8 @@ PARTS = st.fixed_dictionaries(
         ),
         "extra": st.dictionaries(st.sampled_from(["a", "b"]), st.integers(0, 3), max_size=2),
         "colour": st.sampled_from(["red", "blue"]),
+        "state": st.sampled_from(["target", "target", "lead", "CA"]),
+        "list": st.sampled_from([{"name": "one", "cost": "500 EUR"}, {"name": "two"}, "none"]),
     },
 )
 TIMES = st.integers(1_767_600_000_000_000, 1_767_600_000_000_003)

@@ -12,7 +12,14 @@ from shared.contracts.lead_fields import LEAD_FIELDS, OPEN_PREFIXES, facts_of
 def test_kinds_are_read_off_the_contract() -> None:
     asked = ("company.name_key", "company.employees", "budget.amount", "budget.currency", "email_free", "products")
     assert [LEAD_FIELDS[name] for name in asked] == ["text", "number", "number", "text", "boolean", "list"]
-    assert set(OPEN_PREFIXES) == {"extra.", "consent.", "first_touch.", "last_touch."}
+    assert set(OPEN_PREFIXES) == {
+        "extra.",
+        "consent.",
+        "first_touch.",
+        "last_touch.",
+        "contactable.reasons.",
+        "list.params.",
+    }
 
 
 @pytest.mark.parametrize("name", ["lead_id", "raw", "raw.email", "company", "budget", "extra"])
