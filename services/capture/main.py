@@ -8,13 +8,16 @@ from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
 from services.capture.adapters.redis import IdempotencyMemory, RedisLink
+from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.admission import Admission
 from services.capture.api.batch import batch_router
 from services.capture.api.intake import Intake
 from services.capture.api.leads import leads_router
 from services.capture.api.merging import merging_router
 from services.capture.api.receipts import receipts_router
+from services.capture.api.webhooks import webhooks_router
 from services.capture.settings import CaptureSettings
+from services.capture.sources.register import Formats
 from services.capture.subscribers import Books, subscriptions
 from shared.contracts.topics import CAPTURED, ERASED, INBOUND, MERGED, RECEIPTS_SETTLED, REJECTED
 from shared.runtime.bodies import BODY_LIMIT_BYTES
@@ -26,6 +29,9 @@ from shared.runtime.service import Service
 def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     """The app. Its intake is ready as soon as Kafka takes records, whatever the lanes and Postgres do."""
     settings = settings or CaptureSettings()
+    sources = SourcesFile(settings.capture_sources)
+    sources.refresh()
+    formats = Formats(lambda: sources.current)
     service = Service("capture", settings, publishes=[CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, ERASED, INBOUND])
     receipts = PostgresReceiptBook()
     books = Books(PostgresLeadBook(), receipts, PostgresMergeBook(), PostgresErasureBook(settings.secret_bytes))
@@ -35,16 +41,18 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
             secret=settings.secret_bytes,
             default_region=settings.default_region,
             max_records=settings.max_records,
+            formats=formats,
         )
     )
     redis = RedisLink(settings.redis_url.get_secret_value(), settings.redis_timeout_s)
-    service.background.append(redis.running)
+    service.background.extend((redis.running, sources.running))
     limiter = Limiter(redis, settings.limits, settings.secret_bytes, prefix=f"leadstream:{settings.topic_prefix}limit:")
     admission = Admission(limiter)
     intake = Intake(service, settings, IdempotencyMemory(redis, settings.idempotency_memory_s), admission)
     routers = [
         leads_router(intake),
         batch_router(intake),
+        webhooks_router(intake, sources),
         receipts_router(service, receipts, settings.secret_bytes),
         merging_router(service),
         commands_router(service),

@@ -1,5 +1,7 @@
 """Settings of the capture service."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from services.capture.domain.limits import Limit
@@ -19,6 +21,9 @@ class CaptureSettings(ServiceSettings):
     default_region: str | None = None
     redis_timeout_s: float = Field(0.2, gt=0)
     idempotency_memory_s: int = Field(86_400, ge=1)
+    # The file of sources that have an address of their own (docs/sources.md); without one there are none.
+    capture_sources: Path | None = None
+    webhook_limit_bytes: int = Field(1_000_000, ge=1024, le=1_000_000)
     # Requests a second of one key and of one address, and how many at once after a pause; 0 a second is no limit.
     # A line of a batch counts an eighth.
     key_rate: float = Field(1_000, ge=0)

@@ -10,6 +10,7 @@ from services.capture.handlers.events import STAGE
 from services.capture.handlers.merge_leads import MergeLeadsObeyed, on_command_topic
 from services.capture.handlers.repeats import SettleRepeats
 from services.capture.ports import ErasureBook, LeadBook, MergeBook, ReceiptBook
+from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.contracts.commands.capture import LEAD_SUBMITTED, EraseLead, ExportLead, MergeLeads
 from shared.contracts.topics import CAPTURE_COMMANDS, INBOUND, INBOUND_BULK
 from shared.messaging.replaying import with_replays
@@ -27,11 +28,17 @@ class Books:
 
 
 def subscriptions(
-    books: Books, *, secret: bytes, default_region: str | None = None, max_records: int = 2000
+    books: Books,
+    *,
+    secret: bytes,
+    default_region: str | None = None,
+    max_records: int = 2000,
+    formats: Formats = NO_WEB_SOURCES,
 ) -> list[Subscription]:
     """Both lanes. What each record type leads to is the same in both; only the bulk lane takes no commands."""
     repeats = SettleRepeats(books.receipts, secret)
-    submitted = Handled(CaptureLeads(books.leads, books.erasures, secret, default_region), repeated=repeats)
+    reading = CaptureLeads(books.leads, books.erasures, secret, default_region, formats)
+    submitted = Handled(reading, repeated=repeats)
     merging = MergeLeadsObeyed(books.leads, books.merges, books.erasures)
     merge = Handled(on_command_topic(merging), MergeLeads, repeated=repeats)
     erase = Handled(on_command_topic(EraseLeads(books.erasures)), EraseLead, repeated=repeats)

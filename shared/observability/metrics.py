@@ -44,6 +44,10 @@ RECORDS_GONE: Final = Counter(
     ["group", "topic"],
 )
 STOPPED: Final = Gauge("consumer_stopped", "1 while a consumer has stopped because everything turned bad", ["group"])
+SOURCES_FILE_BROKEN: Final = Gauge("capture_sources_file_broken", "1 while the file of sources is refused as it is now")
+SUBMISSIONS_REFUSED: Final = Counter(
+    "submissions_refused_total", "Requests of sources refused without a trace, by kind of source", ["kind", "reason"]
+)
 LEADS_SCORED: Final = Counter("leads_scored_total", "Scores by grade", ["grade"])
 LEADS_ASSIGNED: Final = Counter("leads_assigned_total", "Assignments by strategy", ["strategy"])
 LEADS_CONVERTED: Final = Counter("leads_converted_total", "Conversions by trigger", ["trigger"])

@@ -19,6 +19,7 @@ from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
+from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from services.capture.subscribers import Books, subscriptions
 from shared.contracts import ids
 from shared.contracts.topics import INBOUND
@@ -86,10 +87,16 @@ class Bench:
         self.database = Database(create_engine(dsn, "capture"))
         self.books = Books(PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook(), PostgresErasureBook(SECRET))
         self.now = NOW
+        self._formats = NO_WEB_SOURCES
+        self._settling = self._new_settling()
+
+    def read(self, formats: Formats) -> None:
+        """Read records of providers' formats, as from now."""
+        self._formats = formats
         self._settling = self._new_settling()
 
     def _new_settling(self) -> Settling:
-        live = subscriptions(self.books, secret=SECRET)[0]
+        live = subscriptions(self.books, secret=SECRET, formats=self._formats)[0]
         return Settling(live, "capture", self.database, lambda: self.now)
 
     async def settle(self, *records: Record) -> list[Settled]:

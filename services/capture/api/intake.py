@@ -1,7 +1,8 @@
 """Raw first: what an authenticated source sends within the limits is in Kafka before anyone is told what it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -9,12 +10,15 @@ from fastapi import Request
 
 from services.capture.adapters.redis import IdempotencyMemory
 from services.capture.api.admission import Admission
-from services.capture.domain.identity import hashed_key
+from services.capture.domain.identity import IdentityKey, hashed_key
 from services.capture.domain.reading import fingerprint_of, judge_value, named_source
 from services.capture.domain.receipt import receipt_of
 from services.capture.domain.refusal import Refused
-from services.capture.handlers.arrivals import RECEIPT_HEADER, TEST_HEADER, clean_source
+from services.capture.handlers.arrivals import FORMAT_HEADER, OCCURRED_HEADER, RECEIPT_HEADER, TEST_HEADER, clean_source
 from services.capture.settings import CaptureSettings
+from services.capture.sources.configured import ConfiguredSource
+from services.capture.sources.protocol import Element
+from services.capture.sources.register import judge_element
 from shared.contracts import ids
 from shared.contracts.commands.capture import LEAD_SUBMITTED
 from shared.contracts.envelope import Envelope, rfc3339, trace_context
@@ -53,6 +57,10 @@ class Intake:
         self._memory = memory
         self._secret = settings.secret_bytes
 
+    def now(self) -> datetime:
+        """The instant at which a request is looked at."""
+        return self._service.clock()
+
     def prepare(
         self,
         raw: bytes,
@@ -79,11 +87,37 @@ class Intake:
         key = event_id if by_event or person is None else person
         return Incoming(event_id, receipt_id, RawRecord(key.encode(), raw, headers), fingerprint_of(raw), refusal)
 
+    def prepare_element(
+        self,
+        element: Element,
+        content_type: str,
+        source: ConfiguredSource,
+        *,
+        more: Sequence[tuple[str, bytes]] = (),
+        traceparent: str | None = None,
+    ) -> Incoming:
+        """A lead of a provider's payload as the record that it will be: its very bytes, and a header that says whose."""
+        ce_id = element.ce_id or ids.new_id()
+        event_id = ids.root_event_id(source.name, ce_id)
+        receipt_id = receipt_of(event_id, secret=self._secret)
+        at = rfc3339(self._service.clock())
+        headers = _headers(ce_id, source.name, receipt_id, at, content_type, traceparent)
+        headers.append((FORMAT_HEADER, source.kind.encode()))
+        if element.is_test:
+            headers.append((TEST_HEADER, b"1"))
+        if element.occurred_at:
+            headers.append((OCCURRED_HEADER, element.occurred_at.encode("ascii", "ignore")))
+        refusal, person = self._judged(lambda region: judge_element(element.raw, content_type, source, region=region))
+        record = RawRecord((person or event_id).encode(), element.raw, [*headers, *more])
+        return Incoming(event_id, receipt_id, record, 0, refusal)
+
     def _judge(self, raw: bytes, content_type: str, source: str) -> tuple[Refused | None, str | None]:
         """Why it will be refused, if so, and the key that keeps one person's submissions in order."""
-        region = self.settings.default_region
+        return self._judged(lambda region: judge_value(raw, content_type, source_name=source, default_region=region))
+
+    def _judged(self, judge: Callable[[str | None], IdentityKey | Refused | None]) -> tuple[Refused | None, str | None]:
         try:
-            judged = judge_value(raw, content_type, source_name=source, default_region=region)
+            judged = judge(self.settings.default_region)
         except Exception as error:  # the body is stored all the same; the consumer decides what becomes of it
             log.error("submission_unreadable", error=type(error).__name__)
             return None, None

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from services.capture.domain.consent import parse_moment
+from services.capture.domain.reading import fingerprint_of
 from services.capture.domain.receipt import receipt_of
 from shared.contracts.envelope import from_millis, header_map
 from shared.contracts.topics import INBOUND, INBOUND_BULK
@@ -19,6 +20,10 @@ RECEIPT_HEADER: Final = "ls_receipt_id"
 TEST_HEADER: Final = "ls_test"
 ROW_HEADER: Final = "ls_row"
 DAMAGE_HEADER: Final = "ls_damage"
+# Whose bytes the value holds (services/capture/sources); absent: the JSON or form of `POST /v1/leads`.
+FORMAT_HEADER: Final = "ls_format"
+# When the source says that it happened, where our own time of receipt is in `ce_time`.
+OCCURRED_HEADER: Final = "ls_occurred_at"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -34,6 +39,7 @@ class Arrival(NamedTuple):
     source: str
     content_type: str
     damage: str
+    format: str
     is_test: bool
     row: int | None
     touched_at: str
@@ -75,6 +81,11 @@ class Arrival(NamedTuple):
             },
         }
 
+    def fingerprint(self) -> int:
+        """By which another body under the same event id is noticed; 0 where a provider's id alone decides: it may send a
+        lead again in other words, and a backfill gives it in other bytes."""
+        return 0 if self.format else fingerprint_of(self.record.value or b"")
+
 
 def arrival_of(record: Record, *, secret: bytes, receipt_for: str | None = None) -> Arrival:
     """Never raises. `receipt_for` is the receipt's id where it is not the event's: of a repeated event."""
@@ -83,12 +94,15 @@ def arrival_of(record: Record, *, secret: bytes, receipt_for: str | None = None)
     touched_at = ""
     if "ce_time" in headers and RECEIPT_HEADER not in headers:
         touched_at = parse_moment(record.time) or ""
+    elif OCCURRED_HEADER in headers:
+        touched_at = parse_moment(headers[OCCURRED_HEADER].decode("latin-1")) or ""
     return Arrival(
         record,
         receipt_of(receipt_for or record.event_id, secret=secret),
         source or "unknown",
         headers["content-type"].decode("latin-1") if "content-type" in headers else "",
         headers[DAMAGE_HEADER].decode("latin-1") if DAMAGE_HEADER in headers else "",
+        headers[FORMAT_HEADER].decode("latin-1") if FORMAT_HEADER in headers else "",
         TEST_HEADER in headers and headers[TEST_HEADER] == b"1",
         _row(headers[ROW_HEADER]) if ROW_HEADER in headers else None,
         touched_at,

@@ -17,12 +17,13 @@ from services.capture.domain.people import (
     submission_facts,
     submitted,
 )
-from services.capture.domain.reading import Reading, Value, fingerprint_of, read_values
+from services.capture.domain.reading import Reading, document_of_value, read_documents
 from services.capture.domain.refusal import DETAILS, RefusalCode, Refused, refuse
 from services.capture.domain.view import lead_view
 from services.capture.handlers.arrivals import INBOUND_TOPICS, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_rejected, receipt_settled
 from services.capture.ports import ErasureBook, LeadBook
+from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected, Skipped
 from shared.handling.records import Record
 from shared.handling.work import Work
@@ -50,6 +51,7 @@ class CaptureLeads:
     erasures: ErasureBook
     secret: bytes
     default_region: str | None = None
+    formats: Formats = NO_WEB_SOURCES
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase."""
@@ -75,13 +77,13 @@ class CaptureLeads:
         usable: list[tuple[int, Arrival]] = []
         for place, record in records:
             arrival = arrival_of(record, secret=self.secret)
-            if arrival.fault is not None or record.topic not in INBOUND_TOPICS:
-                outcomes[place] = Rejected(arrival.fault or "unknown_type")
+            fault = arrival.fault or (self.formats.fault(arrival.format, arrival.source) if arrival.format else None)
+            if fault is not None or record.topic not in INBOUND_TOPICS:
+                outcomes[place] = Rejected(fault or "unknown_type")
             else:
                 usable.append((place, arrival))
-        values = [Value(a.record.value or b"", a.content_type, a.damage) for _, a in usable]
         clean: list[tuple[int, Arrival, CleanSubmission]] = []
-        for (place, arrival), reading in zip(usable, self._readings(values), strict=True):
+        for (place, arrival), reading in zip(usable, self._readings(usable), strict=True):
             if isinstance(reading, Refused):
                 outcomes[place] = _refuse(arrival, reading, work)
             elif reading.is_test or arrival.is_test:
@@ -90,8 +92,14 @@ class CaptureLeads:
                 clean.append((place, arrival, reading.clean))
         readable.update(_reads(clean, work))
 
-    def _readings(self, values: Sequence[Value]) -> Sequence[Reading | Refused]:
-        return read_values(values, default_region=self.default_region)
+    def _readings(self, usable: Sequence[tuple[int, Arrival]]) -> Sequence[Reading | Refused]:
+        documents = [
+            self.formats.read(a.format, a.source, a.record.value or b"", a.content_type)
+            if a.format
+            else document_of_value(a.record.value or b"", a.content_type, a.damage)
+            for _, a in usable
+        ]
+        return read_documents(documents, default_region=self.default_region)
 
     async def _place(self, readable: Mapping[int, Read], outcomes: list[Outcome | None], work: Work) -> None:
         """Decide on every readable record, in the order of the log."""
@@ -169,7 +177,7 @@ def _settle(read: Read, people: People, work: Work) -> Produced:
     person, outcome, matched_by = people.place(submission)
     if person is not submission.as_new:
         event = lead_captured(arrival, outcome, matched_by, person, work.instant)
-    fingerprint = fingerprint_of(arrival.record.value or b"")
+    fingerprint = arrival.fingerprint()
     return _new(Produced, (outcome, (event,), person.lead_id, matched_by, arrival.receipt(), fingerprint, ()))
 
 
@@ -179,7 +187,7 @@ def _refuse(arrival: Arrival, why: Refused, work: Work) -> Produced:
         (lead_rejected(arrival, why, work.instant),),
         reason=why.code,
         detail=arrival.receipt(why.field),
-        fingerprint=fingerprint_of(arrival.record.value or b""),
+        fingerprint=arrival.fingerprint(),
     )
 
 
@@ -189,7 +197,7 @@ def _settle_test(arrival: Arrival, work: Work) -> Produced:
         (receipt_settled(arrival, "test", TEST_REASON, None, work.instant),),
         reason=TEST_REASON,
         detail=arrival.receipt(),
-        fingerprint=fingerprint_of(arrival.record.value or b""),
+        fingerprint=arrival.fingerprint(),
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.capture.domain.reading import fingerprint_of
 from services.capture.domain.receipt import repeat_id
 from services.capture.domain.refusal import Refused, refuse
 from services.capture.handlers.arrivals import INBOUND_TOPICS, Arrival, arrival_of
@@ -87,7 +86,7 @@ def _judge(arrival: Arrival, first: Decision) -> tuple[str, str, str | None]:
         return DEAD_LETTERED, first.reason or "processing_failed", None
     if arrival.fault is not None:
         return DEAD_LETTERED, arrival.fault, None
-    if first.fingerprint and first.fingerprint != fingerprint_of(arrival.record.value or b""):
+    if first.fingerprint and arrival.fingerprint() not in (0, first.fingerprint):
         return "rejected", "id_conflict", None
     if first.outcome == "rejected":
         return "rejected", first.reason or "invalid_value", (first.detail or {}).get("field")

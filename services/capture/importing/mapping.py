@@ -1,7 +1,6 @@
 """Columns of a file to fields of a lead: by a mapping file, else by what columns are commonly called."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,60 +8,13 @@ from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import PydanticCustomError
 
-from services.capture.domain.normalise.text import fold
-from services.capture.domain.submission import CLICK_IDS, parse_money
+from services.capture.domain.placing import LISTS, SYNONYMS, place_text, suggested_place
 from services.capture.importing.refusal import FileRefused
 
 # Cells that spreadsheets and forms leave where nothing was chosen or a formula failed. They are taken as blank.
 PLACEHOLDERS: Final = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "Select")
 _MAX_NAME: Final = 120
-_NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
-_WHOLE: Final = re.compile(r"[0-9]{1,10}|[0-9]{1,3}(?:[ ,][0-9]{3})+", re.ASCII)
-_YES: Final = frozenset({"1", "y", "yes", "true", "on", "x"})
-_NO: Final = frozenset({"0", "n", "no", "false", "off"})
-
-# field -> names of columns, folded to letters and digits.
-SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "external_id": ("externalid", "id", "leadid", "prospectid", "recordid", "contactid"),
-    "emails": ("email", "emailaddress", "mail", "email1", "email2", "email3", "workemail", "businessemail"),
-    "phones": (
-        "phone", "phonenumber", "telephone", "tel", "phone1", "phone2", "phone3", "mobile", "mobilephone", "cell",
-        "cellphone", "workphone", "businessphone",
-    ),
-    "first_name": ("firstname", "first", "givenname", "forename", "fname"),
-    "last_name": ("lastname", "last", "surname", "familyname", "lname"),
-    "name": ("name", "fullname", "contactname", "leadname", "contact"),
-    "title": ("title", "jobtitle", "position", "designation"),
-    "company.name": ("company", "companyname", "organization", "organisation", "account", "accountname", "employer"),
-    "company.website": ("website", "url", "companywebsite", "web", "homepage", "domain"),
-    "company.industry": ("industry", "sector"),
-    "company.employees": ("employees", "numberofemployees", "noofemployees", "headcount", "employeecount"),
-    "company.annual_revenue": ("annualrevenue", "revenue", "turnover"),
-    "address.street": ("street", "address", "address1", "streetaddress"),
-    "address.city": ("city", "town"),
-    "address.state": ("state", "province", "region", "stateprovince"),
-    "address.postal_code": ("postalcode", "zip", "zipcode", "postcode", "zippostalcode"),
-    "address.country": ("country", "countrycode"),
-    "source": ("source", "leadsource", "channel"),
-    "campaign": ("campaign", "campaignname"),
-    "message": ("message", "notes", "note", "comments", "comment", "description", "inquiry", "enquiry"),
-    "budget": ("budget",),
-    "products": ("product", "products", "productinterest", "interestedin"),
-    "touch.referrer": ("referrer", "referer"),
-    "touch.landing_page": ("landingpage",),
-    "touch.ad_code": ("adcode",),
-    **{f"touch.{name}": (name.replace("_", "").lower(),) for name in (
-        "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", *CLICK_IDS)},
-    "consent.marketing_email": ("marketingemail", "emailoptin", "optin", "marketingconsent"),
-    "consent.marketing_phone": ("marketingphone", "phoneoptin"),
-    "refused.marketing_email": ("donotemail", "emailoptout", "unsubscribed", "hasoptedoutofemail"),
-    "refused.marketing_phone": ("donotcall", "phoneoptout"),
-}  # fmt: skip
-_PLACES: Final = {name: place for place, names in SYNONYMS.items() for name in names}
-_LISTS: Final = frozenset({"emails", "phones", "products"})
-_PARTS: Final = frozenset({"company", "address", "touch", "consent", "refused"})
 
 
 class MappingFile(BaseModel):
@@ -103,11 +55,11 @@ class ColumnMapping:
                 continue
             if text in self.placeholders:
                 self.blanked[column.name] = self.blanked.get(column.name, 0) + 1
-            elif column.place is None or not _put(document, column.place, text):
+            elif column.place is None or not place_text(document, column.place, text):
                 document.setdefault("extra", {})[column.name] = cell
         for place, value in self.constants.items():
             if place not in document:
-                _put(document, place, value)
+                place_text(document, place, value)
         if self.label is not None:
             document.setdefault("extra", {})["import_mapping"] = self.label
         return document
@@ -152,8 +104,8 @@ def _compiled(
     taken = {place for place in given.values() if place}
     columns: list[Column] = []
     for name, own_name in zip(header, _own_names(header), strict=True):
-        place = given.get(name) if name in given else _PLACES.get(_folded(name))
-        if name not in given and place in taken and place not in _LISTS:
+        place = given.get(name) if name in given else suggested_place(name)
+        if name not in given and place in taken and place not in LISTS:
             place = None
         if place is not None:
             taken.add(place)
@@ -168,47 +120,3 @@ def _own_names(header: Sequence[str]) -> list[str]:
         name = given[:_MAX_NAME] or f"column {number}"
         names.append(f"{name} ({number})" if name in names else name)
     return names
-
-
-def _folded(name: str) -> str:
-    return _NOT_A_WORD.sub("", fold(name))
-
-
-def _put(document: dict[str, Any], place: str, text: str) -> bool:
-    """Put a cell where it belongs; False when the field cannot take it."""
-    value = _typed(place, text)
-    if value is None:
-        return False
-    part, _, key = place.partition(".")
-    if part not in _PARTS:
-        if place in _LISTS:
-            document.setdefault(place, []).append(value)
-        else:
-            document[place] = value
-        return True
-    holder = document.setdefault("consent" if part == "refused" else part, {})
-    if part != "refused" or value is False:
-        holder[key] = value
-    if not holder:
-        del document["consent"]
-    return True
-
-
-def _typed(place: str, text: str) -> Any:
-    """The cell as JSON has it; None when it cannot be. An opt-out that says no says nothing (True here)."""
-    if place == "company.employees":
-        return int(re.sub("[ ,]", "", text)) if _WHOLE.fullmatch(text) else None
-    if place in ("company.annual_revenue", "budget"):
-        return text if _is_money(text) else None
-    if place.startswith(("consent.", "refused.")):
-        said = True if text.lower() in _YES else False if text.lower() in _NO else None
-        return said if said is None or place.startswith("consent.") else not said
-    return text
-
-
-def _is_money(text: str) -> bool:
-    try:
-        parse_money(text)
-    except PydanticCustomError:
-        return False
-    return True

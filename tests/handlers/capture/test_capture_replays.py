@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
-from services.capture.domain.reading import Value, read_values
+from services.capture.domain.reading import read_documents
 from services.capture.handlers import capture_leads
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.topics import CAPTURE_COMMANDS, COMMANDS_COMPLETED
@@ -28,16 +28,16 @@ class Bug:
     def __init__(self) -> None:
         self.fixed = False
 
-    def read_values(self, values: Sequence[Value], **more: Any) -> Any:
-        if not self.fixed and any(b"poison" in value.raw for value in values):
+    def read_documents(self, documents: Sequence[Any], **more: Any) -> Any:
+        if not self.fixed and any("poison" in str(document) for document in documents):
             raise ZeroDivisionError("a bug in the handler")
-        return read_values(values, **more)
+        return read_documents(documents, **more)
 
 
 @pytest.fixture
 def bug(monkeypatch: pytest.MonkeyPatch) -> Bug:
     planted = Bug()
-    monkeypatch.setattr(capture_leads, "read_values", planted.read_values)
+    monkeypatch.setattr(capture_leads, "read_documents", planted.read_documents)
     return planted
 
 

@@ -1,0 +1,49 @@
+"""The register of sources: formats by name, and who reads them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from services.capture.domain.identity import IdentityKey
+from services.capture.domain.reading import MAX_BYTES, judge_document
+from services.capture.domain.refusal import Refused, refuse
+from services.capture.sources.configured import NO_SOURCES, ConfiguredSource, Sources
+from services.capture.sources.google import Google
+from services.capture.sources.protocol import Document, Reader, WebSource
+
+# Sources with an address of their own: `/v1/webhooks/<format>/<source>`.
+WEBHOOKS: Final[Mapping[str, WebSource]] = {"google": Google()}
+# Every format that a record may be of. A source without an address of its own is only here.
+READERS: Final[Mapping[str, Reader]] = {**WEBHOOKS}
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Reads records by the format that they are of. `current` gives the sources as they are configured now."""
+
+    current: Callable[[], Sources]
+
+    def fault(self, name: str, source: str) -> str | None:
+        """Why a record cannot be read now, though it may be after a repair: it becomes a dead letter."""
+        if name not in READERS:
+            return "unknown_format"
+        if name in WEBHOOKS and source not in self.current().by_name:
+            return "unknown_source"
+        return None
+
+    def read(self, name: str, source: str, raw: bytes, content_type: str) -> Document | Refused:
+        """The document of a record that has no fault."""
+        if len(raw) > MAX_BYTES:
+            return refuse("too_large")
+        return READERS[name].read(raw, content_type, self.current().by_name.get(source))
+
+
+def judge_element(
+    raw: bytes, content_type: str, source: ConfiguredSource, *, region: str | None
+) -> IdentityKey | Refused | None:
+    """What capture will say of a lead of a payload: why it is refused, else the key of its person if there is one."""
+    document = refuse("too_large") if len(raw) > MAX_BYTES else READERS[source.kind].read(raw, content_type, source)
+    return judge_document(document, source_name=source.name, default_region=region)
+
+
+NO_WEB_SOURCES: Final = Formats(lambda: NO_SOURCES)
