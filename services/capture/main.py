@@ -11,6 +11,7 @@ from services.capture.adapters.redis import IdempotencyMemory, RedisLink
 from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.admission import Admission
 from services.capture.api.batch import batch_router
+from services.capture.api.forms import forms_router
 from services.capture.api.intake import Intake
 from services.capture.api.leads import leads_router
 from services.capture.api.merging import merging_router
@@ -53,6 +54,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         leads_router(intake),
         batch_router(intake),
         webhooks_router(intake, sources),
+        forms_router(intake, sources),
         receipts_router(service, receipts, settings.secret_bytes),
         merging_router(service),
         commands_router(service),

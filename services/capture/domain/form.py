@@ -34,16 +34,23 @@ _WHOLE: Final = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 def decode_form(raw: bytes, *, max_fields: int) -> dict[str, Any] | Refused:
     """The JSON shape of a form body. Blank fields are fields not given; a name sent twice becomes a list."""
-    if raw.count(b"&") >= max_fields:
-        return refuse("too_many_fields")
-    try:
-        pairs = parse_qsl(raw.decode(), encoding="utf-8", errors="strict")
-    except ValueError:
-        return refuse("invalid_form")
+    pairs = form_pairs(raw, max_fields=max_fields)
+    if isinstance(pairs, Refused):
+        return pairs
     document: dict[str, Any] = {}
     for name, value in pairs:
         _place(document, name, value)
     return document
+
+
+def form_pairs(raw: bytes, *, max_fields: int) -> list[tuple[str, str]] | Refused:
+    """The fields of a form body as they came, without the blank ones."""
+    if raw.count(b"&") >= max_fields:
+        return refuse("too_many_fields")
+    try:
+        return parse_qsl(raw.decode(), encoding="utf-8", errors="strict")
+    except ValueError:
+        return refuse("invalid_form")
 
 
 def _place(document: dict[str, Any], name: str, value: str) -> None:

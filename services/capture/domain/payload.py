@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 
-from services.capture.domain.form import decode_form
+from services.capture.domain.form import decode_form, form_pairs
 from services.capture.domain.refusal import Refused, refuse
 
 JSON_TYPE: Final = "application/json"
@@ -56,6 +57,21 @@ def decode_json(raw: bytes) -> dict[str, Any] | Refused:
     if b"\\" in raw and _holds_controls(document):
         return refuse("invalid_characters")
     return document
+
+
+def decode_form_inputs(raw: bytes) -> list[tuple[str, Any]] | Refused:
+    """The fields of a form body by the names that it gives them, within the limits."""
+    pairs = form_pairs(raw, max_fields=MAX_FIELDS)
+    return pairs if isinstance(pairs, Refused) else judge_inputs(pairs)
+
+
+def judge_inputs(inputs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]] | Refused:
+    """Named texts within the limits of a submission, or why they are not."""
+    if len(inputs) > MAX_FIELDS:
+        return refuse("too_many_fields")
+    if any(len(name) > MAX_KEY_LENGTH for name, _ in inputs):
+        return refuse("key_too_long")
+    return refuse("invalid_characters") if _holds_controls(list(map(list, inputs))) else list(inputs)
 
 
 def _decode_form_body(raw: bytes) -> dict[str, Any] | Refused:

@@ -68,7 +68,7 @@ class FieldMapping(NamedTuple):
 
 def suggested_place(name: str) -> str | None:
     """The field that an input's name suggests, such as `emails` for `E-Mail Address`; None where it suggests none."""
-    return _PLACES.get(_NOT_A_WORD.sub("", fold(name)))
+    return name if name in SYNONYMS else _PLACES.get(_NOT_A_WORD.sub("", fold(name)))
 
 
 def is_place(name: str) -> bool:

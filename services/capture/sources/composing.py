@@ -1,10 +1,14 @@
 """The document of a provider's inputs: its mapping, constants, and where the lead came from."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from services.capture.domain.placing import FieldMapping, document_of, place_text
 from services.capture.sources.configured import ConfiguredSource
+
+# Years 1990 to 2100: what is outside is no time of a lead.
+_SECONDS: Final = range(631_152_000, 4_102_444_800)
 
 
 def compose(
@@ -69,3 +73,15 @@ def dictionary(value: Any) -> dict[str, Any]:
 def dictionaries(value: Any) -> list[dict[str, Any]]:
     """The objects of a list; nothing for what is none."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def from_seconds(value: Any) -> str | None:
+    """A time in seconds since 1970, as RFC 3339; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int) or value not in _SECONDS:
+        return None
+    return datetime.fromtimestamp(value, tz=UTC).isoformat().replace("+00:00", "Z")
+
+
+def from_millis(value: Any) -> str | None:
+    """A time in milliseconds since 1970, as RFC 3339; None for what is none."""
+    return from_seconds(value // 1000) if isinstance(value, int) and not isinstance(value, bool) else None

@@ -26,6 +26,7 @@ FormKind: TypeAlias = Literal["landing_page", "popup", "signup", "contact"]
 Resolve: TypeAlias = Callable[["Secret"], str | None]
 
 _NEED_SECRET: Final = frozenset({"google", "meta", "linkedin", "typeform"})
+_FETCHED: Final = frozenset({"meta", "linkedin"})
 
 
 def _instant(value: Any) -> Any:
@@ -96,6 +97,10 @@ class SourceEntry(RuleModel):
     return_urls: tuple[Text, ...] = ()
     """Where a form may send the browser afterwards: prefixes of URLs. The first is taken where a form names none."""
     signature: Signature | None = None
+    signed: bool = False
+    """Of LinkedIn: refuse what carries no signature."""
+    verify_token: Secret | None = None
+    """Of Meta: what its subscription's challenge must know."""
     token: Secret | None = None
     """The access token with which leads are fetched from the provider."""
 
@@ -122,6 +127,10 @@ class SourcesFile(RuleSetHeader):
             yield RuleFault((*path, "mapping"), "the name of a mapping of this file")
         if entry.kind in _NEED_SECRET and not entry.secrets:
             yield RuleFault(path, f"secrets, without which nobody can tell that it is {entry.kind}")
+        if entry.kind == "meta" and entry.verify_token is None:
+            yield RuleFault(path, "verify_token, which Meta's subscription must know")
+        if entry.kind in _FETCHED and entry.token is None:
+            yield RuleFault(path, "token, with which its leads are fetched")
         if entry.kind == "form" and entry.form_kind is None:
             yield RuleFault(path, "form_kind: landing_page, popup, signup or contact")
         if entry.kind == "salesforce" and entry.oid is None:
@@ -132,8 +141,9 @@ class SourcesFile(RuleSetHeader):
             yield RuleFault(path, "signature, which says what the secrets are for")
         for number, secret in enumerate(entry.secrets):
             yield from _secret_faults(secret, (*path, "secrets", number))
-        if entry.token is not None:
-            yield from _secret_faults(entry.token, (*path, "token"))
+        for place, single in (("token", entry.token), ("verify_token", entry.verify_token)):
+            if single is not None:
+                yield from _secret_faults(single, (*path, place))
         for number, url in enumerate(entry.return_urls):
             if not url.startswith(("https://", "http://")) or url.count("/") < 3:
                 yield RuleFault(
@@ -180,6 +190,7 @@ class ConfiguredSource:
     paths: InputMapping | None = None
     secrets: tuple[ValidSecret, ...] = field(default=(), repr=False)
     token: ValidSecret | None = field(default=None, repr=False)
+    verify_token: ValidSecret | None = field(default=None, repr=False)
 
     @property
     def kind(self) -> str:
@@ -227,10 +238,13 @@ def _configure(
     secrets = [
         _resolved(secret, (*path, "secrets", number), resolve, faults) for number, secret in enumerate(entry.secrets)
     ]
-    token = _resolved(entry.token, (*path, "token"), resolve, faults) if entry.token is not None else None
+    token, verify_token = (
+        _resolved(single, (*path, place), resolve, faults) if single is not None else None
+        for place, single in (("token", entry.token), ("verify_token", entry.verify_token))
+    )
     paths = document.mappings.get(entry.mapping) if entry.mapping is not None else None
     mapping = _field_mapping(entry.mapping, paths) if entry.mapping is not None and paths is not None else None
-    return ConfiguredSource(name, entry, mapping, paths, tuple(secrets), token)
+    return ConfiguredSource(name, entry, mapping, paths, tuple(secrets), token, verify_token)
 
 
 def _resolved(secret: Secret, path: tuple[str | int, ...], resolve: Resolve, faults: list[RuleFault]) -> ValidSecret:

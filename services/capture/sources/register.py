@@ -8,13 +8,29 @@ from services.capture.domain.identity import IdentityKey
 from services.capture.domain.reading import MAX_BYTES, judge_document
 from services.capture.domain.refusal import Refused, refuse
 from services.capture.sources.configured import NO_SOURCES, ConfiguredSource, Sources
+from services.capture.sources.generic import Generic
 from services.capture.sources.google import Google
+from services.capture.sources.hubspot import HubSpot
+from services.capture.sources.linkedin import LinkedIn
+from services.capture.sources.meta import Meta
 from services.capture.sources.protocol import Document, Reader, WebSource
+from services.capture.sources.typeform import Typeform
+from services.capture.sources.web_form import WebForm
 
 # Sources with an address of their own: `/v1/webhooks/<format>/<source>`.
-WEBHOOKS: Final[Mapping[str, WebSource]] = {"google": Google()}
+WEBHOOKS: Final[Mapping[str, WebSource]] = {
+    "google": Google(),
+    "meta": Meta(),
+    "linkedin": LinkedIn(),
+    "typeform": Typeform(),
+    "hubspot": HubSpot(),
+    "generic": Generic(),
+}
+# Those of web pages: `/v1/forms/<form>` and `/servlet/servlet.WebToLead`.
+FORMS: Final[Mapping[str, WebSource]] = {"form": WebForm(), "salesforce": WebForm()}
+CONFIGURED: Final[Mapping[str, WebSource]] = {**WEBHOOKS, **FORMS}
 # Every format that a record may be of. A source without an address of its own is only here.
-READERS: Final[Mapping[str, Reader]] = {**WEBHOOKS}
+READERS: Final[Mapping[str, Reader]] = {**CONFIGURED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +43,7 @@ class Formats:
         """Why a record cannot be read now, though it may be after a repair: it becomes a dead letter."""
         if name not in READERS:
             return "unknown_format"
-        if name in WEBHOOKS and source not in self.current().by_name:
+        if name in CONFIGURED and source not in self.current().by_name:
             return "unknown_source"
         return None
 

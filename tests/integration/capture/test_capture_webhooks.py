@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import orjson
 import pytest
 
 from tests.integration.capture.test_capture_http import count, settled
-from tests.support.capture import create_schema, running_capture, until
+from tests.support.capture import RECEIPTS, create_schema, running_capture, until
 from tests.support.sources import SECRETS
 from tests.support.stack import Servers
 
@@ -20,6 +21,9 @@ FILE = """kind: sources
 sources:
   ads: {kind: google, secrets: [{env: KEY}]}
   off: {kind: google, secrets: [{env: KEY}], disabled: true}
+  contact: {kind: form, form_kind: contact, return_urls: ["https://www.example.com/thanks"]}
+  w2l: {kind: salesforce, oid: 00D01, return_urls: ["https://www.example.com/"]}
+  crm: {kind: hubspot}
 """
 
 
@@ -113,3 +117,45 @@ async def test_the_file_of_sources_is_followed_and_a_broken_one_is_not(
     await asyncio.to_thread(sources_file.write_text, FILE.replace("kind: google", "kind: goggle"))
     await until(broken, "the broken file is noticed")
     assert await status("off") == 200
+
+
+async def test_forms_send_the_browser_on_once_the_lead_is_stored(capture: httpx.AsyncClient, own: Servers) -> None:
+    fields = {"email": "ann@example.com", "retURL": "https://evil.example/"}
+    anybody = {"authorization": ""}
+    answer = await capture.post("/v1/forms/contact", data=fields, headers={**anybody, "idempotency-key": "k1"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "https://www.example.com/thanks")
+    assert (await found(capture, "contact", "k1"))["status"] == "new"
+    fields = {"oid": "00D01", "last_name": "Lee", "email": "lee@example.com", "retURL": "https://www.example.com/x"}
+    answer = await capture.post("/servlet/servlet.WebToLead?encoding=UTF-8", data=fields, headers=anybody)
+    assert (answer.status_code, answer.headers["location"]) == (303, "https://www.example.com/x")
+    for path, status in (("/v1/forms/none", 404), ("/v1/forms/ads", 404), ("/servlet/servlet.WebToLead", 404)):
+        assert (await capture.post(path, data={"oid": "00D", "email": "a@b.com"})).status_code == status
+    assert (await capture.post("/v1/forms/contact", files={"a": b"x"})).status_code == 415
+
+    async def both() -> bool:
+        return await count(own) == 2
+
+    await until(both, "both forms are settled")
+
+
+async def test_each_submission_of_a_list_has_its_own_outcome(capture: httpx.AsyncClient, own: Servers) -> None:
+    fields = [[{"name": "email", "value": f"p{number}@example.com"}] for number in range(100)]
+    body: list[Any] = [{"fields": each} for each in fields]
+    body[7] = {"fields": []}
+    answer = await capture.post("/v1/webhooks/hubspot/crm", json=body)
+    assert answer.json() == {"inlineMessage": "Thanks for submitting the form."}
+
+    async def all_of_them() -> bool:
+        return await count(own) == 100
+
+    await until(all_of_them, "every submission is settled")
+    assert await outcomes(own) == {"new": 99, "rejected": 1}
+
+
+async def outcomes(own: Servers) -> dict[str, int]:
+    connection = await asyncpg.connect(own.postgres)
+    try:
+        rows = await connection.fetch(f"SELECT outcome, count(*) FROM ({RECEIPTS}) AS r GROUP BY outcome")
+    finally:
+        await connection.close()
+    return {row["outcome"]: row["count"] for row in rows}

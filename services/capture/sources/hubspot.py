@@ -1,0 +1,106 @@
+"""The shape of HubSpot's form submissions (v3): one submission or a list, with its context and consent."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from services.capture.domain.payload import decode_json
+from services.capture.domain.placing import FieldMapping
+from services.capture.domain.refusal import Refused, refuse
+from services.capture.sources.composing import as_id, compose, dictionaries, dictionary, from_millis
+from services.capture.sources.configured import ConfiguredSource
+from services.capture.sources.protocol import Answer, Asked, Document, Element, Unverified
+from services.capture.sources.signing import judge
+
+_BUILT_IN: Final = FieldMapping(
+    "hubspot@1",
+    {
+        "firstname": "first_name",
+        "lastname": "last_name",
+        "mobilephone": "phones",
+        "jobtitle": "title",
+        "numemployees": "company.employees",
+        "zip": "address.postal_code",
+        "annualrevenue": "company.annual_revenue",
+        "hs_google_click_id": "touch.gclid",
+        "hs_facebook_click_id": "touch.fbclid",
+    },
+)
+_CONTEXT: Final = ("hutk", "ipAddress", "pageName", "pageId", "sfdcCampaignId", "goToWebinarWebinarKey")
+_THANKS: Final = "Thanks for submitting the form."
+
+
+class HubSpot:
+    """See protocol.WebSource."""
+
+    def greet(self, asked: Asked, source: ConfiguredSource) -> Answer | None:
+        """Nobody asks."""
+        return None
+
+    def verify(self, asked: Asked, source: ConfiguredSource) -> Unverified | None:
+        """Public like a form, unless the source has secrets: then one of them is the bearer token."""
+        if not source.secrets:
+            return None
+        scheme, _, given = asked.headers.get("authorization", "").partition(" ")
+        expected = [secret.decode("utf-8", "replace") for secret in source.secrets_at(asked.at)]
+        return judge(given.strip() if scheme.lower() == "bearer" else None, expected)
+
+    def split(self, asked: Asked, source: ConfiguredSource) -> Sequence[Element]:
+        """Each submission of a list by itself, its own bytes."""
+        if asked.body.lstrip()[:1] != b"[":
+            return [_element(asked.body)]
+        try:
+            return [_element(bytes(each)) for each in msgspec.json.decode(asked.body, type=list[msgspec.Raw])]
+        except (msgspec.DecodeError, RecursionError):
+            return [Element(asked.body)]
+
+    def read(self, raw: bytes, content_type: str, source: ConfiguredSource | None) -> Document | Refused:
+        """Fields by their names; consent as evidence; the page as the touch's."""
+        found = decode_json(raw)
+        if isinstance(found, Refused):
+            return found
+        if not isinstance(found.get("fields"), list):
+            return refuse("invalid_type", "fields")
+        context = dictionary(found.get("context"))
+        inputs = [(str(each.get("name", "field")), each.get("value")) for each in dictionaries(found["fields"])]
+        parts: dict[str, Any] = {
+            "touch": {"landing_page": context.get("pageUri")},
+            "consent": _consent(dictionary(found.get("legalConsentOptions")), from_millis(found.get("submittedAt"))),
+            "extra": {name: context.get(name) for name in _CONTEXT},
+        }
+        return compose(inputs, source, built_in=_BUILT_IN, lead_source="web form", parts=parts)
+
+    def answer(self, asked: Asked, source: ConfiguredSource, elements: Sequence[Element]) -> Answer:
+        """Where to go, or what to show."""
+        urls = source.entry.return_urls
+        return Answer(200, orjson.dumps({"redirectUri": urls[0]} if urls else {"inlineMessage": _THANKS}))
+
+
+def _element(raw: bytes) -> Element:
+    found = decode_json(raw)
+    if isinstance(found, Refused):
+        return Element(raw)
+    return Element(raw, as_id(found.get("submissionId")), occurred_at=from_millis(found.get("submittedAt")))
+
+
+def _consent(options: dict[str, Any], at: str | None) -> dict[str, Any]:
+    """What was agreed to: each communication is a purpose of its own, all of them refused is a refusal."""
+    said = dictionary(options.get("consent"))
+    interest = dictionary(options.get("legitimateInterest"))
+    if not said:
+        return (
+            {"legitimate_interest": interest.get("legalBasis"), "text": interest.get("text"), "at": at}
+            if interest
+            else {}
+        )
+    told = dictionaries(said.get("communications"))
+    values = [each.get("value") for each in told if isinstance(each.get("value"), bool)]
+    texts = [text for text in (said.get("text"), *(each.get("text") for each in told)) if isinstance(text, str)]
+    consent: dict[str, Any] = {"text": "\n".join(texts), "at": at}
+    if values:
+        consent["marketing_email"] = all(values)
+    if isinstance(said.get("consentToProcess"), bool):
+        consent["processing"] = said["consentToProcess"]
+    return consent
