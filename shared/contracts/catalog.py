@@ -10,7 +10,13 @@ from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.contracts.commands.routing import ReassignLead, SetMember
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead
-from shared.contracts.events.behaviour import BehaviourSubmitted, JourneyAdvanced, LeadBehaved
+from shared.contracts.events.behaviour import (
+    BehaviourCorrected,
+    BehaviourSettled,
+    BehaviourSubmitted,
+    JourneyAdvanced,
+    LeadBehaved,
+)
 from shared.contracts.events.capture import (
     LeadCaptured,
     LeadErased,
@@ -57,6 +63,8 @@ EVENTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "lead.unmerged": LeadUnmerged,
         "lead.erased": LeadErased,
         "lead.behaved": LeadBehaved,
+        "behaviour.corrected": BehaviourCorrected,
+        "behaviour.settled": BehaviourSettled,
         "lead.scored": LeadScored,
         "journey.advanced": JourneyAdvanced,
         "lead.routed": LeadRouted,
@@ -73,7 +81,7 @@ EVENTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
 CONTRACTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType({**SUBMISSIONS, **EVENTS, **COMMANDS})
 
 # Their topics stand, nobody publishes them yet. They are frozen with the first release that does.
-RESERVED: Final = frozenset({"behaviour.submitted", "lead.behaved", "journey.advanced"})
+RESERVED: Final = frozenset({"journey.advanced"})
 
 
 def is_command_topic(name: str) -> bool:

@@ -171,9 +171,9 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
     Topic(
         RECEIPTS_SETTLED,
         "capture",
-        ("receipt.settled",),
+        ("receipt.settled", "behaviour.settled"),
         "receipt_id",
-        "outcomes that have no event of their own: repeated, quarantined, test",
+        "outcomes that have no event of their own: repeated, quarantined, test; of behaviour also anonymous, rejected",
         consumers=("reporting",),
         personal=False,
     ),
@@ -242,7 +242,7 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
     Topic(
         LEAD_EVENTS,
         "capture",
-        ("lead.behaved",),
+        ("lead.behaved", "behaviour.corrected"),
         "lead_id",
         "behaviour stitched to a lead",
         consumers=("scoring", "reporting"),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from shared.contracts import ids
 from shared.contracts.envelope import from_millis, header_map, trace_context
+from shared.contracts.topics import EVENTS_INBOUND
 
 _OUR_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", re.ASCII)
 
@@ -95,7 +96,7 @@ def read_any_record(raw: Any, topic: str, topic_id: str, *, inbound: bool) -> Re
     source = source or "unknown"
     if inbound:
         event_id = ids.root_event_id(source, ce_id or f"{topic_id}-{raw.partition}-{raw.offset}")
-        record_type = record_type or "lead.submitted"
+        record_type = record_type or ("behaviour.submitted" if topic == EVENTS_INBOUND else "lead.submitted")
     elif ids.is_id(ce_id):
         event_id = ce_id
     else:

@@ -21,13 +21,16 @@ from shared.runtime.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
 
-Role = Literal["admin", "source", "viewer"]
-# What each role may do: an admin everything, a source only send, a viewer only read.
+Role = Literal["admin", "source", "viewer", "browser"]
+# What each role may do: an admin everything, a source only send, a viewer only read, a browser only tell what is done
+# on the pages of its origins. A browser's key is public: everybody who sees a page can read it.
 ALLOWED: Final[dict[str, frozenset[str]]] = {
-    "admin": frozenset({"send", "read", "change"}),
+    "admin": frozenset({"send", "observe", "read", "change"}),
     "viewer": frozenset({"read"}),
-    "source": frozenset({"send"}),
+    "source": frozenset({"send", "observe"}),
+    "browser": frozenset({"observe"}),
 }
+Right = Literal["send", "observe", "read", "change"]
 
 
 def secret_hash(secret: str) -> str:
@@ -43,14 +46,16 @@ def new_key() -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who makes a request. `source` is the one source that it may send for; None means any."""
+    """Who makes a request. `source` is the one source that it may send for; None means any. `origins` are the sites whose
+    pages may use a browser's key."""
 
     key_id: str
     role: str
     source: str | None = None
+    origins: tuple[str, ...] = ()
 
     def may(self, what: str) -> bool:
-        """Whether the role allows `send`, `read` or `change`."""
+        """Whether the role allows `send`, `observe`, `read` or `change`."""
         return what in ALLOWED.get(self.role, frozenset())
 
 
@@ -88,7 +93,7 @@ class AccessBook:
         granted = self._granted.get(parts[1]) if len(parts) == 3 else None
         if granted is None or granted.revoked or not hmac.compare_digest(granted.secret_hash, digest):
             return None
-        return Principal(granted.key_id, granted.role, granted.source)
+        return Principal(granted.key_id, granted.role, granted.source, tuple(granted.origins))
 
     def follow(self, settings: ServiceSettings) -> None:
         """Keep reading the access topic in the background."""
@@ -142,7 +147,7 @@ def bearer(request: Request) -> str:
 class Requires:
     """A FastAPI dependency: the caller must be known and its role must allow `what`."""
 
-    def __init__(self, what: Literal["send", "read", "change"]) -> None:
+    def __init__(self, what: Right) -> None:
         self.what = what
 
     async def __call__(self, request: Request) -> Principal:

@@ -30,9 +30,10 @@ class AccessGranted(Contract):
     secret_hash: str = Field(
         description="SHA-256 of the secret, hex; the secret itself is shown once and stored nowhere"
     )
-    role: str = Field(description="admin, source or viewer; more may come, and one that is not known allows nothing")
-    source: str | None = Field(None, description="The one source that a source key may send for")
+    role: str = Field(description="admin, source, viewer or browser; more may come, and one not known allows nothing")
+    source: str | None = Field(None, description="The one source that a key of a source or a browser may send for")
     label: str = ""
+    origins: list[str] = Field([], description="The sites whose pages may use a browser's key: https://example.com")
     revoked: bool = False
     granted_at: str
 

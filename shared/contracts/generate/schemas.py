@@ -74,7 +74,10 @@ INBOUND_ENVELOPE: Final[MappingProxyType[str, Any]] = MappingProxyType(
                 "type": "string",
                 "description": "The source's own event id; missing: derived from topic, partition, offset",
             },
-            "ce_type": {"type": "string", "description": "Missing: lead.submitted"},
+            "ce_type": {
+                "type": "string",
+                "description": "Missing: lead.submitted, on events.inbound.v1 behaviour.submitted",
+            },
             "ce_time": {"type": "string", "format": "date-time"},
             "content-type": {"type": "string", "const": "application/json"},
             "traceparent": {"type": "string", "description": "W3C trace context"},
