@@ -42,6 +42,7 @@ def router(service: Service) -> APIRouter:
             "balanced": not found,
             "problems": found,
             "sources": [{**asdict(b), "replayed": replayed.get(b.source, 0)} for b in findings.balances],
+            "behaviour": [asdict(b) for b in findings.behaviour],
             "stages": [asdict(stage) for stage in findings.stages],
             "dead_letters": [{name: row[name] for name in _LETTERS} for row in letters],
             "strangers": findings.strangers,

@@ -14,6 +14,9 @@ _COLUMNS: Final = (
     "source", "received", "new", "merged", "rejected", "dead_lettered", "quarantined", "test", "in_flight",
     "replayed",
 )  # fmt: skip
+_BEHAVIOUR_COLUMNS: Final = (
+    "source", "received", "stitched", "anonymous", "rejected", "repeated", "test", "dead_lettered", "in_flight",
+)  # fmt: skip
 _STAGE_COLUMNS: Final = ("stage", "entered", "done", "dead_lettered", "waiting")
 _LETTER_COLUMNS: Final = ("service", "reason", "state", "count")
 _POLL_S: Final = 0.5
@@ -50,9 +53,12 @@ def check(
 
 
 def print_ledger(ledger: dict[str, Any]) -> None:
-    """Sources, then stages, then dead letters. `replayed` are submissions whose outcome came by a replay."""
+    """Sources, what people did, stages, dead letters. `replayed` are submissions whose outcome came by a replay."""
     print_table(_COLUMNS, ledger["sources"])
     typer.echo()
+    if ledger["behaviour"]:
+        print_table(_BEHAVIOUR_COLUMNS, ledger["behaviour"])
+        typer.echo()
     print_table(_STAGE_COLUMNS, ledger["stages"])
     if ledger["dead_letters"]:
         typer.echo()

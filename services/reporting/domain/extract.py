@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from uuid_utils import UUID
 
-from services.reporting.domain.ledger import Place, Settlement
+from services.reporting.domain.ledger import STITCHED, Place, Settlement
 from services.reporting.domain.personal import facts_of_touch, split_lead
 from services.reporting.domain.replays import ReplaySaid, said_by_completion, said_by_request
 
@@ -197,6 +197,34 @@ def _merged(data: Mapping[str, Any]) -> Extract:
     return Extract(kept, winner, personal=personal, alias=(loser, winner, version))
 
 
+_BEHAVED: Final = (
+    "kind", "occurred_at", "category", "dwell_s", "topics", "material_id", "message_id", "campaign", "matched_by",
+    "linked_by", "human_probability", "human", "bot_reasons",
+)  # fmt: skip
+
+
+def _behaved(data: Mapping[str, Any]) -> Extract:
+    """What somebody did: which page it was and what was looked for is personal, of what kind it was is not."""
+    facts = {name: data[name] for name in _BEHAVED if data.get(name) not in (None, [])}
+    personal = {name: data[name] for name in ("properties", "search_term", "visitor") if data.get(name)}
+    origin, lead_id = data.get("origin"), lead_id_of(data["lead_id"])
+    settlement = None if origin is None else settlement_of(origin, STITCHED, None, lead_id)
+    if not isinstance(data["kind"], str):
+        raise TypeError("a kind is a text")
+    return Extract(facts, lead_id, plain_text(data.get("source") or "unknown"), personal, settlement=settlement)
+
+
+def _corrected(data: Mapping[str, Any]) -> Extract:
+    return Extract({**data, "corrects": lead_id_of(data["corrects"])}, lead_id_of(data["lead_id"]))
+
+
+def _fate(data: Mapping[str, Any]) -> Extract:
+    """What became of an event that has no lead: kept as a mark in the books, and nothing else."""
+    origin = data["origin"]
+    settlement = settlement_of(origin, data["outcome"], plain_text(data["reason"]), None)
+    return Extract({}, source=plain_text(origin["source"]), settlement=settlement)
+
+
 def _access(data: Mapping[str, Any]) -> Extract:
     return Extract({name: value for name, value in data.items() if name != "secret_hash"})
 
@@ -265,6 +293,9 @@ _READERS: Final[dict[str, Reader]] = {
     "opportunity.redacted": _redacted,
     "opportunity.changed": _changed,
     "lead.merged": _merged,
+    "lead.behaved": _behaved,
+    "behaviour.corrected": _corrected,
+    "behaviour.settled": _fate,
     "access.granted": _access,
     "rules.published": _everything,
     "lead.erased": _everything,

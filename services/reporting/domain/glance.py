@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from services.reporting.domain.extract import MARKETING_GRADES, read_event
-from services.reporting.domain.ledger import Place, Settlement
+from services.reporting.domain.ledger import STITCHED, Place, Settlement
 from services.reporting.domain.stages import BIT, set_of
 
 
@@ -103,6 +103,18 @@ def _converted(_key: bytes, value: bytes) -> Glance | None:
     return Glance(lead_id, origin[2].decode(), BIT["converted"], value)
 
 
+def _behaved(key: bytes, value: bytes) -> Glance | None:
+    lead_id, origin = _id(key), _origin(value)
+    if lead_id is None or origin is None or not value.startswith(_OF_LEAD + key):
+        return None
+    receipt_id, source, topic_id, partition, offset = origin.groups()
+    if (named := _id(topic_id)) is None or _KIND.search(value, 0, _LONGEST_HEAD) is None:
+        return None
+    place = Place(named, int(partition), int(offset))
+    settlement = Settlement(place, STITCHED, None, lead_id, receipt_id.decode())
+    return Glance(lead_id, source.decode(), 0, value, settlement)
+
+
 def _changed(_key: bytes, _value: bytes) -> None:
     """It is short: reading it in full costs no more."""
 
@@ -117,10 +129,14 @@ def _origin(value: bytes) -> re.Match[bytes] | None:
 
 
 _LONGEST_ORIGIN: Final = 1200
+_OF_LEAD: Final = b'{"lead_id":"'
+_KIND: Final = re.compile(rb'","kind":"%b","occurred_at":"' % _TEXT)
+_LONGEST_HEAD: Final = 600
 LOOKS: Final[dict[str, Callable[[bytes, bytes], Glance | None]]] = {
     "lead.captured": _captured,
     "lead.scored": _scored,
     "lead.routed": _routed,
     "opportunity.converted": _converted,
     "opportunity.changed": _changed,
+    "lead.behaved": _behaved,
 }

@@ -11,6 +11,10 @@ from typing import Any, Final, NamedTuple
 FINAL: Final = ("new", "merged", "rejected", "test")
 PROVISIONAL: Final = ("dead_lettered", "quarantined")
 OUTCOMES: Final = ("new", "merged", "rejected", "dead_lettered", "quarantined", "test")
+# Of behaviour: what became of an event, the one that counts first. An event that was nobody's may become a lead's, and a
+# dead letter anything.
+STITCHED: Final = "stitched"
+FATES: Final = (STITCHED, "rejected", "repeated", "test", "anonymous", "dead_lettered")
 
 
 class Place(NamedTuple):
@@ -73,6 +77,28 @@ class StageEquation:
 
 
 @dataclass(frozen=True, slots=True)
+class BehaviourBalance:
+    """One source's line of what people did: received = stitched + anonymous + rejected + repeated + test +
+    dead_lettered + in_flight, each record in one of them."""
+
+    source: str
+    received: int
+    stitched: int
+    anonymous: int
+    rejected: int
+    repeated: int
+    test: int
+    dead_lettered: int
+    in_flight: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the equation holds."""
+        settled = self.stitched + self.anonymous + self.rejected + self.repeated + self.test + self.dead_lettered
+        return self.received == settled + self.in_flight
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What the ledger found. Offenders are coordinates or lead ids, and may be cut short; the counts are not."""
 
@@ -81,6 +107,7 @@ class Findings:
     strangers: int
     doubles: int
     offenders: Mapping[str, Sequence[Mapping[str, Any]]]
+    behaviour: Sequence[BehaviourBalance] = ()
 
 
 def problems(findings: Findings, *, caught_up: bool) -> list[str]:
@@ -92,6 +119,8 @@ def problems(findings: Findings, *, caught_up: bool) -> list[str]:
         return ["reporting is not caught up"]
     found = [f"{b.source}: {b.in_flight} received without an outcome" for b in findings.balances if b.in_flight]
     found += [f"{b.source}: the sums differ" for b in findings.balances if not b.balanced]
+    found += [f"{b.source}: {b.in_flight} events without an outcome" for b in findings.behaviour if b.in_flight]
+    found += [f"{b.source}: the sums of events differ" for b in findings.behaviour if not b.balanced]
     found += [f"{s.stage}: {s.waiting} leads did not arrive" for s in findings.stages if s.waiting]
     found += [f"{s.stage}: the sums differ" for s in findings.stages if not s.balanced]
     if findings.strangers:

@@ -120,15 +120,32 @@ class ReplayRow(NamedTuple):
     result: str | None
 
 
+class MaterialRow(NamedTuple):
+    """A step that a lead took with a material: requested, sent, delivered, opened, replied. `at_us` counts from 1970;
+    a machine's step is kept and does not count."""
+
+    event_id: str
+    material_id: str
+    lead_id: str
+    step: str
+    at_us: int
+    human: bool
+
+
 @dataclass(slots=True)
 class Rows:
     """Everything that a batch writes.
 
     `stored` marks the records of `kept`, `received` the inbound ones. `final` are outcomes that stand, `outcomes` those
-    that another may follow; the outcomes of what is kept come to them when it is known to be new.
+    that another may follow; the outcomes of what is kept come to them when it is known to be new. Of behaviour, `observed`
+    marks what came, and `fates` what became of it; `corrected` says of `lead.behaved` whether they count after all.
     """
 
     received: Pages = field(default_factory=Pages)
+    observed: Pages = field(default_factory=Pages)
+    fates: Pages = field(default_factory=Pages)
+    materials: list[MaterialRow] = field(default_factory=list)
+    corrected: dict[str, bool] = field(default_factory=dict)
     stored: Pages = field(default_factory=Pages)
     kept: list[Kept] = field(default_factory=list)
     final: list[OutcomeRow] = field(default_factory=list)

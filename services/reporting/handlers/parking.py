@@ -14,7 +14,7 @@ from services.reporting.domain.rows import OutcomeRow, ParkedRow, Rows
 from services.reporting.handlers.replays import note_replay
 from shared.contracts import ids
 from shared.contracts.commands.replay import ReplayRecord
-from shared.contracts.topics import INBOUND, INBOUND_BULK
+from shared.contracts.topics import EVENTS_INBOUND, INBOUND, INBOUND_BULK
 from shared.handling.records import Record
 from shared.messaging.dead_letters import REPLAY_ATTEMPT, REPLAY_OF
 
@@ -27,8 +27,12 @@ def park_dead_letter(record: Record, rows: Rows) -> None:
     """A record of a dead-letter topic. Capture's are outcomes of the ledger too."""
     row = _dead_letter_row(record)
     rows.parked.append(row)
-    captures = record.topic == f"capture{DEAD_LETTERS}" and row.topic in LEDGER_TOPICS
-    if captures and row.topic_id is not None and row.partition is not None and row.offset is not None:
+    captures = record.topic == f"capture{DEAD_LETTERS}" and row.topic in (*LEDGER_TOPICS, EVENTS_INBOUND)
+    if not captures or row.topic_id is None or row.partition is None or row.offset is None:
+        pass
+    elif row.topic == EVENTS_INBOUND:
+        rows.fates.mark(row.topic_id, row.partition, row.offset, "dead_lettered")
+    else:
         rows.outcomes.append(
             OutcomeRow(
                 row.topic_id, row.partition, row.offset, row.parked_id, "dead_lettered", row.reason, None, None,

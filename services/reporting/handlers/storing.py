@@ -9,8 +9,9 @@ import orjson
 
 from services.reporting.domain.extract import UNREADABLE, Extract, plain_text, read_event, without_nul
 from services.reporting.domain.glance import LOOKS, glance
-from services.reporting.domain.ledger import Settlement
+from services.reporting.domain.ledger import OUTCOMES, Settlement
 from services.reporting.domain.rows import EventRow, Kept, OutcomeRow, PersonalRow, Received, Rows
+from services.reporting.handlers.behaviour import note_behaviour, note_correction, note_fate
 from services.reporting.handlers.parking import (
     DEAD_LETTERS,
     LEDGER_TOPICS,
@@ -26,6 +27,7 @@ from shared.contracts.topics import (
     CHANGED,
     CONVERTED,
     EVENTS_INBOUND,
+    LEAD_EVENTS,
     ROUTED,
     SCORED,
 )
@@ -33,12 +35,13 @@ from shared.handling.outcomes import InHand, Outcome, Produced, Rejected
 from shared.handling.records import Record
 from shared.handling.work import Work
 
-BUNDLED: Final = frozenset({CAPTURED, SCORED, ROUTED, CONVERTED, CHANGED})
+BUNDLED: Final = frozenset({CAPTURED, SCORED, ROUTED, CONVERTED, CHANGED, LEAD_EVENTS})
+_FATE: Final = "behaviour.settled"
+_CORRECTED: Final = "behaviour.corrected"
 _STORED: Final = Produced("stored")
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_ZERO_PARTS: Final = Extract({})
 
 StoreEvents = Callable[[Sequence[InHand], Work], Awaitable[Sequence[Outcome]]]
 
@@ -79,7 +82,8 @@ def sort_out(record: Record, rows: Rows) -> None:
     elif topic.endswith(DEAD_LETTERS):
         park_dead_letter(record, rows)
     elif topic == EVENTS_INBOUND:
-        _keep(record, _ZERO_PARTS, "{}", None, rows)
+        label = Received(plain_text(record.source), topic, millis_of(record) // _DAY_MS)
+        rows.observed.mark(record.topic_id, record.partition, record.offset, label)
     else:
         _event(record, rows)
 
@@ -94,7 +98,11 @@ def _look(record: Record, value: bytes, rows: Rows) -> None:
     if not rows.stored.mark(record.topic_id, record.partition, record.offset):
         return
     at, instant = _instant_of(record.time) or _in_kafka(record)
-    outcome = None if seen.settlement is None else _outcome(record, seen.settlement, instant)
+    outcome = None
+    if record.topic == LEAD_EVENTS:
+        note_behaviour(record, value, seen, at, rows)
+    elif seen.settlement is not None:
+        outcome = _outcome(record, seen.settlement, instant)
     rows.kept.append(
         Kept(
             record.event_id, record.type, record.topic, record.partition, record.offset, at, seen.source, seen.lead_id,
@@ -119,6 +127,8 @@ def _event(record: Record, rows: Rows) -> None:
     except UNREADABLE:
         rows.parked.append(parked_row(record, "unreadable", record.fault or "invalid_contract"))
         return
+    if record.type == _FATE:
+        return note_fate(parts, rows)
     _keep(record, parts, facts, personal, rows)
     if parts.refused is not None:
         rows.parked.append(parked_row(record, "rejected", *parts.refused, parts=parts))
@@ -141,11 +151,13 @@ def _keep(record: Record, parts: Extract, facts: str, personal: str | None, rows
     )  # fmt: skip
     if personal is not None and lead_id is not None:
         rows.personal.append(PersonalRow(record.topic_id, record.partition, record.offset, received, lead_id, personal))
+    if record.type == _CORRECTED:
+        note_correction(parts.facts, rows)
     if parts.alias is not None:
         rows.merged(*parts.alias)
     if parts.replay is not None:
         note_replay(record, parts.replay, occurred_at, rows)
-    if parts.settlement is not None:
+    if parts.settlement is not None and parts.settlement.outcome in OUTCOMES:
         rows.settle(_outcome(record, parts.settlement, occurred_at))
 
 

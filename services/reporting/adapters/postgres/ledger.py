@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from services.reporting.adapters.postgres.behaviour import read_behaviour_ledger
 from services.reporting.adapters.postgres.books import any_final
 from services.reporting.domain.ledger import FINAL, PROVISIONAL, Balance, Findings, StageEquation
 from services.reporting.domain.pages import PAGE, offsets_in
@@ -107,13 +108,16 @@ async def read_ledger(work: Work, *, limit: int = 100) -> Findings:
     strangers = await work.fetch(_STRANGERS, limit)
     doubles = await work.fetch(_DOUBLES, limit)
     lost = await work.fetch(_IN_FLIGHT, limit) if any(b.in_flight for b in balances) else []
+    behaviour, unsettled = await read_behaviour_ledger(work, limit)
+    place = ("topic", "topic_id", "partition", "source", "received_on")
     offenders: dict[str, Sequence[Mapping[str, Any]]] = {
-        "in_flight": list(islice(_each(lost, "topic", "topic_id", "partition", "source", "received_on"), limit)),
+        "in_flight": list(islice(_each(lost, *place), limit)),
+        "events_in_flight": list(islice(_each(unsettled, *place), limit)),
         "strangers": list(islice(_each(strangers, "topic_id", "partition", outcome="kind"), limit)),
         "doubles": _plain(doubles),
     }
     stages = [await _stage(work, step, offenders, limit) for step in STEPS]
-    return Findings(balances, stages, _total(strangers), _total(doubles), offenders)
+    return Findings(balances, stages, _total(strangers), _total(doubles), offenders, behaviour)
 
 
 async def _stage(

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.reporting.adapters.postgres.behaviour import save_behaviour
 from services.reporting.adapters.postgres.books import first_deliveries, save_received, settle
 from services.reporting.adapters.postgres.history import save_history
 from services.reporting.adapters.postgres.replays import save_replays
@@ -72,6 +73,7 @@ class PostgresEventStore:
                 rows.settle(item.outcome)
         await settle(work, rows)
         await self._save_exceptions(work, rows)
+        await save_behaviour(work, rows)
         counts = await save_received(work, rows.received)
         await save_history(work, kept, counts)
         await counts.save(work)
