@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.capture.adapters.limits import Limiter
+from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
@@ -11,6 +12,7 @@ from services.capture.adapters.redis import IdempotencyMemory, RedisLink
 from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.admission import Admission
 from services.capture.api.batch import batch_router
+from services.capture.api.events import events_router
 from services.capture.api.forms import forms_router
 from services.capture.api.intake import Intake
 from services.capture.api.leads import leads_router
@@ -20,7 +22,16 @@ from services.capture.api.webhooks import webhooks_router
 from services.capture.settings import CaptureSettings
 from services.capture.sources.register import Formats
 from services.capture.subscribers import Books, subscriptions
-from shared.contracts.topics import CAPTURED, ERASED, INBOUND, MERGED, RECEIPTS_SETTLED, REJECTED
+from shared.contracts.topics import (
+    CAPTURED,
+    ERASED,
+    EVENTS_INBOUND,
+    INBOUND,
+    LEAD_EVENTS,
+    MERGED,
+    RECEIPTS_SETTLED,
+    REJECTED,
+)
 from shared.runtime.bodies import BODY_LIMIT_BYTES
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
@@ -33,9 +44,16 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     sources = SourcesFile(settings.capture_sources)
     sources.refresh()
     formats = Formats(lambda: sources.current)
-    service = Service("capture", settings, publishes=[CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, ERASED, INBOUND])
+    publishes = [CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, ERASED, LEAD_EVENTS, INBOUND, EVENTS_INBOUND]
+    service = Service("capture", settings, publishes=publishes)
     receipts = PostgresReceiptBook()
-    books = Books(PostgresLeadBook(), receipts, PostgresMergeBook(), PostgresErasureBook(settings.secret_bytes))
+    books = Books(
+        PostgresLeadBook(),
+        receipts,
+        PostgresMergeBook(),
+        PostgresErasureBook(settings.secret_bytes),
+        PostgresBehaviourBook(),
+    )
     service.subscriptions.extend(
         subscriptions(
             books,
@@ -55,6 +73,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         batch_router(intake),
         webhooks_router(intake, sources),
         forms_router(intake, sources),
+        events_router(intake),
         receipts_router(service, receipts, settings.secret_bytes),
         merging_router(service),
         commands_router(service),

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from services.capture.domain.behaviour.stitching import Known, Party
 from services.capture.domain.erasing import ErasedFamily
 from services.capture.domain.identity import IdentityKey
 from services.capture.domain.people import NewLink, People, Person
@@ -98,3 +99,52 @@ class ErasureBook(Protocol):
 
     async def noted(self, work: Work, request_id: str) -> PersonRequest | None:
         """A request."""
+
+
+class Kept(NamedTuple):
+    """An event as it is kept. `waits_for` is the stranger whose it is, until `settled_by`, its own event or another
+    one, made it a lead's; `linked_by` is the event by which its visitor was known. Digests are 32 hexadecimal signs."""
+
+    event_id: str
+    occurred_us: int
+    received_ms: int
+    waits_for: str | None
+    lead_id: str | None
+    settled_by: str | None
+    linked_by: str | None
+    visitor: str | None
+    message: str | None
+    matched_by: str | None
+    body: str
+    context: str | None
+
+
+class Settlement(NamedTuple):
+    """An event that waited is a lead's now."""
+
+    event_id: str
+    lead_id: str
+    settled_by: str
+    linked_by: str | None
+    matched_by: str
+
+
+class BehaviourBook(Protocol):
+    """What people did, and who strangers are."""
+
+    async def people(self, work: Work, keys: Iterable[IdentityKey], lead_ids: Iterable[str]) -> Known:
+        """The leads of identities and ids, merged ones as the surviving lead. A phone that several share names none."""
+
+    async def lock(self, work: Work, parties: Mapping[str, bool]) -> dict[str, Party]:
+        """Strangers by digest, made where they are new, locked until the work is done; true: a person, no visitor."""
+
+    async def waiting(self, work: Work, parties: Sequence[str], limit: int) -> list[Kept]:
+        """Events that wait for these, the oldest of each first, no more than `limit`; locked."""
+
+    async def settled_by(self, work: Work, event_ids: Sequence[str]) -> list[Kept]:
+        """Events that became a lead's by one of these, by the time at which they happened."""
+
+    async def save(
+        self, work: Work, new: Sequence[Kept], settled: Sequence[Settlement], parties: Iterable[Party]
+    ) -> None:
+        """Store new events, those that found their lead, and what changed of strangers."""

@@ -16,6 +16,9 @@ class CaptureSettings(ServiceSettings):
     body_limit_bytes: int = Field(262_144, ge=1024)
     batch_limit_bytes: int = Field(8_388_608, ge=1024)
     batch_limit_lines: int = Field(10_000, ge=1)
+    # What a page sends at once: `sendBeacon` takes 64 KiB.
+    beacon_limit_bytes: int = Field(65_536, ge=1024)
+    beacon_limit_lines: int = Field(100, ge=1)
     body_timeout_s: float = Field(10.0, gt=0)
     # Reads phone numbers that name no country, ISO 3166-1 alpha-2.
     default_region: str | None = None

@@ -1,4 +1,4 @@
-"""What capture consumes: one live lane with its commands, one bulk lane."""
+"""What capture consumes: one live lane with its commands, one bulk lane, one of what people do."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,27 @@ from services.capture.handlers.dead_letters import NoteDeadLetters, bury_unknown
 from services.capture.handlers.erase_leads import EraseLeads, NoteExports
 from services.capture.handlers.events import STAGE
 from services.capture.handlers.merge_leads import MergeLeadsObeyed, on_command_topic
+from services.capture.handlers.repeated_behaviour import SettleRepeatedBehaviour
 from services.capture.handlers.repeats import SettleRepeats
-from services.capture.ports import ErasureBook, LeadBook, MergeBook, ReceiptBook
+from services.capture.handlers.stitch_behaviour import StitchBehaviour
+from services.capture.ports import BehaviourBook, ErasureBook, LeadBook, MergeBook, ReceiptBook
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.contracts.commands.capture import LEAD_SUBMITTED, EraseLead, ExportLead, MergeLeads
-from shared.contracts.topics import CAPTURE_COMMANDS, INBOUND, INBOUND_BULK
+from shared.contracts.events.behaviour import BehaviourSubmitted
+from shared.contracts.topics import CAPTURE_COMMANDS, EVENTS_INBOUND, INBOUND, INBOUND_BULK
 from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where leads, receipts, merges and erasures are kept."""
+    """Where leads, receipts, merges, erasures and behaviour are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
     merges: MergeBook
     erasures: ErasureBook
+    behaviours: BehaviourBook
 
 
 def subscriptions(
@@ -35,7 +39,8 @@ def subscriptions(
     max_records: int = 2000,
     formats: Formats = NO_WEB_SOURCES,
 ) -> list[Subscription]:
-    """Both lanes. What each record type leads to is the same in both; only the bulk lane takes no commands."""
+    """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
+    live lane takes commands."""
     repeats = SettleRepeats(books.receipts, secret)
     reading = CaptureLeads(books.leads, books.erasures, secret, default_region, formats)
     submitted = Handled(reading, repeated=repeats)
@@ -65,4 +70,24 @@ def subscriptions(
         max_records=max_records,
         title="Live submissions and commands",
     )
-    return [with_replays(STAGE, live, bulk, repeated=repeats), bulk]
+    events = behaviour_lane(books, secret=secret, default_region=default_region, max_records=max_records)
+    return [with_replays(STAGE, live, bulk, events, repeated=repeats), bulk, events]
+
+
+def behaviour_lane(books: Books, *, secret: bytes, default_region: str | None, max_records: int) -> Subscription:
+    """What people do has a lane of its own: there is far more of it than of leads, and leads go first."""
+    stitch = Handled(
+        StitchBehaviour(books.behaviours, books.erasures, secret, default_region),
+        repeated=SettleRepeatedBehaviour(secret),
+    )
+    return Subscription(
+        "capture-behaviour",
+        (EVENTS_INBOUND,),
+        # A record without a type is read as a lead's by the chassis; on this topic it is behaviour.
+        {BehaviourSubmitted.TYPE: stitch},
+        others=Handled(bury_unknown, repeated=SettleRepeatedBehaviour(secret)),
+        on_dead_letters=NoteDeadLetters(books.receipts, secret),
+        inbound=frozenset({EVENTS_INBOUND}),
+        max_records=max_records,
+        title="What people do",
+    )

@@ -15,6 +15,7 @@ import httpx
 import orjson
 
 from deploy.local.ports import choose_port
+from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
@@ -85,7 +86,10 @@ class Bench:
 
     def __init__(self, dsn: str) -> None:
         self.database = Database(create_engine(dsn, "capture"))
-        self.books = Books(PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook(), PostgresErasureBook(SECRET))
+        self.books = Books(
+            PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook(), PostgresErasureBook(SECRET),
+            PostgresBehaviourBook(),
+        )  # fmt: skip
         self.now = NOW
         self._formats = NO_WEB_SOURCES
         self._settling = self._new_settling()
@@ -95,13 +99,17 @@ class Bench:
         self._formats = formats
         self._settling = self._new_settling()
 
-    def _new_settling(self) -> Settling:
-        live = subscriptions(self.books, secret=SECRET, formats=self._formats)[0]
-        return Settling(live, "capture", self.database, lambda: self.now)
+    def _new_settling(self, lane: int = 0) -> Settling:
+        subscription = subscriptions(self.books, secret=SECRET, formats=self._formats)[lane]
+        return Settling(subscription, subscription.group, self.database, lambda: self.now)
 
     async def settle(self, *records: Record) -> list[Settled]:
-        """Settle a batch as the lane does."""
+        """Settle a batch as the live lane does."""
         return await self._settling.settle(records, {})
+
+    async def observe(self, *records: Record) -> list[Settled]:
+        """Settle a batch as the lane of behaviour does, which has forgotten what it settled before."""
+        return await self._new_settling(2).settle(records, {})
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Any]:
         """Rows of a statement."""

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from services.capture.api.bodies import content_type, read_body
 from services.capture.api.intake import Incoming, Intake, flagged_test, named_by_body, named_by_request
 from services.capture.domain.payload import JSON_TYPE
-from services.capture.domain.refusal import refuse
+from services.capture.domain.refusal import RefusalCode, refuse
 from shared.runtime.access import Principal
 from shared.runtime.idempotency import idempotency_key
 from shared.runtime.problems import Problem
@@ -33,7 +33,7 @@ def batch_router(intake: Intake) -> APIRouter:
         content_type(request, _ALLOWED)
         key, source = idempotency_key(request), named_by_request(request, principal)
         raw = await read_body(request, limit=settings.batch_limit_bytes, timeout_s=settings.body_timeout_s)
-        lines = list(_lines(raw, settings.batch_limit_lines))
+        lines = list(lines_of(raw, settings.batch_limit_lines))
         await intake.admission.charge_lines(request, principal, len(lines) - 1)
         too_long = {number for number, line in lines if len(line) > settings.body_limit_bytes}
         incoming: list[tuple[int, Incoming]] = []
@@ -45,12 +45,12 @@ def batch_router(intake: Intake) -> APIRouter:
             incoming.append((number, _prepare(intake, request, line, source, key and f"{key}/{number}")))
         if incoming:
             await intake.store([one for _, one in incoming])
-        return JSONResponse(_answer(incoming, too_long), 202)
+        return JSONResponse(answer_of(incoming, too_long), 202)
 
     return router
 
 
-def _lines(raw: bytes, limit: int) -> Iterator[tuple[int, bytes]]:
+def lines_of(raw: bytes, limit: int) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, by number from 1. Raises a 413 problem for too many."""
     count = 0
     for number, line in enumerate(raw.split(b"\n"), start=1):
@@ -74,9 +74,11 @@ def _prepare(intake: Intake, request: Request, line: bytes, source: str | None, 
     )
 
 
-def _answer(incoming: list[tuple[int, Incoming]], too_long: set[int]) -> dict[str, Any]:
+def answer_of(
+    incoming: list[tuple[int, Incoming]], too_long: set[int], code: RefusalCode = "too_large"
+) -> dict[str, Any]:
     """Accepted receipts in the order of the lines, and what is refused with its line and receipt."""
-    why = refuse("too_large")
+    why = refuse(code)
     rejected = [
         {"line": number, "receipt_id": None, "code": why.code, "field": None, "detail": why.detail}
         for number in too_long

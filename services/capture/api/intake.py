@@ -81,7 +81,7 @@ class Intake:
         event_id = ids.root_event_id(source, ce_id)
         receipt_id = receipt_of(event_id, secret=self._secret)
         refusal, person = self._judge(raw, content_type, source)
-        headers = _headers(ce_id, source, receipt_id, rfc3339(self._service.clock()), content_type, traceparent)
+        headers = inbound_headers(ce_id, source, receipt_id, rfc3339(self._service.clock()), content_type, traceparent)
         if is_test:
             headers.append((TEST_HEADER, b"1"))
         key = event_id if by_event or person is None else person
@@ -101,7 +101,7 @@ class Intake:
         event_id = ids.root_event_id(source.name, ce_id)
         receipt_id = receipt_of(event_id, secret=self._secret)
         at = rfc3339(self._service.clock())
-        headers = _headers(ce_id, source.name, receipt_id, at, content_type, traceparent)
+        headers = inbound_headers(ce_id, source.name, receipt_id, at, content_type, traceparent)
         headers.append((FORMAT_HEADER, source.kind.encode()))
         if element.is_test:
             headers.append((TEST_HEADER, b"1"))
@@ -125,14 +125,14 @@ class Intake:
             return judged, None
         return None, hashed_key(judged, secret=self._secret) if judged is not None else None
 
-    async def store(self, incoming: Sequence[Incoming]) -> None:
+    async def store(self, incoming: Sequence[Incoming], topic: str = INBOUND) -> None:
         """Return when all are in Kafka with `acks=all`. Raises a 503 problem, within about 3 s."""
         try:
             if self._service.raw is None:
                 raise IntakeUnavailable
-            await self._service.raw.send(INBOUND, [one.record for one in incoming])
+            await self._service.raw.send(topic, [one.record for one in incoming])
         except IntakeUnavailable as error:
-            detail = "Leads cannot be stored now. Try again; an Idempotency-Key makes that safe."
+            detail = "Nothing can be stored now. Try again; an Idempotency-Key makes that safe."
             raise Problem(503, "unavailable", detail, headers={"Retry-After": "2"}) from error
 
     async def conflicts(self, incoming: Incoming) -> bool:
@@ -140,11 +140,18 @@ class Intake:
         return await self._memory.first_digest(incoming.event_id, incoming.fingerprint) != incoming.fingerprint
 
 
-def _headers(
-    ce_id: str, source: str, receipt_id: str, at: str, content_type: str, traceparent: str | None
+def inbound_headers(
+    ce_id: str,
+    source: str,
+    receipt_id: str,
+    at: str,
+    content_type: str,
+    traceparent: str | None,
+    record_type: str = LEAD_SUBMITTED,
 ) -> list[tuple[str, bytes]]:
+    """The headers of a record that HTTP took."""
     trace = trace_context(traceparent.encode()) if traceparent else None
-    envelope = Envelope(ce_id, LEAD_SUBMITTED, source, receipt_id, at, trace)
+    envelope = Envelope(ce_id, record_type, source, receipt_id, at, trace)
     headers = [pair for pair in envelope.headers() if pair[0] != "content-type"]
     return [*headers, ("content-type", content_type.encode()), (RECEIPT_HEADER, receipt_id.encode())]
 

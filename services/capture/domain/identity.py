@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 
 from services.capture.domain.fact_shape import Facts
@@ -95,6 +96,11 @@ def _escaped(source_name: str) -> str:
     return source_name.replace("\\", "\\\\").replace(":", "\\:")
 
 
+def digest_of(key: IdentityKey) -> str:
+    """Half of the SHA-256 of a key, in hexadecimal: what it is stored under."""
+    return sha256(f"{key.kind}\0{key.value}".encode()).hexdigest()[:32]
+
+
 def partition_key(keys: Sequence[IdentityKey], *, secret: bytes) -> str | None:
     """The keyed hash of the strongest of external id, e-mail, phone; None when there is none of them."""
     return next((hashed_key(key, secret=secret) for key in keys if key.kind != "click_id"), None)
@@ -102,7 +108,12 @@ def partition_key(keys: Sequence[IdentityKey], *, secret: bytes) -> str | None:
 
 def hashed_key(key: IdentityKey, *, secret: bytes) -> str:
     """HMAC-SHA256 (hex): who has it can keep one person's records in order; nobody can read the person from it."""
-    return hmac.digest(secret, f"{key.kind}\0{key.value}".encode(), "sha256").hex()
+    return keyed_hash(f"{key.kind}\0{key.value}", secret=secret)
+
+
+def keyed_hash(text: str, *, secret: bytes) -> str:
+    """HMAC-SHA256 (hex) of a text."""
+    return hmac.digest(secret, text.encode(), "sha256").hex()
 
 
 def choose_lead(

@@ -25,6 +25,9 @@ RefusalCode = Literal[
     "damaged_row",
     "id_conflict",
     "erased_before",
+    "no_kind",
+    "event_too_large",
+    "unknown_lead",
 ]
 
 # Refused before the content is looked at (HTTP 400); every other code is understood and refused (HTTP 422).
@@ -62,6 +65,9 @@ DETAILS: Final[dict[RefusalCode, str]] = {
     "damaged_row": "the row's quoting is broken",
     "id_conflict": "another body was received under the same event id or Idempotency-Key; the first one stands",
     "erased_before": "the person was erased at their request: older records, lists and imports stay out",
+    "no_kind": "kind says what was done, such as page.viewed",
+    "event_too_large": "an event may have 32 KiB",
+    "unknown_lead": "there is no lead with this id",
 }
 
 

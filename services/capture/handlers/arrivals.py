@@ -9,10 +9,12 @@ from services.capture.domain.consent import parse_moment
 from services.capture.domain.reading import fingerprint_of
 from services.capture.domain.receipt import receipt_of
 from shared.contracts.envelope import from_millis, header_map
-from shared.contracts.topics import INBOUND, INBOUND_BULK
+from shared.contracts.topics import EVENTS_INBOUND, INBOUND, INBOUND_BULK
 from shared.handling.records import Record
 
 INBOUND_TOPICS: Final = frozenset({INBOUND, INBOUND_BULK})
+# Every topic that sources write: what comes here has a receipt, whatever becomes of it.
+FROM_OUTSIDE: Final = INBOUND_TOPICS | {EVENTS_INBOUND}
 MAX_SOURCE: Final = 128
 
 # Headers of our own on inbound records; a source that writes straight to Kafka may set them too.
@@ -24,6 +26,9 @@ DAMAGE_HEADER: Final = "ls_damage"
 FORMAT_HEADER: Final = "ls_format"
 # When the source says that it happened, where our own time of receipt is in `ce_time`.
 OCCURRED_HEADER: Final = "ls_occurred_at"
+# Of behaviour that a browser sent itself.
+AGENT_HEADER: Final = "ls_user_agent"
+ADDRESS_HEADER: Final = "ls_client_ip"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

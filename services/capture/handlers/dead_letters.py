@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.capture.handlers.arrivals import INBOUND_TOPICS, arrival_of
+from services.capture.handlers.arrivals import FROM_OUTSIDE, arrival_of
 from services.capture.ports import Receipt, ReceiptBook
 from shared.handling.outcomes import DEAD_LETTERED, InHand, Outcome, Rejected, Skipped
 from shared.handling.records import Record
@@ -20,7 +20,7 @@ class NoteDeadLetters:
 
     async def __call__(self, rejected: Sequence[tuple[Record, Rejected]], work: Work) -> None:
         """See shared.messaging.subscription.OnDeadLetters."""
-        await self.receipts.save(work, [self._receipt(*pair) for pair in rejected if pair[0].topic in INBOUND_TOPICS])
+        await self.receipts.save(work, [self._receipt(*pair) for pair in rejected if pair[0].topic in FROM_OUTSIDE])
         await note_dead_commands(rejected, work)
 
     def _receipt(self, record: Record, why: Rejected) -> Receipt:
@@ -37,6 +37,6 @@ async def bury_unknown(items: Sequence[InHand], work: Work) -> Sequence[Outcome]
 
 
 def _of_no_known_type(record: Record) -> Outcome:
-    if record.topic in INBOUND_TOPICS:
+    if record.topic in FROM_OUTSIDE:
         return Rejected("unknown_type")
     return Skipped("unknown_type") if record.type else Rejected("no_type")

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from services.capture.adapters.postgres.identities import digest_of
-from services.capture.domain.identity import IdentityKey
+from services.capture.domain.identity import IdentityKey, digest_of
 from shared.contracts import ids
 from shared.persistence import migrations
 from tests.support.capture import MIGRATIONS, Bench, create_schema, event_of, record

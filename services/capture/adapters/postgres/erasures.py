@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import orjson
 
-from services.capture.adapters.postgres.identities import digest_of, digests_of_leads, lock_digests, shared_digests
+from services.capture.adapters.postgres.identities import digests_of_leads, lock_digests, shared_digests
 from services.capture.adapters.postgres.personal import PERSONAL
 from services.capture.domain.erasing import ErasedFamily, keep_out_digest, keys_to_keep_out
 from services.capture.domain.facts import state_from_json
-from services.capture.domain.identity import IdentityKey, keys_of_facts
+from services.capture.domain.identity import IdentityKey, digest_of, keys_of_facts
 from services.capture.ports import PersonRequest
 from shared.handling.work import Work
 from shared.persistence.aliases import all_ids
@@ -127,7 +127,8 @@ async def _shut(work: Work, *, always: bool) -> None:
 
 
 def _next_version(family: Iterable[str], rows: Mapping[str, Any]) -> int:
-    return max(rows[member]["lead_version"] for member in family if member in rows) + 1
+    newest: int = max(rows[member]["lead_version"] for member in family if member in rows)
+    return newest + 1
 
 
 def _microseconds(at: datetime) -> int:

@@ -1,12 +1,11 @@
 """Whose an identity is, in Postgres: a row each with its first lead, and further rows where several leads share it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from services.capture.domain.identity import IdentityKey
+from services.capture.domain.identity import IdentityKey, digest_of
 from services.capture.domain.people import MAX_SHARED, NewLink, People
 from shared.handling.work import Work
 
@@ -47,11 +46,6 @@ class Identities(NamedTuple):
     links: dict[IdentityKey, list[str]]
     claims: Mapping[IdentityKey, str]
     any_erased: bool = False
-
-
-def digest_of(key: IdentityKey) -> str:
-    """Half of the SHA-256 of a key, in hexadecimal: what it is stored under."""
-    return sha256(f"{key.kind}\0{key.value}".encode()).hexdigest()[:32]
 
 
 async def claim(work: Work, wanted: Sequence[NewLink]) -> Identities:

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from services.capture.adapters.postgres.identities import digest_of
 from services.capture.adapters.postgres.leads import person_of, save_leads
 from services.capture.domain.erasing import blanked
 from services.capture.domain.fact_shape import LeadFacts
 from services.capture.domain.facts import state_from_json, state_to_json
-from services.capture.domain.identity import keys_of_facts
+from services.capture.domain.identity import digest_of, keys_of_facts
 from services.capture.domain.people import Person
 from shared.handling.work import Work
 from shared.persistence.aliases import save_alias

@@ -3,13 +3,15 @@
 from types import MappingProxyType
 from typing import Final
 
+from services.capture.adapters.postgres.behaviour_erasure import BehaviourTables
 from services.capture.adapters.postgres.identities import IdentityTables
 from services.capture.adapters.postgres.leads import LeadTables
 from services.capture.adapters.postgres.merges import MergeTables
 from shared.persistence.erasing import PersonalTables
 
-# In the order in which everybody locks them: identities before leads.
-PERSONAL: Final[tuple[PersonalTables, ...]] = (IdentityTables(), LeadTables(), MergeTables())
+# In the order in which everybody locks them: identities before leads. (Those of an erasure are locked before all; what
+# waits for somebody is found by identities that still stand.)
+PERSONAL: Final[tuple[PersonalTables, ...]] = (BehaviourTables(), IdentityTables(), LeadTables(), MergeTables())
 
 FREE: Final = MappingProxyType(
     {

@@ -1,0 +1,52 @@
+"""What capture publishes of behaviour. The models in shared/contracts/events/behaviour.py say the same; a test compares."""
+
+from typing import Any
+
+import orjson
+
+from services.capture.domain.behaviour.reading import instant_of
+from services.capture.domain.behaviour.stitching import Found, Link
+from services.capture.domain.behaviour.view import of_lead
+from services.capture.handlers.arrivals import Arrival
+from services.capture.handlers.events import STAGE
+from services.capture.ports import Kept
+from shared.contracts import ids
+from shared.contracts.envelope import Envelope
+from shared.contracts.events.behaviour import BehaviourSettled, LeadBehaved
+from shared.contracts.topics import LEAD_EVENTS, RECEIPTS_SETTLED
+from shared.handling.outcomes import OutEvent
+
+
+def lead_behaved(kept: Kept, traceparent: bytes | None = None) -> OutEvent:
+    """`lead.behaved` of an event that has its lead. Its id rests on the event and the lead, its time is the event's:
+    the same whenever, and because of whatever, it goes out."""
+    assert kept.lead_id is not None and kept.matched_by is not None
+    link = Link(0, kept.lead_id, kept.linked_by, "visitor") if kept.linked_by else None
+    data = of_lead(kept.body.encode(), Found(kept.lead_id, kept.matched_by, link))
+    envelope = Envelope(
+        behaved_id(kept.event_id, kept.lead_id),
+        LeadBehaved.TYPE,
+        STAGE.source,
+        kept.lead_id,
+        instant_of(kept.occurred_us),
+        traceparent,
+    )
+    return OutEvent(LEAD_EVENTS, kept.lead_id.encode(), envelope, data)
+
+
+def behaved_id(event_id: str, lead_id: str) -> str:
+    """The id of the `lead.behaved` that an inbound event leads to."""
+    return ids.derived_event_id(STAGE.name, event_id, LeadBehaved.TYPE, lead_id)
+
+
+def behaviour_settled(arrival: Arrival, outcome: str, reason: str, at: str, field: str | None = None) -> OutEvent:
+    """`behaviour.settled`, for events that have no lead."""
+    data: dict[str, Any] = {"outcome": outcome, "reason": reason, "field": field, "origin": arrival.origin()}
+    return STAGE.event(
+        arrival.record,
+        BehaviourSettled.TYPE,
+        topic=RECEIPTS_SETTLED,
+        key=arrival.receipt_id,
+        data=orjson.dumps(data),
+        time=at,
+    )
