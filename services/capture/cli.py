@@ -1,5 +1,7 @@
-"""Capture's part of the `leadstream` command: `send`, `import`, `receipts`."""
+"""Capture's part of the `leadstream` command: `send`, `import`, `mappings`, `receipts`."""
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -7,9 +9,15 @@ import typer
 from typer.core import TyperCommand
 
 from services.capture.commands.client import CaptureClient
-from services.capture.commands.ending import print_json
-from services.capture.commands.importing import import_csv
+from services.capture.commands.ending import MISUSED, end, print_json
+from services.capture.commands.importing import import_rows
+from services.capture.commands.looking import Preview
+from services.capture.commands.mapping import mappings_app
+from services.capture.commands.preparing import Wanted
 from services.capture.commands.sending import send_file
+from services.capture.importing.cells import DateOrder, Decimal
+from services.capture.importing.suggesting import Choices
+from services.capture.importing.table import ReadingOptions
 
 receipts = typer.Typer(help="Receipts: what became of each submission.", no_args_is_help=True)
 
@@ -30,21 +38,80 @@ class ImportCommand(TyperCommand):
         return super().parse_args(ctx, filled)
 
 
-def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV file with a header row.")],
-    source: Annotated[str, typer.Option(help="The source that the leads come from.", min=1)],
-    mapping: Annotated[Path | None, typer.Option(help="A YAML file: columns to fields.")] = None,
-    dry_run: Annotated[
-        int | None, typer.Option("--dry-run", min=1, help="Show the first N rows (10) as leads; send nothing.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on after the last row that is known to be stored.")
-    ] = False,
-    encoding: Annotated[str | None, typer.Option(help="The file's encoding, where it cannot be told.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Import a file's rows. The same file twice changes nothing; rows that cannot be used are stored and rejected."""
-    import_csv(file, source, mapping=mapping, dry_run=dry_run, resume=resume, encoding=encoding, as_json=as_json)
+class DateOrderName(StrEnum):
+    """How the days of a file are written."""
+
+    dmy = "dmy"
+    mdy = "mdy"
+    ymd = "ymd"
+
+
+class DecimalName(StrEnum):
+    """The decimal sign of a file's numbers."""
+
+    point = "point"
+    comma = "comma"
+
+
+_SIGNS: Final[dict[DecimalName, Decimal]] = {DecimalName.point: ".", DecimalName.comma: ","}
+_ORDERS: Final[dict[DateOrderName, DateOrder]] = {
+    DateOrderName.dmy: "dmy", DateOrderName.mdy: "mdy", DateOrderName.ymd: "ymd",
+}  # fmt: skip
+
+
+def import_command(preview: Callable[[], Preview] | None) -> Callable[..., None]:
+    """The command; `preview` makes the scores and owners of a dry run."""
+
+    def import_file(
+        file: Annotated[
+            Path | None, typer.Argument(help="CSV, XLSX, XLS, ODS or vCard; may be left out with --plan.")
+        ] = None,
+        source: Annotated[str | None, typer.Option(help="The source that the leads come from.")] = None,
+        mapping: Annotated[
+            str | None, typer.Option(help="A YAML file, or a saved mapping: name or name@version.")
+        ] = None,
+        dry_run: Annotated[
+            int | None, typer.Option("--dry-run", min=1, help="Show the first N rows (10) as leads; send nothing.")
+        ] = None,
+        plan: Annotated[
+            str | None, typer.Option(help="Import exactly what a dry run has shown, by its plan's id.")
+        ] = None,
+        resume: Annotated[
+            bool, typer.Option("--resume", help="Go on after the last row that is known to be stored.")
+        ] = False,
+        rejected: Annotated[Path | None, typer.Option(help="Where rejected rows go; else beside the file.")] = None,
+        date_order: Annotated[
+            DateOrderName | None, typer.Option(help="How days are written: nothing is guessed.")
+        ] = None,
+        decimal: Annotated[DecimalName | None, typer.Option(help="The decimal sign of amounts.")] = None,
+        placeholder: Annotated[
+            list[str] | None, typer.Option(help="A further text that means blank; repeatable.")
+        ] = None,
+        encoding: Annotated[str | None, typer.Option(help="The file's encoding, where it cannot be told.")] = None,
+        delimiter: Annotated[str | None, typer.Option(help="One character, or tab, comma, semicolon, pipe.")] = None,
+        sheet: Annotated[
+            str | None, typer.Option(help="A workbook's sheet; else the first that is not hidden.")
+        ] = None,
+        header_row: Annotated[
+            int | None, typer.Option(min=1, help="The number of the row with the columns' names.")
+        ] = None,
+        no_header: Annotated[
+            bool, typer.Option("--no-header", help="There is none: columns are `column 1` and on.")
+        ] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """Import a file's rows. The same file twice changes nothing; rows that cannot be used are stored and rejected."""
+        options = ReadingOptions(encoding, delimiter, sheet, 0 if no_header else header_row)
+        order, sign = _ORDERS[date_order] if date_order else None, _SIGNS[decimal] if decimal else None
+        choices = Choices(order, sign, tuple(placeholder or ()))
+        wanted = Wanted(file, source, mapping, plan, options, choices)
+        if plan is not None and wanted != Wanted(file, None, None, plan):
+            end(MISUSED, "--plan stands for source, mapping and everything else: name it alone")
+        if plan is None and (file is None or not source):
+            end(MISUSED, "a file and --source are needed, or --plan")
+        import_rows(wanted, dry_run=dry_run, resume=resume, rejected=rejected, preview=preview, as_json=as_json)
+
+    return import_file
 
 
 def send(
@@ -73,10 +140,11 @@ def show_receipt(
         typer.echo(f"again: {repeat['status']} ({repeat['reason']}) at {repeat['settled_at']}")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the composed one."""
+def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) -> None:
+    """Add the commands to the composed one; `preview` tells what the rules of other services would make of leads."""
     app.command("send", epilog="Example: leadstream send leads.ndjson --source webinar")(send)
     app.command(
         "import", cls=ImportCommand, epilog="Example: leadstream import leads.csv --source trade-show --dry-run 5"
-    )(import_file)
+    )(import_command(preview))
+    app.add_typer(mappings_app, name="mappings")
     app.add_typer(receipts, name="receipts")

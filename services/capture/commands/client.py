@@ -14,6 +14,7 @@ from shared.contracts import ids
 _TIMEOUT_S: Final = 30.0
 _GIVE_UP_S: Final = 60.0
 _TRY_AGAIN: Final = (429, 503)
+_MATCHED_AT_ONCE: Final = 200
 
 
 class CaptureClient:
@@ -48,6 +49,26 @@ class CaptureClient:
     def receipt(self, receipt_id: str) -> dict[str, Any]:
         """What became of a submission."""
         return self._body(self._request("GET", f"/v1/receipts/{receipt_id}"))
+
+    @staticmethod
+    def matches(source: str, leads: list[dict[str, Any]]) -> tuple[list[dict[str, Any]] | None, str]:
+        """What each lead would become, or None and why that cannot be known now. Never ends the command."""
+        url, key = os.environ.get("LEADSTREAM_CAPTURE_URL"), os.environ.get("LEADSTREAM_ADMIN_KEY")
+        if not url or not key:
+            return None, "LEADSTREAM_CAPTURE_URL and LEADSTREAM_ADMIN_KEY are not set"
+        answers: list[dict[str, Any]] = []
+        try:
+            with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT_S) as client:
+                for first in range(0, len(leads), _MATCHED_AT_ONCE):
+                    body = {"source": source, "leads": leads[first : first + _MATCHED_AT_ONCE]}
+                    response = client.post("/v1/leads/match", json=body)
+                    if not response.is_success:
+                        return None, f"capture answers {response.status_code}"
+                    found = response.json()["leads"]
+                    answers += [{**one, "like": one["like"] + first} if "like" in one else one for one in found]
+        except (httpx.TransportError, ValueError, KeyError) as error:
+            return None, f"capture does not answer ({type(error).__name__})"
+        return answers, ""
 
     def _request(self, method: str, path: str, **parts: Any) -> httpx.Response:
         try:

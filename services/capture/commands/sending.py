@@ -14,8 +14,8 @@ from services.capture.commands.client import CaptureClient
 from services.capture.commands.ending import FOUND_WRONG, MISUSED, end, print_json, progress_of
 from services.capture.importing.csv import open_csv
 from services.capture.importing.inspecting import inspect_file
-from services.capture.importing.mapping import suggest
 from services.capture.importing.refusal import FileRefused
+from services.capture.importing.suggesting import suggest
 
 Format = Literal["ndjson", "json", "csv"]
 

@@ -3,28 +3,20 @@
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final, TextIO
 
+from services.capture.importing.header import check_header, header_of
 from services.capture.importing.refusal import FileRefused
+from services.capture.importing.table import Row
 
 MAX_ROW: Final = 200_000
-MAX_COLUMNS: Final = 2_000
+# How far a quote is followed before it is taken for one that is never closed.
+_MAX_QUOTED: Final = 2_000_000
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _SAMPLE: Final = 65_536
 _SAMPLE_ROWS: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row by its number, the header being row 1, as a spreadsheet shows it. `damage` is a refusal code; the cells
-    are empty then and `raw` holds the row's text."""
-
-    number: int
-    cells: Sequence[str]
-    raw: str = ""
-    damage: str = ""
 
 
 class _RowTooLong(Exception):
@@ -38,7 +30,7 @@ class _Lines:
         self._stream = stream
         self._again: deque[str] = deque()
         self._row: list[str] = []
-        self._length = 0
+        self.length = 0
 
     def __iter__(self) -> "_Lines":
         return self
@@ -48,8 +40,8 @@ class _Lines:
         if not line:
             raise StopIteration
         self._row.append(line)
-        self._length += len(line)
-        if self._length > MAX_ROW:
+        self.length += len(line)
+        if len(line) > MAX_ROW or self.length > _MAX_QUOTED:
             raise _RowTooLong
         return line
 
@@ -62,7 +54,7 @@ class _Lines:
         return line
 
     def begin_row(self) -> None:
-        self._row, self._length = [], 0
+        self._row, self.length = [], 0
 
     def text(self) -> str:
         return "".join(self._row)
@@ -77,27 +69,32 @@ class _Lines:
 class CsvFile:
     """A CSV file, open. `header` has its column names; iterate for the rows."""
 
-    def __init__(self, stream: TextIO) -> None:
+    notes: Sequence[str] = ()
+
+    def __init__(self, stream: TextIO, *, delimiter: str | None = None, header_row: int | None = None) -> None:
         self._stream = stream
-        self.delimiter = _sniff(stream)
+        self.delimiter = delimiter or _sniff(stream)
         self._lines = _Lines(stream)
         self._reader = self._new_reader()
         self._number = 0
-        self.header = self._read_header()
+        rows = self._header_rows(last=header_row)
+        self._waiting, self.header = header_of(rows, header_row)
+        check_header(self.header, named=header_row == 0)
 
     def _new_reader(self) -> Iterator[list[str]]:
-        csv.field_size_limit(MAX_ROW * 2)
+        csv.field_size_limit(_MAX_QUOTED)
         return csv.reader(self._lines, delimiter=self.delimiter, strict=True)
 
-    def _read_header(self) -> list[str]:
+    def _header_rows(self, *, last: int | None) -> Iterator[tuple[int, Sequence[str]]]:
+        """Rows that can be the header: those above a header whose number is known may be anything."""
         for row in self._rows():
             if row.damage:
+                if last is not None and row.number < last:
+                    continue
                 raise FileRefused("the header row is damaged")
             if row.number == 1 and row.cells[0].lower() == "sep=":
                 continue
-            _check_header(row.cells)
-            return [cell.strip() for cell in row.cells]
-        raise FileRefused("the file has no header row")
+            yield row.number, row.cells
 
     @property
     def position(self) -> int:
@@ -107,13 +104,13 @@ class CsvFile:
     def __iter__(self) -> Iterator[Row]:
         """The rows after the header; those with another number of cells are damaged."""
         width = len(self.header)
-        for row in self._rows():
+        for row in chain((Row(*row) for row in self._waiting), self._rows()):
             if row.damage or len(row.cells) == width:
                 yield row
             elif len(row.cells) > width and not any(cell.strip() for cell in row.cells[width:]):
                 yield Row(row.number, row.cells[:width])
             else:
-                yield Row(row.number, (), self._lines.text(), "wrong_field_count")
+                yield Row(row.number, row.cells, self._lines.text(), "wrong_field_count")
 
     def _rows(self) -> Iterator[Row]:
         while True:
@@ -129,13 +126,15 @@ class CsvFile:
                 too_long = isinstance(error, _RowTooLong) and len(raw) > MAX_ROW
                 yield Row(self._number, (), raw[:MAX_ROW], "too_large" if too_long else "damaged_row")
             else:
-                if cells:  # a blank line is a row of the spreadsheet, and nothing to import
+                if self._lines.length > MAX_ROW:
+                    yield Row(self._number, (), self._lines.text()[:MAX_ROW], "too_large")
+                elif cells:  # a blank line is a row of the spreadsheet, and nothing to import
                     yield Row(self._number, cells)
 
 
-def open_csv(path: Path, encoding: str) -> CsvFile:
+def open_csv(path: Path, encoding: str, *, delimiter: str | None = None, header_row: int | None = None) -> CsvFile:
     """Open a file. Raises FileRefused where it has no usable header."""
-    return CsvFile(path.open(encoding=encoding, newline=""))
+    return CsvFile(path.open(encoding=encoding, newline=""), delimiter=delimiter, header_row=header_row)
 
 
 def _sniff(stream: TextIO) -> str:
@@ -163,13 +162,3 @@ def _fit(sample: str, delimiter: str) -> tuple[int, int]:
     if not widths or widths[0] < 2:
         return 0, 0
     return widths.count(widths[0]), widths[0]
-
-
-def _check_header(cells: Sequence[str]) -> None:
-    if len(cells) > MAX_COLUMNS:
-        raise FileRefused(f"the file has more than {MAX_COLUMNS} columns")
-    named = [cell.strip() for cell in cells if cell.strip()]
-    if not named:
-        raise FileRefused("the header row is blank")
-    if any("@" in cell and "." in cell for cell in named) or all(cell.replace(".", "").isdigit() for cell in named):
-        raise FileRefused("the first row looks like data: a header row with the columns' names is needed")

@@ -1,15 +1,21 @@
-"""One pass over a file before its first row is read: its digest and its encoding. Memory stays flat."""
+"""One pass over a file before its first row is read: its digest, its kind and its encoding. Memory stays flat."""
 
 import codecs
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
+from services.capture.importing.archive import archive_kind
 from services.capture.importing.refusal import FileRefused
 
+Kind: TypeAlias = Literal["csv", "xlsx", "xls", "ods", "vcard"]
+
 _CHUNK: Final = 1 << 20
+_ZIP: Final = b"PK\x03\x04"
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_CARD: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD\s", re.IGNORECASE)
 # Every byte of these encodings is a character, so that only plausibility can tell them from others: in the languages
 # of Western Europe most letters are ASCII.
 _MOST_FOREIGN_LETTERS: Final = 0.3
@@ -21,11 +27,13 @@ _LETTER: Final = re.compile(rb"[A-Za-z\x80-\xff]")
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What must be known before the first row: SHA-256 of the bytes (hex), the encoding as Python names it, bytes."""
+    """What must be known before the first row: SHA-256 of the bytes (hex), the encoding as Python names it (blank for
+    workbooks), bytes, and what the bytes are, whatever the file is called."""
 
     digest: str
     encoding: str
     size: int
+    kind: Kind = "csv"
 
 
 @dataclass(slots=True)
@@ -44,17 +52,31 @@ def inspect_file(path: Path, *, encoding: str | None = None) -> FileFacts:
     decode = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
-            head = head or chunk[:4]
+            head = head or chunk[:4096]
             size += len(chunk)
             digest.update(chunk)
             _count(chunk, counts, decode)
     _decode(decode, b"", counts, final=True)
     if size == 0:
         raise FileRefused("the file is empty")
+    kind = _kind(head, path)
+    if kind not in ("csv", "vcard"):
+        return FileFacts(digest.hexdigest(), "", size, kind)
     found = encoding or _encoding(head, counts)
     if found not in ("utf-8-sig", "cp1252"):
         _check_readable(path, found)
-    return FileFacts(digest.hexdigest(), found, size)
+    return FileFacts(digest.hexdigest(), found, size, kind)
+
+
+def _kind(head: bytes, path: Path) -> Kind:
+    """By the first bytes: an .xls that is a page of HTML, or an .xlsx that is a CSV file, is read as what it is."""
+    if head[:4] == _ZIP:
+        return archive_kind(path)
+    if head[:8] == _OLE:
+        return "xls"
+    if head.lstrip()[:5].lower() in (b"%pdf-", b"<html", b"<!doc", b"<?xml"):
+        raise FileRefused("the file is a page or a document, whatever its name says; save it as CSV or XLSX")
+    return "vcard" if _CARD.match(head) else "csv"
 
 
 def _count(chunk: bytes, counts: _Counts, decode: codecs.IncrementalDecoder) -> None:

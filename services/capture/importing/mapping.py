@@ -1,122 +1,264 @@
-"""Columns of a file to fields of a lead: by a mapping file, else by what columns are commonly called."""
+"""Columns of a file to fields of a lead, row after row; what a cell could not give is flagged by column."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from services.capture.domain.placing import LISTS, SYNONYMS, place_text, suggested_place
-from services.capture.importing.refusal import FileRefused
+from services.capture.domain.normalise.address_line import parse_address_line
+from services.capture.domain.placing import EXTRA, LISTS, place_text
+from services.capture.importing.cells import (
+    TAKEN,
+    DateOrder,
+    Decimal,
+    Flag,
+    exact_digits,
+    money,
+    plain_number,
+    read_date,
+)
+from services.capture.importing.profile import Profile
+from services.capture.importing.synonyms import EXTRA_DATE, FULL_ADDRESS, IGNORED
 
 # Cells that spreadsheets and forms leave where nothing was chosen or a formula failed. They are taken as blank.
-PLACEHOLDERS: Final = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "Select")
-_MAX_NAME: Final = 120
+PLACEHOLDERS: Final = (
+    "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "Select",
+)  # fmt: skip
+MAPPING_KEY: Final = "import_mapping"
+FLAGS_KEY: Final = "import_flags"
+OVERFLOW_KEY: Final = "columns"
+# A submission may have 200 keys: cells of more columns than this are kept as pairs under one.
+MAX_EXTRA: Final = 120
+# What our own exports write before a cell that a spreadsheet would take for a formula.
+_GUARDED: Final = re.compile("'[=+\\-@\t\r＝＋－＠]")  # noqa: RUF001 - full width on purpose
 
-
-class MappingFile(BaseModel):
-    """A mapping as it is written: column -> field (`extra` keeps it under its own name), and values for every row."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    name: str
-    columns: dict[str, str | None] = {}
-    constants: dict[str, str] = {}
-    placeholders: list[str] = list(PLACEHOLDERS)
+Setter: TypeAlias = Callable[[dict[str, Any], str], Flag | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, and the field it goes to; None keeps it in `extra` under its name."""
+    """A column and the field it goes to; None keeps it in `extra` under its name. `confidence` is how sure the name
+    alone makes it; `maybe` names a field that was too unsure to be taken."""
 
     name: str
     place: str | None
+    confidence: float = 1.0
+    maybe: str | None = None
+    order: DateOrder | None = None
 
 
 @dataclass(slots=True)
 class ColumnMapping:
-    """Makes documents, as `POST /v1/leads` takes them, of rows. Counts placeholders by column as it goes."""
+    """Makes documents, as `POST /v1/leads` takes them, of rows. Counts placeholders and flags by column as it goes.
+
+    `label` names the mapping on every lead: its name, its version and the beginning of its digest.
+    """
 
     columns: tuple[Column, ...]
     constants: Mapping[str, str] = field(default_factory=dict)
     placeholders: frozenset[str] = frozenset(PLACEHOLDERS)
     label: str | None = None
-    blanked: dict[str, int] = field(default_factory=dict)
+    decimal: Decimal | None = None
+    separator: str | None = None
+    blanked: Counter[str] = field(default_factory=Counter)
+    flagged: Counter[tuple[str, Flag]] = field(default_factory=Counter)
+    profile: Profile = field(default_factory=Profile)
+    _setters: tuple[tuple[str, Setter | None, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        self._setters = tuple(
+            (column.name, self._setter(column), place)
+            for place, column in enumerate(self.columns)
+            if column.place != IGNORED
+        )
 
     def document(self, cells: Sequence[str]) -> dict[str, Any]:
         """The lead of a row. A cell that its field cannot take is kept in `extra`, so that it costs no row."""
         document: dict[str, Any] = {}
-        for column, cell in zip(self.columns, cells, strict=True):
+        extra: dict[str, Any] = {}
+        flags: dict[str, Flag] = {}
+        for name, put, place in self._setters:
+            cell = cells[place]
             text = cell.strip()
             if not text:
                 continue
             if text in self.placeholders:
-                self.blanked[column.name] = self.blanked.get(column.name, 0) + 1
-            elif column.place is None or not place_text(document, column.place, text):
-                document.setdefault("extra", {})[column.name] = cell
-        for place, value in self.constants.items():
-            if place not in document:
-                place_text(document, place, value)
-        if self.label is not None:
-            document.setdefault("extra", {})["import_mapping"] = self.label
+                self.blanked[name] += 1
+                continue
+            if text[0] == "'" and _GUARDED.match(text):
+                cell = text = text[1:]
+            if put is None:
+                extra[name] = cell
+                continue
+            flag = put(document, text)
+            if flag is not None:
+                flags[name] = flag
+                self.flagged[name, flag] += 1
+                if flag not in TAKEN:
+                    extra[name] = cell
+        self._finish(document, extra, flags)
         return document
 
+    def _finish(self, document: dict[str, Any], extra: dict[str, Any], flags: dict[str, Flag]) -> None:
+        if dates := document.pop(EXTRA_DATE, None):
+            extra.update(dates)
+        if len(extra) > MAX_EXTRA:
+            extra = {OVERFLOW_KEY: [list(pair) for pair in extra.items()]}
+        if flags:
+            extra[FLAGS_KEY] = [f"{name}: {flag}" for name, flag in flags.items()]
+        if self.label is not None:
+            extra[MAPPING_KEY] = self.label
+        for place, value in self.constants.items():
+            if not _has(document, place):
+                _setter_of(place, None)(document, value)
+        if extra:
+            document["extra"] = extra
 
-def suggest(header: Sequence[str], *, source: str) -> ColumnMapping:
-    """The mapping that the columns' names suggest."""
-    return _compiled(header, {}, {"source": source}, PLACEHOLDERS, None)
-
-
-def load_mapping(path: Path, header: Sequence[str], *, source: str) -> ColumnMapping:
-    """The mapping of a file; columns that it does not name are taken by their names. Raises FileRefused."""
-    try:
-        text = path.read_bytes()
-        wanted = MappingFile.model_validate(yaml.safe_load(text))
-    except OSError as error:
-        raise FileRefused(f"the mapping cannot be read: {error.strerror}") from None
-    except yaml.YAMLError:
-        raise FileRefused("the mapping is not YAML") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise FileRefused(f"the mapping: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    unknown = [name for name in wanted.columns if name not in header]
-    if unknown:
-        raise FileRefused(f"the mapping names columns that the file has not: {', '.join(sorted(unknown))}")
-    for place in (*filter(None, wanted.columns.values()), *wanted.constants):
-        if place != "extra" and place not in SYNONYMS:
-            raise FileRefused(f"the mapping names a field that does not exist: {place}")
-    label = f"{wanted.name}:{hashlib.sha256(text).hexdigest()[:8]}"
-    constants = {"source": source, **wanted.constants}
-    return _compiled(header, wanted.columns, constants, wanted.placeholders, label)
-
-
-def _compiled(
-    header: Sequence[str],
-    given: Mapping[str, str | None],
-    constants: Mapping[str, str],
-    placeholders: Sequence[str],
-    label: str | None,
-) -> ColumnMapping:
-    """Columns with their fields. Of two columns for one field the first has it, the second is extra."""
-    taken = {place for place in given.values() if place}
-    columns: list[Column] = []
-    for name, own_name in zip(header, _own_names(header), strict=True):
-        place = given.get(name) if name in given else suggested_place(name)
-        if name not in given and place in taken and place not in LISTS:
-            place = None
-        if place is not None:
-            taken.add(place)
-        columns.append(Column(own_name, None if place == "extra" else place))
-    return ColumnMapping(tuple(columns), constants, frozenset(placeholders), label)
+    def _setter(self, column: Column) -> Setter | None:
+        place = column.place
+        if place is None or place == EXTRA:
+            return None
+        if place == EXTRA_DATE:
+            return _own_date(column.name, column.order)
+        if place in ("emails", "phones") and self.separator is not None:
+            return _several(_setter_of(place, self.decimal), self.separator)
+        if place in ("phones", "address.postal_code"):
+            return _watching_zeros(_setter_of(place, self.decimal), self.profile, column.name, place)
+        return _setter_of(place, self.decimal, column.order)
 
 
-def _own_names(header: Sequence[str]) -> list[str]:
-    """A name for each column, blank and repeated ones told apart by their number."""
-    names: list[str] = []
-    for number, given in enumerate(header, start=1):
-        name = given[:_MAX_NAME] or f"column {number}"
-        names.append(f"{name} ({number})" if name in names else name)
-    return names
+def _has(document: Mapping[str, Any], place: str) -> bool:
+    part, _, key = place.partition(".")
+    return part in document and (not key or key in document[part])
+
+
+def _setter_of(place: str, decimal: Decimal | None, order: DateOrder | None = None) -> Setter:
+    """Puts a cell where it belongs; a flag where there is something to say of it."""
+    part, _, key = place.partition(".")
+    if place in LISTS:
+        return _listed(place)
+    if place == FULL_ADDRESS:
+        return _address
+    if place == "company.employees":
+        return _employees(decimal)
+    if place in ("company.annual_revenue", "budget"):
+        return _amount(place, decimal)
+    if place == "consent.at":
+        return _consent_time(order)
+    if part == "refused" or (part == "consent" and key != "text"):
+        return _consent(place)
+    if place in ("external_id", "address.postal_code"):
+        return _exact(part, key)
+    return _text(part, key)
+
+
+def _placed(document: dict[str, Any], part: str, key: str, value: Any) -> None:
+    if key:
+        document.setdefault(part, {})[key] = value
+    else:
+        document[part] = value
+
+
+def _text(part: str, key: str) -> Setter:
+    def put(document: dict[str, Any], text: str) -> None:
+        if key:
+            document.setdefault(part, {})[key] = text
+        else:
+            document[part] = text
+
+    return put
+
+
+def _exact(part: str, key: str) -> Setter:
+    def put(document: dict[str, Any], text: str) -> Flag | None:
+        digits, flag = exact_digits(text)
+        if flag is None:
+            _placed(document, part, key, digits)
+        return flag
+
+    return put
+
+
+def _listed(place: str) -> Setter:
+    def put(document: dict[str, Any], text: str) -> Flag | None:
+        flag: Flag | None = None
+        if place == "phones":
+            text, flag = exact_digits(text)
+        if flag is None:
+            document.setdefault(place, []).append(text)
+        return flag
+
+    return put
+
+
+def _several(put_one: Setter, separator: str) -> Setter:
+    def put(document: dict[str, Any], text: str) -> Flag | None:
+        flags = [put_one(document, part) for one in text.split(separator) if (part := one.strip())]
+        return next((flag for flag in flags if flag is not None), None)
+
+    return put
+
+
+def _watching_zeros(put_it: Setter, profile: Profile, name: str, place: str) -> Setter:
+    def put(document: dict[str, Any], text: str) -> Flag | None:
+        flag = put_it(document, text)
+        return "lost_zeros" if flag is None and profile.lost_zeros(name, text, place) else flag
+
+    return put
+
+
+def _address(document: dict[str, Any], text: str) -> Flag | None:
+    parts = parse_address_line(text)
+    document["address"] = {"street": " ".join(text.split())} if parts is None else parts
+    return "address_not_parsed" if parts is None else None
+
+
+def _employees(decimal: Decimal | None) -> Setter:
+    def put(document: dict[str, Any], text: str) -> Flag | None:
+        number, _ = plain_number(text, decimal, whole=True)
+        if not number.isdigit() or len(number) > 10:
+            return "not_usable"
+        _placed(document, "company", "employees", int(number))
+        return None
+
+    return put
+
+
+def _amount(place: str, decimal: Decimal | None) -> Setter:
+    def put(document: dict[str, Any], text: str) -> Flag | None:
+        amount, flag = money(text, decimal)
+        if flag is not None and flag not in TAKEN:
+            return flag
+        return flag if place_text(document, place, amount) else "not_usable"
+
+    return put
+
+
+def _consent(place: str) -> Setter:
+    def put(document: dict[str, Any], text: str) -> Flag | None:
+        return None if place_text(document, place, text) else "not_usable"
+
+    return put
+
+
+def _consent_time(order: DateOrder | None) -> Setter:
+    def put(document: dict[str, Any], text: str) -> Flag | None:
+        moment, flag = read_date(text, order)
+        if flag is None:
+            document.setdefault("consent", {})["at"] = moment if "T" in moment else f"{moment}T00:00:00Z"
+        return flag
+
+    return put
+
+
+def _own_date(name: str, order: DateOrder | None) -> Setter:
+    """A date that no field takes is kept in `extra`, in ISO 8601."""
+
+    def put(document: dict[str, Any], text: str) -> Flag | None:
+        moment, flag = read_date(text, order)
+        if flag is None:
+            document.setdefault(EXTRA_DATE, {})[name] = moment
+        return flag
+
+    return put

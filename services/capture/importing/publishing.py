@@ -7,14 +7,16 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
 
-from services.capture.importing.csv import Row
 from services.capture.importing.records import RowRecord, RowRecords, explained
+from services.capture.importing.rejects import RejectedRows
+from services.capture.importing.table import Row
 from services.capture.settings import CaptureSettings
 from shared.contracts.topics import INBOUND_BULK
 from shared.messaging import admin
@@ -38,7 +40,7 @@ class Progress:
     rejected: list[dict[str, object]] = field(default_factory=list)
 
     def note(self, record: RowRecord) -> None:
-        """Count a row that is about to be sent."""
+        """Count a row that is stored."""
         self.rows += 1
         why = explained(record)
         if why is not None:
@@ -48,26 +50,45 @@ class Progress:
                 self.rejected.append(why)
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The last row of a file that is known to be stored, what was counted up to it, and the file of rejected rows."""
+
+    row: int
+    rows: int
+    codes: dict[str, int]
+    rejected: list[dict[str, object]]
+    rejects: tuple[str, int] | None
+
+
 class Checkpoint:
-    """The last row of a file that is known to be stored."""
+    """How far the import of a file has come, from one source and by one mapping."""
 
-    def __init__(self, folder: Path, digest: str, source: str) -> None:
-        self._path = folder / f"{digest[:32]}.json"
-        self._source = source
+    def __init__(self, folder: Path, digest: str, source: str, import_key: str = "") -> None:
+        self._path = folder / f"{sha256(f'{digest}/{source}/{import_key}'.encode()).hexdigest()[:32]}.json"
 
-    def read(self) -> int:
-        """The row, or 0."""
+    def read(self) -> Reached | None:
+        """How far it is; None where nothing is known."""
         try:
             found = json.loads(self._path.read_text())
-        except (OSError, ValueError):
-            return 0
-        return int(found.get("row", 0)) if found.get("source") == self._source else 0
+            at = found["rejects"]
+            return Reached(found["row"], found["rows"], found["codes"], found["rejected"], at and (at[0], at[1]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
-    def write(self, row: int) -> None:
-        """Note a row, in one step."""
+    def write(self, progress: Progress, rejects: tuple[str, int] | None) -> None:
+        """Note how far it is, in one step."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps({"row": row, "source": self._source}))
+        content = {
+            "row": progress.last_row,
+            "rows": progress.rows,
+            "codes": progress.codes,
+            "rejected": progress.rejected,
+            "rejects": rejects,
+        }
+        # A name of its own: two imports of the same file may be under way, and either's rows are stored.
+        fresh = self._path.with_suffix(f".{os.getpid()}.new")
+        fresh.write_text(json.dumps(content))
         os.replace(fresh, self._path)
 
     def clear(self) -> None:
@@ -96,57 +117,63 @@ async def bulk_producer(settings: CaptureSettings) -> AsyncIterator[RawProducer]
         await producer.stop()
 
 
-async def publish(
-    rows: Iterable[Row],
-    records: RowRecords,
-    producer: RawProducer,
-    checkpoint: Checkpoint,
-    progress: Progress,
-    *,
-    show: Callable[[Progress], None],
-    stop: asyncio.Event,
-) -> None:
-    """Send every row. One chunk is on its way while the next is made. Raises IntakeUnavailable when Kafka stays away."""
-    started = time.monotonic()
-    source = iter(rows)
-    sending: asyncio.Task[None] | None = None
-    while not stop.is_set():
-        chunk = await _chunk(source, records, progress)
-        if sending is not None:
-            await sending
-        if not chunk:
-            sending = None
-            break
-        sending = asyncio.create_task(_send(producer, chunk, checkpoint, progress))
-        progress.seconds = time.monotonic() - started
-        show(progress)
-    if sending is not None:
-        await sending
-    progress.stopped = stop.is_set()
-    progress.seconds = time.monotonic() - started
+@dataclass
+class Publishing:
+    """One import under way: rows to Kafka, rejected ones to their file too, then the checkpoint."""
 
+    records: RowRecords
+    producer: RawProducer
+    rejects: RejectedRows
+    checkpoint: Checkpoint
+    progress: Progress
+    show: Callable[[Progress], None]
+    stop: asyncio.Event
 
-async def _chunk(source: Iterator[Row], records: RowRecords, progress: Progress) -> list[RowRecord]:
-    chunk: list[RowRecord] = []
-    for row in islice(source, CHUNK):
-        chunk.append(records.record(row))
-        progress.note(chunk[-1])
-        if len(chunk) % 100 == 0:
-            await asyncio.sleep(0)
-    return chunk
-
-
-async def _send(producer: RawProducer, chunk: list[RowRecord], checkpoint: Checkpoint, progress: Progress) -> None:
-    """Send until it is acknowledged: a row that lands twice is known by its id."""
-    raw = [RawRecord(record.key, record.value, record.headers) for record in chunk]
-    deadline = time.monotonic() + _GIVE_UP_S
-    while True:
+    async def publish(self, rows: Iterable[Row]) -> None:
+        """Send every row. One chunk is on its way while the next is made. Raises IntakeUnavailable when Kafka stays
+        away; whatever ends it, the rows up to `progress.last_row` are stored."""
+        started = time.monotonic() - self.progress.seconds
+        source = iter(rows)
+        sending: asyncio.Task[None] | None = None
         try:
-            await producer.send(INBOUND_BULK, raw, deadline_s=_DEADLINE_S)
-            break
-        except IntakeUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(1.0)
-    progress.last_row = chunk[-1].number
-    checkpoint.write(progress.last_row)
+            while not self.stop.is_set():
+                chunk = await self._chunk(source)
+                if sending is not None:
+                    await sending
+                if not chunk:
+                    sending = None
+                    break
+                sending = asyncio.create_task(self._send(chunk))
+                self.progress.seconds = time.monotonic() - started
+                self.show(self.progress)
+        finally:
+            if sending is not None:
+                await sending
+            self.progress.stopped = self.stop.is_set()
+            self.progress.seconds = time.monotonic() - started
+
+    async def _chunk(self, source: Iterator[Row]) -> list[tuple[Row, RowRecord]]:
+        chunk: list[tuple[Row, RowRecord]] = []
+        for row in islice(source, CHUNK):
+            chunk.append((row, self.records.record(row)))
+            if len(chunk) % 100 == 0:
+                await asyncio.sleep(0)
+        return chunk
+
+    async def _send(self, chunk: list[tuple[Row, RowRecord]]) -> None:
+        """Send until it is acknowledged: a row that lands twice is known by its id."""
+        raw = [RawRecord(record.key, record.value, record.headers) for _, record in chunk]
+        deadline = time.monotonic() + _GIVE_UP_S
+        while True:
+            try:
+                await self.producer.send(INBOUND_BULK, raw, deadline_s=_DEADLINE_S)
+                break
+            except IntakeUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(1.0)
+        self.rejects.write([(row, record) for row, record in chunk if record.refusal is not None])
+        for _, record in chunk:
+            self.progress.note(record)
+        self.progress.last_row = chunk[-1][0].number
+        self.checkpoint.write(self.progress, self.rejects.at)

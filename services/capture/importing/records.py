@@ -1,4 +1,4 @@
-"""Rows as inbound records: the id of a row is the file's digest and its number, so that a second import changes nothing."""
+"""Rows as inbound records: a row's id is the file's and its number, so that a second import changes nothing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,8 @@ from services.capture.domain.reading import MAX_BYTES, ROW_TYPE, judge_value
 from services.capture.domain.receipt import receipt_of
 from services.capture.domain.refusal import DETAILS, Refused
 from services.capture.handlers.arrivals import DAMAGE_HEADER, RECEIPT_HEADER, ROW_HEADER
-from services.capture.importing.csv import Row
 from services.capture.importing.mapping import ColumnMapping
+from services.capture.importing.table import Row
 from shared.contracts import ids
 from shared.contracts.commands.capture import LEAD_SUBMITTED
 from shared.contracts.envelope import Envelope
@@ -32,9 +32,9 @@ class RowRecord:
 
 @dataclass(frozen=True, slots=True)
 class RowRecords:
-    """Makes records of the rows of one file."""
+    """Makes records of the rows of one file. `file_id` is what the rows' ids begin with."""
 
-    digest: str
+    file_id: str
     source: str
     mapping: ColumnMapping
     secret: bytes
@@ -45,9 +45,9 @@ class RowRecords:
         """The record of a row; a damaged one is stored as it stands, one that is too large as far as it may be."""
         value, content_type = self._value(row)
         if len(value) > MAX_BYTES:
-            row = Row(row.number, (), damage="too_large")
+            row = Row(row.number, row.cells, damage="too_large")
             value, content_type = value[:MAX_BYTES], ROW_TYPE
-        ce_id = f"{self.digest}/{row.number}"
+        ce_id = f"{self.file_id}/{row.number}"
         event_id = ids.root_event_id(self.source, ce_id)
         judged = judge_value(
             value, content_type, source_name=self.source, damage=row.damage, default_region=self.default_region

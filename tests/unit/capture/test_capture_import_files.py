@@ -2,18 +2,23 @@
 # ruff: noqa: RUF001 - text of other alphabets on purpose
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.capture.domain.reading import MAX_BYTES, Reading, read_value
-from services.capture.importing.csv import MAX_ROW, CsvFile, Row, open_csv
+from services.capture.importing.csv import MAX_ROW, CsvFile, open_csv
 from services.capture.importing.inspecting import inspect_file
-from services.capture.importing.mapping import ColumnMapping, load_mapping, suggest
-from services.capture.importing.publishing import Checkpoint
+from services.capture.importing.mapping import ColumnMapping
+from services.capture.importing.opening import open_table
+from services.capture.importing.publishing import Checkpoint, Progress
 from services.capture.importing.records import RowRecords, explained
 from services.capture.importing.refusal import FileRefused
+from services.capture.importing.saved import MappingFolder
+from services.capture.importing.suggesting import apply_mapping, suggest
+from services.capture.importing.table import ReadingOptions, Row
 
 SECRET = b"a secret of the tests, long enough"
 
@@ -128,7 +133,11 @@ def test_what_a_csv_writer_writes_is_read_back(rows: list[list[str]]) -> None:
     assert [list(row.cells) for row in CsvFile(io.StringIO(out.getvalue(), newline=""))] == rows
 
 
-def document(header: list[str], cells: list[str], source: str = "fair") -> dict[str, object]:
+def load_mapping(path: Path, header: list[str], *, source: str) -> ColumnMapping:
+    return apply_mapping(MappingFolder(path.parent / "mappings").read(str(path)), header, source=source)
+
+
+def document(header: list[str], cells: list[str], source: str = "fair") -> dict[str, Any]:
     return suggest(header, source=source).document(cells)
 
 
@@ -152,7 +161,12 @@ def test_a_cell_that_its_field_cannot_take_is_kept_apart() -> None:
     header = ["email", "employees", "budget", "do not email", "opt in"]
     assert document(header, ["a@b.com", "51-200", "plenty", "No", "maybe"]) == {
         "emails": ["a@b.com"],
-        "extra": {"employees": "51-200", "budget": "plenty", "opt in": "maybe"},
+        "extra": {
+            "employees": "51-200",
+            "budget": "plenty",
+            "opt in": "maybe",
+            "import_flags": ["employees: not_usable", "budget: not_usable", "opt in: not_usable"],
+        },
         "source": "fair",
     }
     assert document(header, ["a@b.com", "1,200", "5000 USD", "", "yes"]) == {
@@ -191,6 +205,15 @@ def test_a_mapping_file_decides_and_is_named_on_the_lead(tmp_path: Path) -> None
     assert mapped["campaign"] == "spring"
     assert mapped["extra"] == {"Kind": "k", "import_mapping": mapped["extra"]["import_mapping"]}
     assert mapped["extra"]["import_mapping"].startswith("fair:")
+
+
+def test_a_constant_stands_where_a_cell_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.yaml"
+    path.write_text("name: bought\nconstants: {address.country: IT, state: target, list.name: Fair 2026}\n")
+    mapping = load_mapping(path, ["email", "country"], source="fair")
+    whole, own = mapping.document(["a@b.com", ""]), mapping.document(["a@b.com", "FR"])
+    assert (whole["address"], own["address"]) == ({"country": "IT"}, {"country": "FR"})
+    assert (whole["state"], whole["list"]) == ("target", {"name": "Fair 2026"})
 
 
 @pytest.mark.parametrize("text", ["[", "columns: {}", "name: x\nother: 1", "name: x\ncolumns: {Gone: emails}", "- 1"])
@@ -232,11 +255,67 @@ def test_a_row_that_becomes_too_large_is_stored_cut_and_named_so() -> None:
     assert record.refusal == read_value(record.value, "text/csv", damage="too_large")
 
 
-def test_checkpoints_are_of_one_file_and_source(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "imports", "d" * 64, "fair")
-    assert checkpoint.read() == 0
-    checkpoint.write(2001)
-    assert checkpoint.read() == 2001
-    assert Checkpoint(tmp_path / "imports", "d" * 64, "other").read() == 0
+def test_checkpoints_are_of_one_file_source_and_mapping(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "imports", "d" * 64, "fair", "m1")
+    assert checkpoint.read() is None
+    checkpoint.write(Progress(2000, 2001, codes={"invalid_email": 1}), ("rejected.csv", 80))
+    reached = checkpoint.read()
+    assert reached is not None
+    assert (reached.row, reached.rows, reached.codes, reached.rejects) == (
+        2001,
+        2000,
+        {"invalid_email": 1},
+        ("rejected.csv", 80),
+    )
+    assert Checkpoint(tmp_path / "imports", "d" * 64, "other", "m1").read() is None
+    assert Checkpoint(tmp_path / "imports", "d" * 64, "fair", "m2").read() is None
     checkpoint.clear()
-    assert checkpoint.read() == 0
+    assert checkpoint.read() is None
+
+
+def test_wide_files_and_cells_of_a_megabyte(tmp_path: Path) -> None:
+    wide = opened(tmp_path, ",".join(f"c{n}" for n in range(5_000)).encode() + b"\n" + b"x," * 4_999 + b"x\n")
+    assert [len(row.cells) for row in wide] == [5_000]
+    giant = opened(tmp_path, b'email,note\na@b.com,"' + b"line\n" * 200_000 + b'"\nb@c.com,ok\n')
+    assert [(row.number, row.damage) for row in giant] == [(2, "too_large"), (3, "")]
+    with pytest.raises(FileRefused, match="columns"):
+        opened(tmp_path, b"x," * 20_000 + b"\n")
+
+
+def test_a_file_without_a_header_is_read_by_the_numbers_of_its_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, b"a@b.com,Ann\nb@c.com,Bob\nbroken\n")
+    table = open_csv(path, "utf-8", header_row=0)
+    assert table.header == ["column 1", "column 2"]
+    assert [(row.number, list(row.cells), row.damage) for row in table] == [
+        (1, ["a@b.com", "Ann"], ""),
+        (2, ["b@c.com", "Bob"], ""),
+        (3, ["broken"], "wrong_field_count"),
+    ]
+
+
+def test_a_header_below_a_title_and_a_delimiter_that_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, b"Leads of the fair\n\nemail^name\na@b.com^Ann\n")
+    table = open_csv(path, "utf-8", delimiter="^", header_row=3)
+    assert (table.header, [(row.number, row.cells) for row in table]) == (["email", "name"], [(4, ["a@b.com", "Ann"])])
+    with pytest.raises(FileRefused, match="nothing in row 9"):
+        open_csv(path, "utf-8", delimiter="^", header_row=9)
+    facts = inspect_file(path)
+    with pytest.raises(FileRefused, match="one character"):
+        open_table(path, facts, ReadingOptions(delimiter="ab"))
+    assert open_table(path, facts, ReadingOptions(delimiter="tab", header_row=1)).header == ["Leads of the fair"]
+
+
+@pytest.mark.parametrize("name", ["comma_in_quotes", "empty", "escaped_quotes", "json", "newlines", "utf8"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_the_plain_shapes_of_csv(tmp_path: Path, name: str, ending: str) -> None:
+    shapes = {
+        "comma_in_quotes": ('a,b\n1,"x, y"\n', [["1", "x, y"]]),
+        "empty": ('a,b,c\n1,"",""\n2,3,4', [["1", "", ""], ["2", "3", "4"]]),
+        "escaped_quotes": ('a,b\n1,"ha ""ha"" ha"\n3,4\n', [["1", 'ha "ha" ha'], ["3", "4"]]),
+        "json": ('key,val\n1,"{""type"": [102.0, 0.5]}"\n', [["1", '{"type": [102.0, 0.5]}']]),
+        "newlines": ('a,b\n"Once upon \na time",5\n', [["Once upon \na time", "5"]]),
+        "utf8": ("a,b\n4,ʤ\n", [["4", "ʤ"]]),
+    }
+    text, rows = shapes[name]
+    table = opened(tmp_path, text.replace("\n", ending).encode())
+    assert [list(row.cells) for row in table] == [[cell.replace("\n", ending) for cell in row] for row in rows]
