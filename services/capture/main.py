@@ -16,6 +16,7 @@ from services.capture.api.events import events_router
 from services.capture.api.forms import forms_router
 from services.capture.api.intake import Intake
 from services.capture.api.leads import leads_router
+from services.capture.api.matching import matching_router
 from services.capture.api.merging import merging_router
 from services.capture.api.receipts import receipts_router
 from services.capture.api.webhooks import webhooks_router
@@ -76,6 +77,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         events_router(intake),
         receipts_router(service, receipts, settings.secret_bytes),
         merging_router(service),
+        matching_router(service, settings.default_region),
         commands_router(service),
     ]
     limit = max(BODY_LIMIT_BYTES, settings.batch_limit_bytes)

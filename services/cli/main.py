@@ -9,6 +9,7 @@ from deploy.local.envfile import load_env
 from deploy.local.home import home_from
 from services.capture import cli as capture
 from services.cli import demo, operations
+from services.cli.previewing import active_preview
 from services.cli.rules import rules_app
 from services.reporting import cli as reporting
 from services.routing import cli as routing
@@ -42,7 +43,7 @@ app.command(epilog="Example: leadstream migrate")(operations.migrate)
 app.add_typer(operations.topics_app, name="topics")
 app.command(epilog="Example: leadstream doctor --json")(operations.doctor)
 app.command(epilog="Example: leadstream asyncapi > asyncapi.yaml")(operations.asyncapi)
-capture.register(app)
+capture.register(app, preview=active_preview)
 app.add_typer(reporting.leads_app, name="leads")
 app.add_typer(rules_app, name="rules")
 app.add_typer(routing.members, name="members")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import orjson
 
@@ -49,6 +50,7 @@ RECEIPTS = """
     SELECT receipt_id::text, "offset", outcome, reason, field, lead_id::text, repeat_of::text, row_number
     FROM capture.receipts WHERE receipt_id NOT IN (SELECT event_id FROM decided)
 """
+_CLI = "import typer; from services.capture import cli; app = typer.Typer(); cli.register(app); app()"
 ADMIN_KEY = "admin-key-of-the-tests"
 SOURCE_KEY = "source-key-of-the-tests"
 
@@ -170,12 +172,46 @@ async def _answers(client: httpx.AsyncClient, path: str, process: "subprocess.Po
         return False
 
 
-async def until(condition: Callable[[], Awaitable[Any]], what: str, *, seconds: float = 30.0) -> Any:
+async def until(
+    condition: Callable[[], Awaitable[Any]], what: str, *, seconds: float = 30.0, every: float = 0.05
+) -> Any:
     """Wait for a condition; its first true value."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = await condition()
         if found:
             return found
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(every)
     raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+
+async def outcomes(own: Servers) -> dict[tuple[str, str | None], int]:
+    """How many receipts there are of each outcome and reason."""
+    connection = await asyncpg.connect(own.postgres)
+    try:
+        rows = await connection.fetch(f"SELECT outcome, reason, count(*) AS n FROM ({RECEIPTS}) AS r GROUP BY 1, 2")
+    finally:
+        await connection.close()
+    return {(row["outcome"], row["reason"]): row["n"] for row in rows}
+
+
+def cli_command(own: Servers, url: str, home: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """Capture's part of the `leadstream` command, and its environment."""
+    environment = {
+        **os.environ,
+        **own.environment(),
+        "LEADSTREAM_SECRET": SECRET.decode(),
+        "LEADSTREAM_CAPTURE_URL": url,
+        "LEADSTREAM_SOURCE_KEY": "",
+        "LEADSTREAM_ADMIN_KEY": ADMIN_KEY,
+        "LEADSTREAM_HOME": str(home),
+    }
+    return [sys.executable, "-c", _CLI, *arguments], environment
+
+
+async def run_cli(own: Servers, url: str, home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run it to its end."""
+    command, environment = cli_command(own, url, home, *arguments)
+    return await asyncio.to_thread(
+        subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )

@@ -1,25 +1,19 @@
-"""Both lanes on Kafka: sources that write straight to Kafka, an import, and what readers see."""
+"""The live lane on Kafka: sources that write straight to Kafka, `send`, and what readers see."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from shared.contracts.topics import CAPTURED, INBOUND, REJECTED
-from tests.support.capture import ADMIN_KEY, RECEIPTS, SECRET, create_schema, running_capture, until
+from tests.support.capture import create_schema, outcomes, run_cli, running_capture, until
 from tests.support.stack import Servers
 
 pytestmark = [pytest.mark.stack, pytest.mark.processes]
-
-_CLI = "import typer; from services.capture import cli; app = typer.Typer(); cli.register(app); app()"
 
 
 async def read_all(own: Servers, topic: str, count: int) -> list[Any]:
@@ -42,15 +36,6 @@ async def read_all(own: Servers, topic: str, count: int) -> list[Any]:
     finally:
         await consumer.stop()
     return records
-
-
-async def outcomes(own: Servers) -> dict[tuple[str, str | None], int]:
-    connection = await asyncpg.connect(own.postgres)
-    try:
-        rows = await connection.fetch(f"SELECT outcome, reason, count(*) AS n FROM ({RECEIPTS}) AS r GROUP BY 1, 2")
-    finally:
-        await connection.close()
-    return {(row["outcome"], row["reason"]): row["n"] for row in rows}
 
 
 async def test_sources_that_write_straight_to_kafka(own: Servers, capture: httpx.AsyncClient) -> None:
@@ -91,58 +76,6 @@ async def test_sources_that_write_straight_to_kafka(own: Servers, capture: httpx
     assert lead["first_touch"]["at"] > "2024"
     rejected = await read_all(own, REJECTED, 3)
     assert {record.key for record in rejected if orjson.loads(record.value)["code"] == "id_conflict"} == {b"c-1"}
-
-
-async def run_cli(own: Servers, url: str, home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = {
-        **os.environ,
-        **own.environment(),
-        "LEADSTREAM_SECRET": SECRET.decode(),
-        "LEADSTREAM_CAPTURE_URL": url,
-        "LEADSTREAM_SOURCE_KEY": "",
-        "LEADSTREAM_ADMIN_KEY": ADMIN_KEY,
-        "LEADSTREAM_HOME": str(home),
-    }
-    command = [sys.executable, "-c", _CLI, *arguments]
-    return await asyncio.to_thread(
-        subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-async def test_an_import_twice_changes_nothing_the_second_time(
-    own: Servers, capture: httpx.AsyncClient, tmp_path: Path
-) -> None:
-    rows = [f"p{n}@example.com,Name {n},{n}" for n in range(3000)]
-    rows[10], rows[20] = '"p10@example.com,Name 10,10"', "nobody,Name 20,20"
-    rows[30] = 'p30@example.com,"Name 30,30'
-    file = tmp_path / "leads.csv"
-    file.write_text("email,full name,employees\n" + "\n".join(rows) + "\n")
-    url = str(capture.base_url)
-    look = await run_cli(own, url, tmp_path, "import", str(file), "--source", "fair", "--dry-run", "--json")
-    assert len(orjson.loads(look.stdout)["rows"]) == 10
-    assert await outcomes(own) == {}
-    first = await run_cli(own, url, tmp_path, "import", str(file), "--source", "fair", "--json")
-    assert first.returncode == 0, first.stderr
-    report = orjson.loads(first.stdout)
-    assert (report["rows"], report["accepted"], report["rejected"]) == (3000, 2997, 3)
-    expected = {
-        ("new", None): 2997,
-        ("rejected", "wrong_field_count"): 1,
-        ("rejected", "invalid_email"): 1,
-        ("rejected", "damaged_row"): 1,
-    }
-
-    async def settled(total: int) -> bool:
-        return sum((await outcomes(own)).values()) == total
-
-    await until(lambda: settled(3000), "the import is settled")
-    assert await outcomes(own) == expected
-    again = await run_cli(own, url, tmp_path, "import", str(file), "--source", "fair")
-    assert "3,000 rows stored" in again.stdout
-    await until(lambda: settled(6000), "the second import is settled")
-    repeated = await outcomes(own)
-    assert repeated[("merged", "repeated_event")] == 2997
-    assert repeated[("new", None)] == 2997
 
 
 async def test_send_and_receipts(own: Servers, capture: httpx.AsyncClient, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ _SHARES: Final = f"""
         SELECT digest, lead_id FROM identity_shares WHERE digest = u.digest ORDER BY lead_id LIMIT {MAX_SHARED}
     ) AS s
 """
+_FIND: Final = "SELECT digest, lead_id::text FROM identities WHERE digest = ANY($1::uuid[])"
 _CORRECT: Final = """
     UPDATE identities AS i SET lead_id = u.lead_id, event_id = u.event_id
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS u (digest, lead_id, event_id) WHERE i.digest = u.digest
@@ -65,6 +66,16 @@ async def claim(work: Work, wanted: Sequence[NewLink]) -> Identities:
             leads[links[row[0].hex].key].append(row[1])
     claims = {key: lead_id for key, lead_id, _ in (links[digest] for digest in new) if key not in leads}
     return Identities(leads, claims, any_erased)
+
+
+async def find(work: Work, keys: Collection[IdentityKey]) -> dict[IdentityKey, list[str]]:
+    """The leads of those identities that somebody has: claims and locks nothing."""
+    by_digest = {digest_of(key): key for key in keys}
+    found = {by_digest[row[0].hex]: [row[1]] for row in await work.fetch(_FIND, list(by_digest))}
+    if found:
+        for row in await work.fetch(_SHARES, [digest_of(key) for key in found]):
+            found[by_digest[row[0].hex]].append(row[1])
+    return found
 
 
 async def _lock(work: Work, digests: Collection[str]) -> tuple[dict[str, str], bool]:

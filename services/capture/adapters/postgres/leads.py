@@ -1,11 +1,12 @@
 """Leads and identities in Postgres: one statement a batch and table, everything sorted against deadlocks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from services.capture.adapters.postgres import identities
 from services.capture.domain.erasing import blanked
 from services.capture.domain.facts import instant_of, state_from_json, state_to_json
+from services.capture.domain.identity import IdentityKey
 from services.capture.domain.people import MAX_SHARED, NewLink, People, Person
 from services.capture.domain.view import lead_view
 from shared.handling.work import Work
@@ -50,6 +51,15 @@ class PostgresLeadBook:
         return {
             lead_id: found[survivor] for lead_id in wanted if (survivor := survivors.get(lead_id, lead_id)) in found
         }
+
+    async def look(self, work: Work, keys: Collection[IdentityKey]) -> People:
+        """Who has these identities, as `load` would find it, with nothing claimed, locked or to be saved."""
+        people = People(links=await identities.find(work, keys))
+        leads = await self.load_leads(work, {lead_id for lead_ids in people.links.values() for lead_id in lead_ids})
+        for lead_ids in people.links.values():
+            lead_ids[:] = dict.fromkeys(leads[lead_id].lead_id for lead_id in lead_ids if lead_id in leads)
+        people.leads = {person.lead_id: person for person in leads.values()}
+        return people
 
     async def save(self, work: Work, people: People) -> None:
         """See ports.LeadBook."""
