@@ -1,5 +1,6 @@
 """The shape of facts: JSON-ready, with short keys because one is stored with every lead."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypedDict
 
 # [match key, value, original when it differs, mailbox kind, domain of a company mailbox]; for what is no address
@@ -51,7 +52,16 @@ class Layer(NamedTuple):
 
 
 class LeadFacts(NamedTuple):
-    """A lead's merged facts: layers by ascending stamp, and how many records with nothing left were only counted."""
+    """A lead's merged facts. `layers` are those of the first and the last submission and of all records that still decide
+    something, by ascending stamp; of the submissions with nothing left the newest are named in `silent`, the older ones
+    counted."""
 
     counted: int
     layers: tuple[Layer, ...]
+    silent: tuple[Stamp, ...] = ()
+
+    def named(self) -> Sequence[Layer]:
+        """Every record that is named, also those with nothing left, by ascending stamp."""
+        if not self.silent:
+            return self.layers
+        return sorted((*self.layers, *(Layer(stamp, {}) for stamp in self.silent)))

@@ -15,7 +15,7 @@ from services.capture.domain.consent import iso_utc
 from services.capture.domain.fact_shape import Facts, Layer, LeadFacts, Stamp
 from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.lifecycle import joined_state
-from services.capture.domain.thinning import overlay, thin
+from services.capture.domain.thinning import overlay, part_silent, thin
 
 FORMAT: Final = 1
 
@@ -64,16 +64,20 @@ def _without_future_consent(facts: Facts, stamp: Stamp) -> Facts:
 def merge_facts(one: LeadFacts, other: LeadFacts) -> LeadFacts:
     """The facts of both: of a submission and its lead, or of two leads that are one person."""
     one, other = joined_state(one, other)
+    counted = one.counted + other.counted
+    if other.layers[0].stamp > one.layers[-1].stamp:  # the newest submission mostly comes last
+        return thin(counted, [*one.layers, *other.layers], (*one.silent, *other.silent))
     layers = {layer.stamp: layer for layer in one.layers}
     for layer in other.layers:
         known = layers.get(layer.stamp)
         layers[layer.stamp] = layer if known is None else overlay(known, layer)
-    return thin(one.counted + other.counted, sorted(layers.values(), key=lambda layer: layer.stamp))
+    silent = {*one.silent, *other.silent} - layers.keys()
+    return thin(counted, sorted(layers.values(), key=lambda layer: layer.stamp), sorted(silent))
 
 
 def state_to_json(state: LeadFacts) -> bytes:
     """The stored form."""
-    return orjson.dumps([FORMAT, state.counted, [[*layer.stamp, layer.facts] for layer in state.layers]])
+    return orjson.dumps([FORMAT, state.counted, [[*layer.stamp, layer.facts] for layer in state.named()]])
 
 
 def state_from_json(stored: bytes | str) -> LeadFacts:
@@ -81,4 +85,4 @@ def state_from_json(stored: bytes | str) -> LeadFacts:
     version, counted, layers = orjson.loads(stored)
     if version != FORMAT:
         raise ValueError(f"lead facts of format {version}, this build reads {FORMAT}")
-    return LeadFacts(counted, tuple(Layer(Stamp(us, record_id), facts) for us, record_id, facts in layers))
+    return part_silent(counted, [Layer(Stamp(us, record_id), facts) for us, record_id, facts in layers])

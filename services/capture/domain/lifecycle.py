@@ -47,7 +47,7 @@ def list_of(facts: LeadFacts) -> str | None:
 
 def as_lead(facts: LeadFacts) -> LeadFacts:
     """The same, promoted: whatever else lists say of the person, it has responded."""
-    return LeadFacts(facts.counted, tuple(_without_state(layer) for layer in facts.layers))
+    return facts._replace(layers=tuple(_without_state(layer) for layer in facts.layers))
 
 
 def joined_state(one: LeadFacts, other: LeadFacts) -> tuple[LeadFacts, LeadFacts]:
@@ -64,7 +64,7 @@ def marked(facts: LeadFacts, stamp: Stamp, units: Mapping[str, Any], more: Facts
     said = cast(Facts, {**(more or {}), PART: dict(units)})
     layers = {layer.stamp: layer for layer in facts.layers}
     layers[stamp] = Layer(stamp, said)
-    return thin(facts.counted, sorted(layers.values(), key=lambda layer: layer.stamp))
+    return thin(facts.counted, sorted(layers.values(), key=lambda layer: layer.stamp), facts.silent)
 
 
 def units_of_mark(facts: LeadFacts, mark: Mark, channel: Channel | None, at: str) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from services.capture.domain.fact_shape import Facts, Layer, LeadFacts
+from services.capture.domain.fact_shape import Facts, Layer, LeadFacts, Stamp
 
 # Records with nothing left are still named, so that a repetition is recognised, up to this many of the newest.
 EXACT_RECORDS: Final = 256
+# Of the fields that the contract does not know, a lead keeps this many, those that were sent last.
+MOST_EXTRA: Final = 500
 # Begins the record id of what is no submission: a mark on the lead, never a touch. It sorts behind submissions.
 MARK: Final = "~"
 
@@ -25,18 +27,31 @@ def overlay(one: Layer, other: Layer) -> Layer:
     return Layer(one.stamp, cast(Facts, facts))
 
 
-def thin(counted: int, layers: Sequence[Layer]) -> LeadFacts:
-    """The facts of layers in ascending order, without what a later (or, for first contact, an earlier) one decides."""
+def thin(counted: int, layers: Sequence[Layer], silent: Sequence[Stamp] = ()) -> LeadFacts:
+    """The facts of layers in ascending order, without what a later (or, for first contact, an earlier) one decides.
+
+    What is silent is not looked at: the next submission of a busy lead costs what its few deciding layers cost.
+    """
     if len(layers) < 2:
-        return LeadFacts(counted, tuple(layers))
+        return LeadFacts(counted, tuple(layers), tuple(silent))
     winners = _Winners(layers)
     kept = [Layer(layer.stamp, winners.of(index, layer.facts)) for index, layer in enumerate(layers)]
-    kept = [layer for layer in kept if layer.facts or not is_mark(layer)]
-    surplus = len(kept) - 2 - EXACT_RECORDS
-    if surplus > 0:
-        kept, dropped = _without_oldest_empty(kept)
-        counted += dropped
-    return LeadFacts(counted, tuple(kept))
+    return part_silent(counted, kept, silent)
+
+
+def part_silent(counted: int, layers: Sequence[Layer], silent: Sequence[Stamp] = ()) -> LeadFacts:
+    """Layers in ascending order, parted: the first and the last submission always stay, the others and marks as long as
+    they decide something. Beyond the newest EXACT_RECORDS, submissions that decide nothing are only counted."""
+    if len(layers) < 2:
+        return LeadFacts(counted, tuple(layers), tuple(silent))
+    touches = touches_of(layers)
+    ends = (*touches[:1], *touches[-1:])
+    fallen = [layer.stamp for layer in touches[1:-1] if not layer.facts]
+    if fallen:
+        silent = sorted((*silent, *fallen))
+    surplus = max(0, len(silent) - EXACT_RECORDS)
+    kept = tuple(layer for layer in layers if layer.facts or any(layer is end for end in ends))
+    return LeadFacts(counted + surplus, kept, tuple(silent[surplus:]))
 
 
 def is_mark(layer: Layer) -> bool:
@@ -47,13 +62,6 @@ def is_mark(layer: Layer) -> bool:
 def touches_of(layers: Sequence[Layer]) -> Sequence[Layer]:
     """The submissions among layers; a lead has at least one."""
     return [layer for layer in layers if not is_mark(layer)]
-
-
-def _without_oldest_empty(layers: list[Layer]) -> tuple[list[Layer], int]:
-    """Count instead of name the oldest records that decide nothing; the first and the last always stay."""
-    empty = [index for index, layer in enumerate(layers[1:-1], start=1) if not layer.facts]
-    dropped = set(empty[: max(0, len(empty) - EXACT_RECORDS)])
-    return [layer for index, layer in enumerate(layers) if index not in dropped], len(dropped)
 
 
 class _Winners:
@@ -91,6 +99,9 @@ class _Winners:
             self._note_sets(index, layer.facts)
         if self.addresses is not None:
             self.latest["address"] = self.addresses[1]
+        if len(self.extra) > MOST_EXTRA:
+            newest = sorted(self.extra.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)
+            self.extra = dict(newest[:MOST_EXTRA])
 
     def _note_values(self, index: int, facts: Facts) -> None:
         for unit in facts.get("f", ()):
@@ -128,7 +139,7 @@ class _Winners:
         kept: dict[str, Any] = {
             "f": {unit: value for unit, value in facts.get("f", {}).items() if self.latest[unit] == index},
             "o": {unit: value for unit, value in facts.get("o", {}).items() if self.earliest[unit] == index},
-            "x": {key: value for key, value in facts.get("x", {}).items() if self.extra[key] == index},
+            "x": {key: value for key, value in facts.get("x", {}).items() if self.extra.get(key) == index},
             "m": {unit: value for unit, value in facts.get("m", {}).items() if self.life[unit] == index},
             "r": {unit: value for unit, value in facts.get("r", {}).items() if self._decides_note(unit, index)},
             "w": {unit: value for unit, value in facts.get("w", {}).items() if self._decides_note(unit, index)},

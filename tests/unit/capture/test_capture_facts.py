@@ -1,13 +1,15 @@
 """Facts of leads with more than one submission."""
 
 from datetime import timedelta
+from functools import reduce
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from services.capture.domain.fact_shape import LeadFacts
-from services.capture.domain.facts import facts_of, merge_facts, stamp_of, state_from_json
-from services.capture.domain.thinning import EXACT_RECORDS
+from services.capture.domain.facts import facts_of, merge_facts, stamp_of, state_from_json, state_to_json
+from services.capture.domain.thinning import EXACT_RECORDS, MOST_EXTRA
 from services.capture.domain.view import lead_view
 from tests.unit.capture.samples import RECEIVED, clean, lead
 
@@ -98,8 +100,19 @@ def test_a_busy_lead_stays_small_and_counts_on(backwards: bool) -> None:
     for one in reversed(states) if backwards else states:
         whole = merge_facts(whole, one)
     assert lead_view(whole, "l")["touch_count"] == total
-    assert len(whole.layers) == EXACT_RECORDS + 2
+    assert (len(whole.layers), len(whole.silent)) == (2, EXACT_RECORDS)  # what a merge looks at, and what it does not
     assert merge_facts(whole, states[-1]) == whole
+    assert state_from_json(state_to_json(whole)) == whole
+
+
+def test_of_unknown_fields_those_sent_last_stay_whatever_the_order() -> None:
+    states = [state(minute, **{f"field_{minute}_{n}": n for n in range(150)}) for minute in range(5)]
+    whole = reduce(merge_facts, states)
+    extra = lead_view(whole, "l")["extra"]
+    assert len(extra) == MOST_EXTRA
+    assert {key.split("_")[1] for key in extra} == {"1", "2", "3", "4"}
+    for order in permutations(states):
+        assert reduce(merge_facts, order) == whole
 
 
 def test_another_format_is_refused() -> None:
