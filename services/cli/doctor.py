@@ -99,4 +99,6 @@ def judge_health(name: str, body: dict[str, Any], remedy: str) -> Finding:
     wrong = [*body["reasons"], *(reason for reason in body.get("consumers", ()) if reason not in body["reasons"])]
     if wrong or not body["ready"]:
         return Finding(name, False, f"{'; '.join(wrong) or 'not ready'}; {remedy}")
+    if warnings := body.get("warnings"):
+        return Finding(name, False, f"{'; '.join(warnings)}; {remedy}")
     return Finding(name, True, f"ready, {body['lag']} records behind")

@@ -8,6 +8,7 @@ that finds its decisions stored and publishes the same event ids (`docs/adr/0002
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,12 +56,14 @@ class Batch:
 
 @dataclass(slots=True)
 class LaneState:
-    """What health and people see of a lane. `waiting_for` names a transient error while a batch is retried."""
+    """What health and people see of a lane. `waiting_for` names a transient error while a batch is retried, `gone` how
+    many records of which topics were deleted before this group had read them, since the process began."""
 
     waiting_for: str | None = None
     stopped: str | None = None
     last_commit: float = 0.0
     assigned: int = 0
+    gone: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -264,6 +267,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
             self._end_process(f"{topic}-{tp.partition} ends before {reached}, where this group stands")
             return
         metrics.RECORDS_GONE.labels(group=self.group, topic=topic).inc(found - reached)
+        self.state.gone[topic] += found - reached
         log.error(
             "records_gone",
             group=self.group,

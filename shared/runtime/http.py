@@ -56,6 +56,7 @@ def _operations(service: Service, reasons_of: Callable[[], list[str]]) -> APIRou
         reasons = reasons_of() or await _database_reasons(service)
         body = {"ready": not reasons, "reasons": reasons, "lag": service.lag(), "phase": service.phase}
         body["consumers"] = service.unready_reasons()  # capture is ready when it can take leads, whatever these say
+        body["warnings"] = service.warnings()
         return JSONResponse(body, 200 if not reasons else 503)
 
     @router.get("/metrics")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -75,6 +75,7 @@ class Service:
         self._started = False
         self._ids_at_start: dict[str, str] = {}
         self._topics_checked = time.monotonic()
+        self._topics_wrong: str | None = None
 
     # -- start and stop -----------------------------------------------------------------------------------------
 
@@ -126,7 +127,7 @@ class Service:
         self._slot = await self._wait_for("slot", self._lease)
         self._publisher = await self._wait_for("producer", self._start_publisher)
         outputs = Outputs(self.name, VERSION, self.settings.names, partitions)
-        ids = self._ids_at_start = {name: topic.topic_id for name, topic in found.items()}
+        ids = self._ids_at_start = _ids_of(found)
         for subscription in self.subscriptions:
             lane = Lane(
                 subscription,
@@ -207,7 +208,7 @@ class Service:
         return await admin.describe(self.settings.kafka_bootstrap, self.settings.names, self._topics_needed())
 
     async def _topic_ids(self) -> dict[str, str]:
-        return {name: topic.topic_id for name, topic in (await self._topics()).items()}
+        return _ids_of(await self._topics())
 
     async def _lease(self) -> Slot:
         holder = f"pid {os.getpid()}, replica {self.settings.replica}"
@@ -249,12 +250,26 @@ class Service:
         self._topics_checked = time.monotonic()
         try:
             async with asyncio.timeout(_WATCH_S):
-                now = await self._topic_ids()
+                found = await self._topics()
         except (KafkaError, OSError, TimeoutError):
             return
+        now = _ids_of(found)
         anew = sorted(name for name, topic_id in now.items() if self._ids_at_start.get(name, topic_id) != topic_id)
         if anew:
             self.fail(f"{', '.join(anew)} was deleted and created again")
+        self.note_topics(found)
+
+    def note_topics(self, found: Mapping[str, admin.TopicFound]) -> None:
+        """Tell when topics are not what the register says any more. What runs goes on in the partitions that it began
+        with, so that no lead's order suffers; a start is refused."""
+        try:
+            admin.check(found, self._topics_needed(), self.settings.names)
+        except admin.TopicMismatch as error:
+            if str(error) != self._topics_wrong:
+                log.error("topics_changed", detail=str(error))
+            self._topics_wrong = str(error)
+        else:
+            self._topics_wrong = None
 
     async def _hold_slot_again(self) -> None:
         assert self._slot is not None
@@ -279,12 +294,25 @@ class Service:
             return [self.phase]
         return [reason for lane in self.lanes if (reason := _lane_unready(lane)) is not None]
 
+    def warnings(self) -> list[str]:
+        """What somebody should know although the service works."""
+        gone = [
+            f"{n} records of {topic} were deleted before {lane.subscription.group} had read them: retention ran out"
+            for lane in self.lanes
+            for topic, n in sorted(lane.state.gone.items())
+        ]
+        return gone if self._topics_wrong is None else [self._topics_wrong, *gone]
+
     def lag(self) -> int | None:
         """Records behind, over all lanes; None before the service consumes."""
         consumers = [lane.consumer for lane in self.lanes if lane.consumer is not None]
         if not self._started:
             return None
         return sum(sum(consumer.lag().values()) for consumer in consumers)
+
+
+def _ids_of(found: Mapping[str, admin.TopicFound]) -> dict[str, str]:
+    return {name: topic.topic_id for name, topic in found.items()}
 
 
 def _worth_waiting(error: Exception) -> bool:

@@ -18,6 +18,11 @@ from services.cli.doctor import judge_health
         ),
         ({"consumers": ["capture stopped: 20 unexpected errors"]}, False, "capture stopped: 20 unexpected errors; do"),
         ({"ready": False}, False, "not ready; do"),
+        (
+            {"warnings": ["20 records of leads.scored.v1 were deleted"]},
+            False,
+            "20 records of leads.scored.v1 were deleted; do",
+        ),
     ],
 )
 def test_a_service_that_is_ready_and_stands_still_is_not_well(body: dict[str, Any], good: bool, says: str) -> None:

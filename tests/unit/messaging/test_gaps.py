@@ -90,8 +90,11 @@ def test_records_that_are_gone_are_counted_and_work_goes_on() -> None:
     ended: list[str] = []
     counter = metrics.RECORDS_GONE.labels(group="gaps", topic=CAPTURED)
     before = counter._value.get()
-    lane(ended).gap(HERE, 700, 900)
-    assert counter._value.get() - before == 200
+    made = lane(ended)
+    made.gap(HERE, 700, 900)
+    made.gap(HERE, 950, 951)
+    assert counter._value.get() - before == 201
+    assert made.state.gone == {CAPTURED: 201}
     assert ended == []
 
 
