@@ -25,6 +25,9 @@ MAX_BATCH_BYTES: Final = 1_048_576
 # An event's data is kept below this, so that with key and headers it always fits a record batch.
 MAX_EVENT_BYTES: Final = 1_000_000
 _COMMIT_DEADLINE_S: Final = 30.0
+# An id is had at once, also where its last transaction has to be ended first; unless Kafka cannot end that one at all.
+_ID_WITHIN_S: Final = 10.0
+_SAME_ID_WITHIN_S: Final = 5.0
 
 
 class PublisherLost(Exception):
@@ -78,7 +81,8 @@ class TransactionalPublisher:
     async def start(
         cls, bootstrap: str, transactional_id: str, client_id: str, **security: Any
     ) -> "TransactionalPublisher":
-        """Start the producer; this ends the open transaction of a predecessor with the same id."""
+        """Start the producer; this ends the open transaction of a predecessor with the same id. Raises TimeoutError where
+        that takes too long."""
         settings = {
             "bootstrap_servers": bootstrap,
             "client_id": client_id,
@@ -90,9 +94,7 @@ class TransactionalPublisher:
             "compression_type": "zstd",
             **security,
         }
-        producer = AIOKafkaProducer(**settings)
-        await producer.start()
-        return cls(producer, settings)
+        return cls(await _started(settings, _ID_WITHIN_S), settings)
 
     def _use(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
@@ -149,9 +151,8 @@ class TransactionalPublisher:
     async def _renew(self) -> None:
         try:
             await self._producer.stop()
-            producer = AIOKafkaProducer(**self._settings)
-            await producer.start()
-        except KafkaError as error:
+            producer = await _started(self._settings, _SAME_ID_WITHIN_S)
+        except (KafkaError, TimeoutError) as error:
             raise PublisherLost(f"no producer after a refused batch: {type(error).__name__}") from error
         self._use(producer)
 
@@ -169,6 +170,17 @@ class TransactionalPublisher:
             await self._producer.abort_transaction()
         except (KafkaError, AssertionError) as error:
             raise PublisherLost(f"the transaction could not be aborted: {type(error).__name__}") from error
+
+
+async def _started(settings: Mapping[str, Any], within: float) -> AIOKafkaProducer:
+    producer = AIOKafkaProducer(**settings)
+    try:
+        async with asyncio.timeout(within):
+            await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
 
 
 def _batches(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> list[tuple[str, int, Any]]:

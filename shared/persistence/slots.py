@@ -3,11 +3,11 @@
 Two processes with one transactional id would fence each other in turns, and a restarted process should get its
 predecessor's id, so that the open transaction of the dead one ends at once. The lease is a session-level advisory
 lock on a connection of its own: it ends with the process, however that ends, and is held by one that is merely
-stopped. The row in `slots` only tells people who holds what.
+stopped. The row in `slots` tells people who holds what, and which ids were given up.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
@@ -15,6 +15,9 @@ import asyncpg
 from shared.persistence.database import TIMEOUTS, role_of
 
 MAX_SLOTS: Final = 256
+# The holder of a slot whose last transaction Kafka does not end: its id cannot be had, perhaps for hours.
+GIVEN_UP: Final = "given up: Kafka does not end its last transaction"
+_GIVEN_UP_FOR: Final = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -39,9 +42,15 @@ class Slot:
         """Give the slot back."""
         await self.connection.close(timeout=2)
 
+    async def give_up(self, now: datetime) -> None:
+        """Leave the slot alone for an hour, so that neither this process nor its successor waits for its id again."""
+        await _record(self.connection, self.group, self.number, GIVEN_UP, now)
+        await self.release()
+
 
 async def lease_slot(dsn: str, schema: str, group: str, preferred: int, holder: str, now: datetime) -> Slot:
-    """The preferred slot if it is free, else the lowest free one. Raises RuntimeError when all are taken."""
+    """The preferred slot if it is free, else the lowest free one; those that were given up come last. Raises RuntimeError
+    when all are taken."""
     connection = await asyncpg.connect(
         dsn,
         timeout=5,
@@ -55,12 +64,23 @@ async def lease_slot(dsn: str, schema: str, group: str, preferred: int, holder: 
             **TIMEOUTS,
         },
     )
-    for number in [preferred, *(n for n in range(MAX_SLOTS) if n != preferred)]:
+    avoided = await _given_up(connection, group, now)
+    for number in sorted([preferred, *(n for n in range(MAX_SLOTS) if n != preferred)], key=avoided.__contains__):
         if await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1), $2)", f"{schema}/{group}", number):
             await _record(connection, group, number, holder, now)
             return Slot(group, number, connection)
     await connection.close()
     raise RuntimeError(f"all {MAX_SLOTS} slots of {group} are taken")
+
+
+async def _given_up(connection: "asyncpg.Connection[asyncpg.Record]", group: str, now: datetime) -> set[int]:
+    rows = await connection.fetch(
+        "SELECT slot FROM slots WHERE group_id = $1 AND holder = $2 AND leased_at > $3",
+        group,
+        GIVEN_UP,
+        now - _GIVEN_UP_FOR,
+    )
+    return {row["slot"] for row in rows}
 
 
 async def _record(

@@ -218,9 +218,22 @@ class Service:
     async def _start_publisher(self) -> TransactionalPublisher:
         assert self._slot is not None
         bootstrap, slot = self.settings.kafka_bootstrap, self._slot
-        return await TransactionalPublisher.start(
-            bootstrap, slot.transactional_id, f"leadstream-{slot.transactional_id}"
-        )
+        if not slot.held:
+            slot = self._slot = await self._lease()
+        try:
+            return await TransactionalPublisher.start(
+                bootstrap, slot.transactional_id, f"leadstream-{slot.transactional_id}"
+            )
+        except TimeoutError:
+            await self._take_another_slot(slot)
+            raise
+
+    async def _take_another_slot(self, slot: Slot) -> None:
+        """A broker that answers, but not with this id: it cannot write the marker that ends the id's last transaction (a
+        topic's `max.message.bytes` leaves no room for it), and does not try again before it is restarted itself."""
+        await self._topics()
+        log.error("transactional_id_given_up", transactional_id=slot.transactional_id)
+        await slot.give_up(self.clock())
 
     # -- health -------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,25 @@ async def test_a_topic_that_refused_batches_takes_them_again_without_a_restart(o
     assert member.running
 
 
+async def test_a_topic_that_refused_even_markers_holds_nobody_up_when_it_takes_records_again(one_hop: Hop) -> None:
+    """Kafka gives up writing the marker, so the transactional id is of no use any more: the next process has another."""
+    member = await one_hop.member(0).ready()
+    await one_hop.feed(0, 50)
+    await one_hop.settle(50)
+    await _configure(one_hop, {**TOPICS[SCORED].settings(), "max.message.bytes": "10"})
+    await one_hop.feed(50, 300)
+
+    async def ended() -> bool:
+        return not member.running
+
+    await eventually(ended, "the process ends: its id cannot be had again", within=30)
+    await _configure(one_hop, TOPICS[SCORED].settings())
+    await one_hop.member(0).ready()
+    await one_hop.exactly_once(300)
+    third = await one_hop.member(0).ready()
+    assert third.tail(50).count("transactional_id_given_up") == 1  # once for all: the next one does not wait for it
+
+
 async def _configure(one_hop: Hop, settings: Mapping[str, str]) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=one_hop.servers.kafka)
     await admin.start()
