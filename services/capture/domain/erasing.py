@@ -22,7 +22,7 @@ class ErasedFamily(NamedTuple):
 def blanked(facts: LeadFacts) -> LeadFacts:
     """How often and when somebody came, nothing of who."""
     ends = facts.layers[:1] if len(facts.layers) == 1 else (facts.layers[0], facts.layers[-1])
-    counted = facts.counted + len(facts.layers) - len(ends)
+    counted = facts.counted + len(facts.silent) + len(facts.layers) - len(ends)
     return LeadFacts(counted, tuple(Layer(layer.stamp, {}) for layer in ends))
 
 

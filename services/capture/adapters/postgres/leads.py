@@ -120,7 +120,7 @@ def _exported(row: Any) -> dict[str, Any]:
     facts = state_from_json(row["facts"])
     submissions = [
         {"received_at": instant_of(layer.stamp.received_us), "record_id": layer.stamp.record_id, "facts": layer.facts}
-        for layer in facts.layers
+        for layer in facts.named()
     ]
     lead = lead_view(facts, row["lead_id"])
     return {"lead": lead, "lead_version": row["lead_version"], "submissions": submissions}
