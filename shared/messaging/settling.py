@@ -61,6 +61,7 @@ class Settling:
         self._database = database
         self._clock = clock
         self._bad_in_a_row = 0
+        self._convicted_for: set[str] = set()
         self._novelty = Novelty()
 
     def forget(self) -> None:
@@ -70,6 +71,7 @@ class Settling:
     async def settle(self, records: Sequence[Record], published: dict[Place, int]) -> list[Settled]:
         """Decide and store every record. Raises transient errors (try again) and EverythingBad (stop)."""
         culprits: list[tuple[Record, Rejected]] = []
+        self._convicted_for.clear()
         settled = await self._bisect(records, published, culprits)
         if culprits:
             await self._bury(culprits)
@@ -85,7 +87,7 @@ class Settling:
             if is_transient(error):
                 raise
             if len(records) == 1:
-                return await self._alone(records[0], published, culprits)
+                return await self._alone(records[0], error, published, culprits)
             middle = len(records) // 2
             first = await self._bisect(records[:middle], published, culprits)
             return first + await self._bisect(records[middle:], published, culprits)
@@ -102,9 +104,16 @@ class Settling:
             culprits.clear()
 
     async def _alone(
-        self, record: Record, published: dict[Place, int], culprits: list[tuple[Record, Rejected]]
+        self,
+        record: Record,
+        failure: Exception,
+        published: dict[Place, int],
+        culprits: list[tuple[Record, Rejected]],
     ) -> list[Settled]:
-        """A few more tries for a record that failed by itself, then it is the culprit."""
+        """A few more tries for a record that failed by itself, then it is the culprit; at once where another one of this
+        batch failed at the same place, every time that it was tried."""
+        if type_and_place(failure) in self._convicted_for:
+            return [self._convict(record, failure, culprits, attempts=1)]
         for attempt in range(2, ATTEMPTS + 1):
             await asyncio.sleep(_PAUSE_S * attempt)
             try:
@@ -116,15 +125,18 @@ class Settling:
             else:
                 await self._go_on(culprits)
                 return settled
-        return [self._convict(record, failure, culprits)]
+        return [self._convict(record, failure, culprits, attempts=ATTEMPTS)]
 
-    def _convict(self, record: Record, error: Exception, culprits: list[tuple[Record, Rejected]]) -> Settled:
+    def _convict(
+        self, record: Record, error: Exception, culprits: list[tuple[Record, Rejected]], *, attempts: int
+    ) -> Settled:
         self._bad_in_a_row += 1
+        self._convicted_for.add(type_and_place(error))
         if self._bad_in_a_row >= BAD_IN_A_ROW:
             raise EverythingBad(
                 f"{self._bad_in_a_row} unexpected errors in a row, last {type_and_place(error)}"
             ) from error
-        why = culprit_of(error, attempts=ATTEMPTS)
+        why = culprit_of(error, attempts=attempts)
         culprits.append((record, why))
         return Settled(record, why)
 

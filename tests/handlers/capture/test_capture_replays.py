@@ -14,7 +14,7 @@ from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.topics import CAPTURE_COMMANDS, COMMANDS_COMPLETED
 from shared.handling.outcomes import Produced, Rejected
 from shared.handling.records import Record, read_record
-from shared.messaging.settling import BAD_IN_A_ROW, EverythingBad, Settled
+from shared.messaging.settling import ATTEMPTS, BAD_IN_A_ROW, EverythingBad, Settled
 from tests.support.capture import Bench, record
 from tests.support.replaying import FIRST_LETTER, replay_headers, replay_of
 from tests.support.stack import Servers
@@ -123,6 +123,14 @@ async def test_a_culprit_at_the_end_of_its_partition_is_marked_as_stored(fragile
         await fragile.settle(*records)
         (mark,) = await fragile.fetch("SELECT stored_to FROM marks")
         assert mark["stored_to"] == records[-1].offset + 1
+
+
+async def test_of_many_culprits_with_one_failure_only_the_first_is_tried_again(fragile: Bench) -> None:
+    """The tries are there for flukes, and cost a tenth of a second each."""
+    batch = [submitted(n, f"{'poison' if n % 2 else 'fine'}{n}@example.com") for n in range(12)]
+    outcomes = [each.outcome for each in await fragile.settle(*batch)]
+    assert [o.attempts for o in outcomes if isinstance(o, Rejected)] == [ATTEMPTS, 1, 1, 1, 1, 1]
+    assert sum(isinstance(o, Produced) for o in outcomes) == 6
 
 
 async def test_culprits_before_a_success_are_buried_whatever_comes_after(fragile: Bench) -> None:

@@ -23,11 +23,12 @@ async def test_a_poison_record_between_good_ones_is_found_and_parked(one_hop: Ho
     await one_hop.exactly_once(400, but=poison)
     letters = await one_hop.dead_letters()
     assert sorted(letter["ce_subject"] for letter in letters) == sorted(lead_id(n) for n in poison)
+    # The first is tried again; others of its batch that fail at the same place are not.
+    assert max(int(letter["dlq-attempts"]) for letter in letters) >= 2
     for letter in letters:
         assert letter["dlq-reason"] == "processing_failed"
         assert letter["dlq-exception"].startswith("ZeroDivisionError at __main__:")
         assert letter["dlq-original-topic"] == CAPTURED
-        assert int(letter["dlq-attempts"]) >= 2
         assert letter["ce_type"] == "lead.captured"
 
 
