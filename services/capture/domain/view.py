@@ -25,7 +25,9 @@ def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
         view = _view(facts, lead_id, touch, touch, state.counted + 1)
     else:
         facts, touches = _joined([layer.facts for layer in layers]), touches_of(layers)
-        view = _view(facts, lead_id, _touch(touches[0]), _touch(touches[-1]), state.counted + len(state.silent) + len(touches))
+        view = _view(
+            facts, lead_id, _touch(touches[0]), _touch(touches[-1]), state.counted + len(state.silent) + len(touches)
+        )
     if "m" in facts:
         view.update(lifecycle_fields(state))
     if "list" in facts.get("o", _NOTHING):
