@@ -3,11 +3,13 @@
 from fastapi import FastAPI
 
 from services.capture.adapters.limits import Limiter
+from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
+from services.capture.adapters.providers import providers_of
 from services.capture.adapters.redis import IdempotencyMemory, RedisLink
 from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.admission import Admission
@@ -20,6 +22,7 @@ from services.capture.api.matching import matching_router
 from services.capture.api.merging import merging_router
 from services.capture.api.receipts import receipts_router
 from services.capture.api.webhooks import webhooks_router
+from services.capture.fetching import Fetching
 from services.capture.settings import CaptureSettings
 from services.capture.sources.register import Formats
 from services.capture.subscribers import Books, subscriptions
@@ -47,13 +50,14 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     formats = Formats(lambda: sources.current)
     publishes = [CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, ERASED, LEAD_EVENTS, INBOUND, EVENTS_INBOUND]
     service = Service("capture", settings, publishes=publishes)
-    receipts = PostgresReceiptBook()
+    receipts, announced = PostgresReceiptBook(), PostgresAnnouncedBook()
     books = Books(
         PostgresLeadBook(),
         receipts,
         PostgresMergeBook(),
         PostgresErasureBook(settings.secret_bytes),
         PostgresBehaviourBook(),
+        announced,
     )
     service.subscriptions.extend(
         subscriptions(
@@ -69,6 +73,8 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     limiter = Limiter(redis, settings.limits, settings.secret_bytes, prefix=f"leadstream:{settings.topic_prefix}limit:")
     admission = Admission(limiter)
     intake = Intake(service, settings, IdempotencyMemory(redis, settings.idempotency_memory_s), admission)
+    fetching = Fetching(service, intake, sources, announced, providers_of(settings))
+    service.background.append(fetching.running)
     routers = [
         leads_router(intake),
         batch_router(intake),

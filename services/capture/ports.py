@@ -1,6 +1,6 @@
 """What the use cases need of the outside, as protocols."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -9,6 +9,7 @@ from services.capture.domain.behaviour.stitching import Known, Party
 from services.capture.domain.erasing import ErasedFamily
 from services.capture.domain.identity import IdentityKey
 from services.capture.domain.people import NewLink, People, Person
+from services.capture.sources.configured import ConfiguredSource
 from shared.handling.records import Record
 from shared.handling.work import Work
 
@@ -148,3 +149,77 @@ class BehaviourBook(Protocol):
         self, work: Work, new: Sequence[Kept], settled: Sequence[Settlement], parties: Iterable[Party]
     ) -> None:
         """Store new events, those that found their lead, and what changed of strangers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A lead that a provider has announced by its id. `attempts` counts the failed ones."""
+
+    source: str
+    provider_id: str
+    notification: str
+    occurred_at: str | None = None
+    attempts: int = 0
+    announced_at: datetime | None = None
+
+
+class AnnouncedBook(Protocol):
+    """Leads that have to be fetched from their provider."""
+
+    async def note(self, work: Work, announced: Announced) -> None:
+        """Remember that it is to be fetched; one that is known already stays as it is."""
+
+    async def withdraw(self, work: Work, source: str, provider_id: str) -> Sequence[str]:
+        """Fetch it no more, whenever it is announced; the leads that were made of it."""
+
+    async def lease(self, work: Work, *, until: datetime, most: int) -> Sequence[Announced]:
+        """Those that are due, for nobody else until then."""
+
+    async def settle(self, work: Work, announced: Announced, state: str, reason: str | None) -> None:
+        """It is `done` or `failed`, unless it was withdrawn meanwhile."""
+
+    async def postpone(self, work: Work, announced: Announced, due_at: datetime, reason: str) -> None:
+        """It is tried again at that time."""
+
+    async def purge(self, work: Work) -> None:
+        """Forget what was settled 100 days ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A lead as its provider gave it: its bytes, read by the source's own reader."""
+
+    raw: bytes
+    is_test: bool = False
+    occurred_at: str | None = None
+    provider_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """The provider cannot give it now. `after_s` is what it asked to wait, if it did."""
+
+    reason: str
+    after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotEver:
+    """The provider will not give it: it is gone, or not ours to read."""
+
+    reason: str
+
+
+class LeadProvider(Protocol):
+    """A provider that leads are fetched from, one by one or by a range of time. Never raises for what it answers."""
+
+    async def fetch(self, source: ConfiguredSource, provider_id: str) -> Fetched | NotNow | NotEver:
+        """One lead."""
+
+    def listed(
+        self, source: ConfiguredSource, since: datetime, until: datetime
+    ) -> AsyncIterator[Sequence[Fetched] | NotNow | NotEver]:
+        """All leads that were made from `since` until before `until`, page by page; what is no page is the last."""
+
+    async def close(self) -> None:
+        """Give back its connections."""

@@ -26,6 +26,10 @@ class CaptureSettings(ServiceSettings):
     idempotency_memory_s: int = Field(86_400, ge=1)
     # The file of sources that have an address of their own (docs/sources.md); without one there are none.
     capture_sources: Path | None = None
+    meta_graph_url: str = "https://graph.facebook.com/v23.0"
+    linkedin_api_url: str = "https://api.linkedin.com/rest"
+    linkedin_version: str = "202510"
+    typeform_api_url: str = "https://api.typeform.com"
     webhook_limit_bytes: int = Field(1_000_000, ge=1024, le=1_000_000)
     # Requests a second of one key and of one address, and how many at once after a pause; 0 a second is no limit.
     # A line of a batch counts an eighth.

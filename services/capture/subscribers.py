@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.capture.handlers.announced_leads import NoteAnnouncedLeads, WithdrawLeads
 from services.capture.handlers.arrivals import INBOUND_TOPICS
 from services.capture.handlers.capture_leads import CaptureLeads
 from services.capture.handlers.dead_letters import NoteDeadLetters, bury_unknown
@@ -11,9 +12,16 @@ from services.capture.handlers.merge_leads import MergeLeadsObeyed, on_command_t
 from services.capture.handlers.repeated_behaviour import SettleRepeatedBehaviour
 from services.capture.handlers.repeats import SettleRepeats
 from services.capture.handlers.stitch_behaviour import StitchBehaviour
-from services.capture.ports import BehaviourBook, ErasureBook, LeadBook, MergeBook, ReceiptBook
+from services.capture.ports import AnnouncedBook, BehaviourBook, ErasureBook, LeadBook, MergeBook, ReceiptBook
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
-from shared.contracts.commands.capture import LEAD_SUBMITTED, EraseLead, ExportLead, MergeLeads
+from shared.contracts.commands.capture import (
+    LEAD_SUBMITTED,
+    EraseLead,
+    ExportLead,
+    FetchLead,
+    MergeLeads,
+    WithdrawLead,
+)
 from shared.contracts.events.behaviour import BehaviourSubmitted
 from shared.contracts.topics import CAPTURE_COMMANDS, EVENTS_INBOUND, INBOUND, INBOUND_BULK
 from shared.messaging.replaying import with_replays
@@ -22,13 +30,14 @@ from shared.messaging.subscription import Handled, Subscription
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where leads, receipts, merges, erasures and behaviour are kept."""
+    """Where leads, receipts, merges, erasures, behaviour and announced leads are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
     merges: MergeBook
     erasures: ErasureBook
     behaviours: BehaviourBook
+    announced: AnnouncedBook
 
 
 def subscriptions(
@@ -48,6 +57,8 @@ def subscriptions(
     merge = Handled(on_command_topic(merging), MergeLeads, repeated=repeats)
     erase = Handled(on_command_topic(EraseLeads(books.erasures)), EraseLead, repeated=repeats)
     export = Handled(on_command_topic(NoteExports(books.erasures)), ExportLead, repeated=repeats)
+    fetch = Handled(on_command_topic(NoteAnnouncedLeads(books.announced)), FetchLead, repeated=repeats)
+    withdraw = Handled(on_command_topic(WithdrawLeads(books.announced, secret)), WithdrawLead, repeated=repeats)
     unknown = Handled(bury_unknown, repeated=repeats)
     dead_letters = NoteDeadLetters(books.receipts, secret)
     bulk = Subscription(
@@ -63,7 +74,14 @@ def subscriptions(
     live = Subscription(
         "capture",
         (INBOUND, CAPTURE_COMMANDS),
-        {LEAD_SUBMITTED: submitted, MergeLeads.TYPE: merge, EraseLead.TYPE: erase, ExportLead.TYPE: export},
+        {
+            LEAD_SUBMITTED: submitted,
+            MergeLeads.TYPE: merge,
+            EraseLead.TYPE: erase,
+            ExportLead.TYPE: export,
+            FetchLead.TYPE: fetch,
+            WithdrawLead.TYPE: withdraw,
+        },
         others=unknown,
         on_dead_letters=dead_letters,
         inbound=INBOUND_TOPICS,

@@ -4,7 +4,14 @@ from types import MappingProxyType
 from typing import Final
 
 from shared.contracts.base import Contract
-from shared.contracts.commands.capture import EraseLead, ExportLead, LeadSubmitted, MergeLeads
+from shared.contracts.commands.capture import (
+    EraseLead,
+    ExportLead,
+    FetchLead,
+    LeadSubmitted,
+    MergeLeads,
+    WithdrawLead,
+)
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.contracts.commands.routing import ReassignLead, SetMember
@@ -43,6 +50,8 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "lead.merge": MergeLeads,
         "lead.erase": EraseLead,
         "lead.export": ExportLead,
+        "lead.fetch": FetchLead,
+        "lead.withdraw": WithdrawLead,
         "rules.publish": PublishRules,
         "member.set": SetMember,
         "lead.reassign": ReassignLead,

@@ -124,7 +124,7 @@ def _dead_letter_topics() -> tuple[Topic, ...]:
 
 
 _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
-    "capture": ("lead.merge", "lead.erase", "lead.export", "record.replay"),
+    "capture": ("lead.merge", "lead.erase", "lead.export", "lead.fetch", "lead.withdraw", "record.replay"),
     "scoring": ("rules.publish", "record.replay"),
     "routing": ("rules.publish", "member.set", "lead.reassign", "record.replay"),
     "conversion": ("lead.convert", "rules.publish", "opportunity.change", "record.replay"),

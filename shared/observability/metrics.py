@@ -48,6 +48,7 @@ SOURCES_FILE_BROKEN: Final = Gauge("capture_sources_file_broken", "1 while the f
 SUBMISSIONS_REFUSED: Final = Counter(
     "submissions_refused_total", "Requests of sources refused without a trace, by kind of source", ["kind", "reason"]
 )
+LEADS_FETCHED: Final = Counter("leads_fetched_total", "Tries to fetch an announced lead", ["kind", "outcome"])
 LEADS_SCORED: Final = Counter("leads_scored_total", "Scores by grade", ["grade"])
 LEADS_ASSIGNED: Final = Counter("leads_assigned_total", "Assignments by strategy", ["strategy"])
 LEADS_CONVERTED: Final = Counter("leads_converted_total", "Conversions by trigger", ["trigger"])

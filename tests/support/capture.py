@@ -16,6 +16,7 @@ import httpx
 import orjson
 
 from deploy.local.ports import choose_port
+from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
@@ -89,9 +90,13 @@ class Bench:
     def __init__(self, dsn: str) -> None:
         self.database = Database(create_engine(dsn, "capture"))
         self.books = Books(
-            PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook(), PostgresErasureBook(SECRET),
+            PostgresLeadBook(),
+            PostgresReceiptBook(),
+            PostgresMergeBook(),
+            PostgresErasureBook(SECRET),
             PostgresBehaviourBook(),
-        )  # fmt: skip
+            PostgresAnnouncedBook(),
+        )
         self.now = NOW
         self._formats = NO_WEB_SOURCES
         self._settling = self._new_settling()

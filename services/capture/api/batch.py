@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from services.capture.api.bodies import content_type, read_body
-from services.capture.api.intake import Incoming, Intake, flagged_test, named_by_body, named_by_request
+from services.capture.api.elements import Incoming
+from services.capture.api.intake import Intake, flagged_test, named_by_body, named_by_request
 from services.capture.domain.payload import JSON_TYPE
 from services.capture.domain.refusal import RefusalCode, refuse
 from shared.runtime.access import Principal

@@ -10,14 +10,8 @@ from fastapi.responses import JSONResponse, Response
 from services.capture.api.batch import answer_of, lines_of
 from services.capture.api.bodies import content_type, read_body
 from services.capture.api.browsers import KnownObserver, Observer, allow_origin, preflight
-from services.capture.api.intake import (
-    DEFAULT_SOURCE,
-    Incoming,
-    Intake,
-    flagged_test,
-    inbound_headers,
-    named_by_request,
-)
+from services.capture.api.elements import Incoming, inbound_headers
+from services.capture.api.intake import DEFAULT_SOURCE, Intake, flagged_test, named_by_request
 from services.capture.api.leads import refused
 from services.capture.domain.behaviour.reading import MAX_EVENT_BYTES, claims_of, read_behaviour
 from services.capture.domain.identity import keyed_hash

@@ -1,7 +1,6 @@
 """Raw first: what an authenticated source sends within the limits is in Kafka before anyone is told what it holds."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,21 +9,20 @@ from fastapi import Request
 
 from services.capture.adapters.redis import IdempotencyMemory
 from services.capture.api.admission import Admission
-from services.capture.domain.identity import IdentityKey, hashed_key
+from services.capture.api.elements import Incoming, element_record, inbound_headers, judged_by
 from services.capture.domain.reading import fingerprint_of, judge_value, named_source
 from services.capture.domain.receipt import receipt_of
 from services.capture.domain.refusal import Refused
-from services.capture.handlers.arrivals import FORMAT_HEADER, OCCURRED_HEADER, RECEIPT_HEADER, TEST_HEADER, clean_source
+from services.capture.handlers.arrivals import TEST_HEADER, clean_source
 from services.capture.settings import CaptureSettings
 from services.capture.sources.configured import ConfiguredSource
 from services.capture.sources.protocol import Element
-from services.capture.sources.register import judge_element
 from shared.contracts import ids
-from shared.contracts.commands.capture import LEAD_SUBMITTED
-from shared.contracts.envelope import Envelope, rfc3339, trace_context
+from shared.contracts.envelope import rfc3339
 from shared.contracts.topics import INBOUND
 from shared.messaging.raw_producer import IntakeUnavailable, RawRecord
 from shared.runtime.access import Principal
+from shared.runtime.commands_api import ToSend, send_commands
 from shared.runtime.problems import Problem
 from shared.runtime.service import Service
 
@@ -32,17 +30,6 @@ log = structlog.get_logger(__name__)
 
 DEFAULT_SOURCE: Final = "api"
 SOURCE_HEADER: Final = "x-lead-source"
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A submission, ready to be stored. `refusal` is what the consumer will say of it too."""
-
-    event_id: str
-    receipt_id: str
-    record: RawRecord
-    fingerprint: int
-    refusal: Refused | None
 
 
 class Intake:
@@ -97,33 +84,23 @@ class Intake:
         traceparent: str | None = None,
     ) -> Incoming:
         """A lead of a provider's payload as the record that it will be: its very bytes, and a header that says whose."""
-        ce_id = element.ce_id or ids.new_id()
-        event_id = ids.root_event_id(source.name, ce_id)
-        receipt_id = receipt_of(event_id, secret=self._secret)
-        at = rfc3339(self._service.clock())
-        headers = inbound_headers(ce_id, source.name, receipt_id, at, content_type, traceparent)
-        headers.append((FORMAT_HEADER, source.kind.encode()))
-        if element.is_test:
-            headers.append((TEST_HEADER, b"1"))
-        if element.occurred_at:
-            headers.append((OCCURRED_HEADER, element.occurred_at.encode("ascii", "ignore")))
-        refusal, person = self._judged(lambda region: judge_element(element.raw, content_type, source, region=region))
-        record = RawRecord((person or event_id).encode(), element.raw, [*headers, *more])
-        return Incoming(event_id, receipt_id, record, 0, refusal)
+        return element_record(
+            element,
+            content_type,
+            source,
+            secret=self._secret,
+            at=self._service.clock(),
+            region=self.settings.default_region,
+            more=more,
+            traceparent=traceparent,
+        )
 
     def _judge(self, raw: bytes, content_type: str, source: str) -> tuple[Refused | None, str | None]:
         """Why it will be refused, if so, and the key that keeps one person's submissions in order."""
-        return self._judged(lambda region: judge_value(raw, content_type, source_name=source, default_region=region))
-
-    def _judged(self, judge: Callable[[str | None], IdentityKey | Refused | None]) -> tuple[Refused | None, str | None]:
-        try:
-            judged = judge(self.settings.default_region)
-        except Exception as error:  # the body is stored all the same; the consumer decides what becomes of it
-            log.error("submission_unreadable", error=type(error).__name__)
-            return None, None
-        if isinstance(judged, Refused):
-            return judged, None
-        return None, hashed_key(judged, secret=self._secret) if judged is not None else None
+        return judged_by(
+            lambda: judge_value(raw, content_type, source_name=source, default_region=self.settings.default_region),
+            self._secret,
+        )
 
     async def store(self, incoming: Sequence[Incoming], topic: str = INBOUND) -> None:
         """Return when all are in Kafka with `acks=all`. Raises a 503 problem, within about 3 s."""
@@ -135,25 +112,14 @@ class Intake:
             detail = "Nothing can be stored now. Try again; an Idempotency-Key makes that safe."
             raise Problem(503, "unavailable", detail, headers={"Retry-After": "2"}) from error
 
+    async def command(self, commands: Sequence[ToSend]) -> None:
+        """Put commands to capture itself into Kafka. Raises a 503 problem."""
+        if commands:
+            await send_commands(self._service, commands)
+
     async def conflicts(self, incoming: Incoming) -> bool:
         """Whether another body is remembered under the same Idempotency-Key."""
         return await self._memory.first_digest(incoming.event_id, incoming.fingerprint) != incoming.fingerprint
-
-
-def inbound_headers(
-    ce_id: str,
-    source: str,
-    receipt_id: str,
-    at: str,
-    content_type: str,
-    traceparent: str | None,
-    record_type: str = LEAD_SUBMITTED,
-) -> list[tuple[str, bytes]]:
-    """The headers of a record that HTTP took."""
-    trace = trace_context(traceparent.encode()) if traceparent else None
-    envelope = Envelope(ce_id, record_type, source, receipt_id, at, trace)
-    headers = [pair for pair in envelope.headers() if pair[0] != "content-type"]
-    return [*headers, ("content-type", content_type.encode()), (RECEIPT_HEADER, receipt_id.encode())]
 
 
 def flagged_test(request: Request) -> bool:

@@ -10,12 +10,15 @@ from fastapi.responses import Response
 from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.admission import address_of
 from services.capture.api.bodies import content_type, read_body
-from services.capture.api.intake import Incoming, Intake
+from services.capture.api.elements import Incoming
+from services.capture.api.intake import Intake
 from services.capture.domain.payload import FORM_TYPE, JSON_TYPE
 from services.capture.sources.configured import ConfiguredSource
 from services.capture.sources.protocol import Answer, Asked, Element, WebSource
 from services.capture.sources.register import WEBHOOKS
+from shared.contracts.commands.capture import FetchLead, WithdrawLead
 from shared.observability.metrics import SUBMISSIONS_REFUSED
+from shared.runtime.commands_api import Sent, ToSend, command_id
 from shared.runtime.problems import Problem
 
 log = structlog.get_logger(__name__)
@@ -91,14 +94,35 @@ def verify(how: WebSource, asked: Asked, source: ConfiguredSource) -> None:
 
 
 async def store(intake: Intake, asked: Asked, source: ConfiguredSource, elements: Sequence[Element]) -> list[Incoming]:
-    """Each lead in Kafka under a receipt of its own, or none of them acknowledged (503)."""
+    """Each lead in Kafka under a receipt of its own, or none of them acknowledged (503). What names a lead only becomes a
+    command; the lead has its receipt once it is fetched."""
     traceparent = asked.headers.get("traceparent")
     incoming = [
-        intake.prepare_element(element, asked.content_type, source, traceparent=traceparent) for element in elements
+        intake.prepare_element(element, asked.content_type, source, traceparent=traceparent)
+        for element in elements
+        if not (element.fetch or element.erase)
     ]
     if incoming:
         await intake.store(incoming)
+    await intake.command([made for element in elements if (made := _command(element, source, traceparent)) is not None])
     return incoming
+
+
+def _command(element: Element, source: ConfiguredSource, traceparent: str | None) -> ToSend | None:
+    """The command to fetch a lead or to take it back. Its id is new each time: saying it twice does no harm."""
+    provider_id = element.fetch or element.erase
+    if provider_id is None:
+        return None
+    data: FetchLead | WithdrawLead
+    if element.fetch:
+        notification = element.raw.decode("utf-8", "replace")
+        data = FetchLead(
+            source=source.name, provider_id=provider_id, notification=notification, occurred_at=element.occurred_at
+        )
+    else:
+        data = WithdrawLead(source=source.name, provider_id=provider_id)
+    sent = Sent(command_id(data.TYPE, provider_id, None), data.TYPE)
+    return ToSend(sent, "capture", f"{source.name}/{provider_id}", data, traceparent)
 
 
 def response(answer: Answer) -> Response:

@@ -94,7 +94,7 @@ class CaptureLeads:
 
     def _readings(self, usable: Sequence[tuple[int, Arrival]]) -> Sequence[Reading | Refused]:
         documents = [
-            self.formats.read(a.format, a.source, a.record.value or b"", a.content_type)
+            self.formats.read(a.format, a.source, a.record.value or b"", a.content_type, a.damage)
             if a.format
             else document_of_value(a.record.value or b"", a.content_type, a.damage)
             for _, a in usable

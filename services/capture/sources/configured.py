@@ -1,6 +1,7 @@
 """The file of sources: which there are, of which kind, with which secrets and mapping. Refused whole, with every place."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,7 @@ FormKind: TypeAlias = Literal["landing_page", "popup", "signup", "contact"]
 Resolve: TypeAlias = Callable[["Secret"], str | None]
 
 _NEED_SECRET: Final = frozenset({"google", "meta", "linkedin", "typeform"})
+_PROVIDER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _FETCHED: Final = frozenset({"meta", "linkedin"})
 
 
@@ -41,6 +43,15 @@ def _instant(value: Any) -> Any:
 
 
 Instant = Annotated[datetime, BeforeValidator(_instant)]
+
+
+def _provider_id(value: Any) -> Any:
+    if not isinstance(value, str | int) or isinstance(value, bool) or not _PROVIDER_ID.fullmatch(str(value)):
+        raise expected("an id of letters, digits, dashes and underscores")
+    return str(value)
+
+
+ProviderId = Annotated[str, BeforeValidator(_provider_id)]
 
 
 class Secret(RuleModel):
@@ -101,6 +112,8 @@ class SourceEntry(RuleModel):
     """Of LinkedIn: refuse what carries no signature."""
     verify_token: Secret | None = None
     """Of Meta: what its subscription's challenge must know."""
+    forms: tuple[ProviderId, ...] = ()
+    """The provider's ids of the forms (of LinkedIn: the accounts) that a backfill reads."""
     token: Secret | None = None
     """The access token with which leads are fetched from the provider."""
 

@@ -17,6 +17,8 @@ from services.capture.sources.protocol import Document, Reader, WebSource
 from services.capture.sources.typeform import Typeform
 from services.capture.sources.web_form import WebForm
 
+# The damage of a record that holds a notification only, because its provider will not give the lead.
+NOT_FETCHED: Final = "not_fetched"
 # Sources with an address of their own: `/v1/webhooks/<format>/<source>`.
 WEBHOOKS: Final[Mapping[str, WebSource]] = {
     "google": Google(),
@@ -47,8 +49,10 @@ class Formats:
             return "unknown_source"
         return None
 
-    def read(self, name: str, source: str, raw: bytes, content_type: str) -> Document | Refused:
+    def read(self, name: str, source: str, raw: bytes, content_type: str, damage: str = "") -> Document | Refused:
         """The document of a record that has no fault."""
+        if damage == NOT_FETCHED:
+            return refuse("not_fetched")
         if len(raw) > MAX_BYTES:
             return refuse("too_large")
         return READERS[name].read(raw, content_type, self.current().by_name.get(source))

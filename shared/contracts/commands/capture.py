@@ -135,3 +135,23 @@ class ExportLead(Contract):
     reason: str
     also: list[str] = []
     requested_by: str = ""
+
+
+class FetchLead(Contract):
+    """Fetch a lead that a provider has announced, because its notification names it only. Said twice, it is fetched once."""
+
+    TYPE: ClassVar[str] = "lead.fetch"
+
+    source: str
+    provider_id: str = Field(description="The provider's own id of the lead")
+    notification: str = Field(description="The notification as it came")
+    occurred_at: str | None = None
+
+
+class WithdrawLead(Contract):
+    """A provider has deleted a lead: it is not fetched any more, and erased where it was."""
+
+    TYPE: ClassVar[str] = "lead.withdraw"
+
+    source: str
+    provider_id: str = Field(description="The provider's own id of the lead")

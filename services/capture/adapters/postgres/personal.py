@@ -16,6 +16,7 @@ PERSONAL: Final[tuple[PersonalTables, ...]] = (BehaviourTables(), IdentityTables
 FREE: Final = MappingProxyType(
     {
         "receipts": "coordinates, source and outcome of a record, and a lead's id",
+        "announced_leads": "a provider's id of a lead and its notification, which names the lead only",
         "kept_out": "keyed digests of identifiers that must not come back",
         "person_requests": "who asked for an erasure or an export, in registered words",
     }
