@@ -9,6 +9,7 @@ from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
+from services.capture.adapters.postgres.targets import PostgresTargetBook
 from services.capture.adapters.providers import providers_of
 from services.capture.adapters.redis import IdempotencyMemory, RedisLink
 from services.capture.adapters.sources_file import SourcesFile
@@ -18,9 +19,11 @@ from services.capture.api.events import events_router
 from services.capture.api.forms import forms_router
 from services.capture.api.intake import Intake
 from services.capture.api.leads import leads_router
+from services.capture.api.marking import marking_router
 from services.capture.api.matching import matching_router
 from services.capture.api.merging import merging_router
 from services.capture.api.receipts import receipts_router
+from services.capture.api.targets import targets_router
 from services.capture.api.webhooks import webhooks_router
 from services.capture.fetching import Fetching
 from services.capture.settings import CaptureSettings
@@ -40,6 +43,7 @@ from shared.runtime.bodies import BODY_LIMIT_BYTES
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
 from shared.runtime.service import Service
+from shared.runtime.sweeper import sweeping
 
 
 def build_app(settings: CaptureSettings | None = None) -> FastAPI:
@@ -58,6 +62,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         PostgresErasureBook(settings.secret_bytes),
         PostgresBehaviourBook(),
         announced,
+        PostgresTargetBook(),
     )
     service.subscriptions.extend(
         subscriptions(
@@ -69,7 +74,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         )
     )
     redis = RedisLink(settings.redis_url.get_secret_value(), settings.redis_timeout_s)
-    service.background.extend((redis.running, sources.running))
+    service.background.extend((redis.running, sources.running, sweeping(service)))
     limiter = Limiter(redis, settings.limits, settings.secret_bytes, prefix=f"leadstream:{settings.topic_prefix}limit:")
     admission = Admission(limiter)
     intake = Intake(service, settings, IdempotencyMemory(redis, settings.idempotency_memory_s), admission)
@@ -83,6 +88,8 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         events_router(intake),
         receipts_router(service, receipts, settings.secret_bytes),
         merging_router(service),
+        marking_router(service),
+        targets_router(service),
         matching_router(service, settings.default_region),
         commands_router(service),
     ]

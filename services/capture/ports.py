@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from services.capture.domain.behaviour.stitching import Known, Party
 from services.capture.domain.erasing import ErasedFamily
+from services.capture.domain.expiring import ListPolicy
 from services.capture.domain.identity import IdentityKey
 from services.capture.domain.people import NewLink, People, Person
 from services.capture.sources.configured import ConfiguredSource
@@ -41,6 +42,34 @@ class LeadBook(Protocol):
 
     async def save(self, work: Work, people: People) -> None:
         """Store what was changed."""
+
+    async def lock_leads(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Person]:
+        """Leads by the ids that were asked for, locked; ids that were merged away lead to the surviving lead."""
+
+    async def save_leads(self, work: Work, people: Iterable[Person]) -> None:
+        """Store leads as they stand."""
+
+
+class TargetBook(Protocol):
+    """Who is a target, and what becomes of targets in time."""
+
+    async def add(self, work: Work, targets: Mapping[str, str]) -> None:
+        """Note targets with the name of their list; those that are known stay as they are."""
+
+    async def remove(self, work: Work, lead_ids: Sequence[str]) -> None:
+        """These are no targets, or not any more."""
+
+    async def policies(self, work: Work, lists: Sequence[str]) -> Mapping[str, ListPolicy]:
+        """What is set for these lists."""
+
+    async def set_policy(self, work: Work, list_name: str, policy: ListPolicy, author: str) -> None:
+        """Set it; the empty name is for all lists without one of their own."""
+
+    async def due(self, work: Work, list_name: str, listed_before: datetime, limit: int) -> Sequence[str]:
+        """Targets of a list that were listed until then, the earliest first."""
+
+    async def oldest(self, work: Work, lists: Sequence[str] | None = None) -> Mapping[str, datetime]:
+        """When the earliest target of each list, or of every one, was listed."""
 
 
 class ReceiptBook(Protocol):

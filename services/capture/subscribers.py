@@ -8,29 +8,45 @@ from services.capture.handlers.capture_leads import CaptureLeads
 from services.capture.handlers.dead_letters import NoteDeadLetters, bury_unknown
 from services.capture.handlers.erase_leads import EraseLeads, NoteExports
 from services.capture.handlers.events import STAGE
-from services.capture.handlers.merge_leads import MergeLeadsObeyed, on_command_topic
+from services.capture.handlers.expire_targets import ExpireTargetsDue, SetTargetLists
+from services.capture.handlers.mark_leads import MarkLeads, PromoteLeads
+from services.capture.handlers.merge_leads import MergeLeadsObeyed, commands_only, on_command_topic
+from services.capture.handlers.note_targets import NoteTargets
 from services.capture.handlers.repeated_behaviour import SettleRepeatedBehaviour
 from services.capture.handlers.repeats import SettleRepeats
 from services.capture.handlers.stitch_behaviour import StitchBehaviour
-from services.capture.ports import AnnouncedBook, BehaviourBook, ErasureBook, LeadBook, MergeBook, ReceiptBook
+from services.capture.ports import (
+    AnnouncedBook,
+    BehaviourBook,
+    ErasureBook,
+    LeadBook,
+    MergeBook,
+    ReceiptBook,
+    TargetBook,
+)
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.contracts.commands.capture import (
     LEAD_SUBMITTED,
     EraseLead,
+    ExpireTargets,
     ExportLead,
     FetchLead,
+    MarkLead,
     MergeLeads,
+    PromoteLead,
+    SetTargetList,
     WithdrawLead,
 )
 from shared.contracts.events.behaviour import BehaviourSubmitted
 from shared.contracts.topics import CAPTURE_COMMANDS, EVENTS_INBOUND, INBOUND, INBOUND_BULK
 from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
+from shared.messaging.timers import while_live
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where leads, receipts, merges, erasures, behaviour and announced leads are kept."""
+    """Where leads, receipts, merges, erasures, behaviour, announced leads and targets are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
@@ -38,6 +54,7 @@ class Books:
     erasures: ErasureBook
     behaviours: BehaviourBook
     announced: AnnouncedBook
+    targets: TargetBook
 
 
 def subscriptions(
@@ -51,7 +68,7 @@ def subscriptions(
     """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
     live lane takes commands."""
     repeats = SettleRepeats(books.receipts, secret)
-    reading = CaptureLeads(books.leads, books.erasures, secret, default_region, formats)
+    reading = CaptureLeads(books.leads, books.erasures, NoteTargets(books.targets), secret, default_region, formats)
     submitted = Handled(reading, repeated=repeats)
     merging = MergeLeadsObeyed(books.leads, books.merges, books.erasures)
     merge = Handled(on_command_topic(merging), MergeLeads, repeated=repeats)
@@ -81,6 +98,7 @@ def subscriptions(
             ExportLead.TYPE: export,
             FetchLead.TYPE: fetch,
             WithdrawLead.TYPE: withdraw,
+            **_lifecycle(books, repeats),
         },
         others=unknown,
         on_dead_letters=dead_letters,
@@ -109,3 +127,16 @@ def behaviour_lane(books: Books, *, secret: bytes, default_region: str | None, m
         max_records=max_records,
         title="What people do",
     )
+
+
+def _lifecycle(books: Books, repeats: SettleRepeats) -> dict[str, Handled]:
+    """What happens to leads beside submissions, by command type."""
+    mark = on_command_topic(MarkLeads(books.leads, books.erasures))
+    promote = on_command_topic(PromoteLeads(books.leads, books.erasures, books.targets))
+    expire = commands_only(while_live(ExpireTargetsDue(books.leads, books.targets)))
+    return {
+        MarkLead.TYPE: Handled(mark, MarkLead, repeated=repeats),
+        PromoteLead.TYPE: Handled(promote, PromoteLead, repeated=repeats),
+        SetTargetList.TYPE: Handled(on_command_topic(SetTargetLists(books.targets)), SetTargetList, repeated=repeats),
+        ExpireTargets.TYPE: Handled(expire, ExpireTargets, repeated=repeats),
+    }

@@ -6,10 +6,14 @@ from typing import Final
 from shared.contracts.base import Contract
 from shared.contracts.commands.capture import (
     EraseLead,
+    ExpireTargets,
     ExportLead,
     FetchLead,
     LeadSubmitted,
+    MarkLead,
     MergeLeads,
+    PromoteLead,
+    SetTargetList,
     WithdrawLead,
 )
 from shared.contracts.commands.replay import ReplayRecord
@@ -26,6 +30,7 @@ from shared.contracts.events.behaviour import (
 )
 from shared.contracts.events.capture import (
     LeadCaptured,
+    LeadChanged,
     LeadErased,
     LeadMerged,
     LeadRejected,
@@ -52,6 +57,10 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "lead.export": ExportLead,
         "lead.fetch": FetchLead,
         "lead.withdraw": WithdrawLead,
+        "lead.mark": MarkLead,
+        "lead.promote": PromoteLead,
+        "target_list.set": SetTargetList,
+        "targets.expire": ExpireTargets,
         "rules.publish": PublishRules,
         "member.set": SetMember,
         "lead.reassign": ReassignLead,
@@ -66,6 +75,7 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
 EVENTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
     {
         "lead.captured": LeadCaptured,
+        "lead.changed": LeadChanged,
         "lead.rejected": LeadRejected,
         "receipt.settled": ReceiptSettled,
         "lead.merged": LeadMerged,

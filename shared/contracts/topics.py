@@ -124,7 +124,18 @@ def _dead_letter_topics() -> tuple[Topic, ...]:
 
 
 _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
-    "capture": ("lead.merge", "lead.erase", "lead.export", "lead.fetch", "lead.withdraw", "record.replay"),
+    "capture": (
+        "lead.merge",
+        "lead.erase",
+        "lead.export",
+        "lead.fetch",
+        "lead.withdraw",
+        "lead.mark",
+        "lead.promote",
+        "target_list.set",
+        "targets.expire",
+        "record.replay",
+    ),
     "scoring": ("rules.publish", "record.replay"),
     "routing": ("rules.publish", "member.set", "lead.reassign", "record.replay"),
     "conversion": ("lead.convert", "rules.publish", "opportunity.change", "record.replay"),
@@ -155,9 +166,9 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
     Topic(
         CAPTURED,
         "capture",
-        ("lead.captured",),
+        ("lead.captured", "lead.changed"),
         "lead_id",
-        "normalised, deduplicated leads",
+        "normalised, deduplicated leads, and what else becomes known of them",
         consumers=("scoring", "reporting"),
     ),
     Topic(

@@ -49,13 +49,15 @@ def timer_id(kind: str, subject: str, name: str = "") -> str:
     return ids.derive(ids.TIMERS, kind, subject, name)
 
 
-_SET: Final = """
+_ADD: Final = """
     INSERT INTO timers AS t (timer_id, generation, kind, subject, due_at, payload)
     SELECT u.timer_id, nextval('timer_generations'), u.kind, u.subject, u.due_at, u.payload::jsonb
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[])
          AS u (timer_id, kind, subject, due_at, payload)
-    ORDER BY u.timer_id
-    ON CONFLICT (timer_id) DO UPDATE
+    ORDER BY u.timer_id ON CONFLICT (timer_id)
+"""
+_SET: Final = f"""
+    {_ADD} DO UPDATE
     SET generation = excluded.generation, due_at = excluded.due_at, payload = excluded.payload,
         leased_until = NULL, done_at = NULL
 """
@@ -64,12 +66,21 @@ _SET: Final = """
 async def set_timers(work: Work, timers: Sequence[Timer]) -> None:
     """Set timers, or move those that are set; of several settings of one timer the last stands. A command that an
     earlier setting has sent already finds nothing to do. Raises ValueError for a payload that no command should carry."""
+    await _set(work, timers, _SET)
+
+
+async def add_timers(work: Work, timers: Sequence[Timer]) -> None:
+    """Set those timers that are not set, or are being acted on; the others stay as they are."""
+    await _set(work, timers, f"{_ADD} DO NOTHING")
+
+
+async def _set(work: Work, timers: Sequence[Timer], sql: str) -> None:
     wanted = {timer_id(timer.kind, timer.subject, timer.name): timer for timer in timers}
     if not wanted:
         return
     payloads = [_payload(timer) for timer in wanted.values()]
     await work.execute(
-        _SET,
+        sql,
         list(wanted),
         [timer.kind for timer in wanted.values()],
         [timer.subject for timer in wanted.values()],

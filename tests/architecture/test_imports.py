@@ -20,7 +20,11 @@ PLANTED = [
     ("services/conversion/handlers", "import services.conversion.adapters", "Inside a service: main, edges, adapters"),
     ("services/conversion/handlers", "import asyncpg", "Handlers load and save through ports"),
     ("services/reporting/adapters", "import services.cli", "Only the command line and the preview compose services"),
-    ("services/reporting/handlers", "import services.preview", "Only the command line and the preview compose services"),
+    (
+        "services/reporting/handlers",
+        "import services.preview",
+        "Only the command line and the preview compose services",
+    ),
     ("services/capture/adapters", "import faststream", "Running services reach Kafka through the chassis only"),
     ("shared/rules", "import services.capture", "Shared knows no service and no deployment"),
     ("shared/contracts", "import shared.messaging", "Inside shared: runtime, messaging, persistence"),

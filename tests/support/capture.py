@@ -22,6 +22,7 @@ from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
+from services.capture.adapters.postgres.targets import PostgresTargetBook
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from services.capture.subscribers import Books, subscriptions
 from shared.contracts import ids
@@ -96,6 +97,7 @@ class Bench:
             PostgresErasureBook(SECRET),
             PostgresBehaviourBook(),
             PostgresAnnouncedBook(),
+            PostgresTargetBook(),
         )
         self.now = NOW
         self._formats = NO_WEB_SOURCES

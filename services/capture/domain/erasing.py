@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from services.capture.domain.fact_shape import Layer, LeadFacts
 from services.capture.domain.identity import IdentityKey, keys_of_facts
+from services.capture.domain.thinning import touches_of
 
 REASONS: Final = ("person_request", "consent_withdrawn", "source_deleted", "retention", "unlawful")
 """Why somebody is erased: registered words, because a text could name the very person."""
@@ -21,8 +22,9 @@ class ErasedFamily(NamedTuple):
 
 def blanked(facts: LeadFacts) -> LeadFacts:
     """How often and when somebody came, nothing of who."""
-    ends = facts.layers[:1] if len(facts.layers) == 1 else (facts.layers[0], facts.layers[-1])
-    counted = facts.counted + len(facts.silent) + len(facts.layers) - len(ends)
+    touches = touches_of(facts.layers)
+    ends = touches[:1] if len(touches) == 1 else (touches[0], touches[-1])
+    counted = facts.counted + len(facts.silent) + len(touches) - len(ends)
     return LeadFacts(counted, tuple(Layer(layer.stamp, {}) for layer in ends))
 
 

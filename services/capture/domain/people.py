@@ -53,6 +53,13 @@ class Person:
         self.version = version
         self.changed = True
 
+    def become(self, facts: LeadFacts) -> None:
+        """Replace the facts by what they have become; that is a version of its own."""
+        self._facts = facts
+        self._stored = None
+        self.version += 1
+        self.changed = True
+
     def names(self) -> tuple[str | None, str | None]:
         """First and last name, the newest of each."""
         first = last = None

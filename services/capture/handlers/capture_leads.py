@@ -22,6 +22,7 @@ from services.capture.domain.refusal import DETAILS, RefusalCode, Refused, refus
 from services.capture.domain.view import lead_view
 from services.capture.handlers.arrivals import INBOUND_TOPICS, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_rejected, receipt_settled
+from services.capture.handlers.note_targets import NoteTargets, Seen
 from services.capture.ports import ErasureBook, LeadBook
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected, Skipped
@@ -31,6 +32,7 @@ from shared.handling.work import Work
 # Reading and deciding is CPU: the loop that also answers requests and keeps the group's membership gets a turn in between.
 _AT_ONCE: Final = 50
 TEST_REASON: Final = "test"
+_NO_LIST: Final = {"name": ""}
 _new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
 
 
@@ -41,6 +43,8 @@ class Read(NamedTuple):
     arrival: Arrival
     submission: Submitted
     captured: OutEvent
+    listed: str | None = None
+    """The list of a target, empty where that has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class CaptureLeads:
 
     leads: LeadBook
     erasures: ErasureBook
+    targets: NoteTargets
     secret: bytes
     default_region: str | None = None
     formats: Formats = NO_WEB_SOURCES
@@ -113,6 +118,7 @@ class CaptureLeads:
                 await asyncio.sleep(0)
             outcomes[place] = _settle(read, people, work)
         await self.leads.save(work, people)
+        await self.targets(_listed(readable, outcomes), people, work)
 
     async def _keep_out(
         self, readable: Mapping[int, Read], outcomes: list[Outcome | None], work: Work
@@ -125,7 +131,8 @@ class CaptureLeads:
         kept: dict[int, Read] = {}
         for place, read in readable.items():
             arrival = read.arrival
-            if stays_out(read.submission.keys, erased_us, sent_us=arrival.sent_us(), is_listed=arrival.is_listed()):
+            is_listed = read.listed is not None or arrival.is_listed()
+            if stays_out(read.submission.keys, erased_us, sent_us=arrival.sent_us(), is_listed=is_listed):
                 outcomes[place] = _refuse(arrival, refuse("erased_before"), work)
             else:
                 kept[place] = read
@@ -152,9 +159,10 @@ def _reads(clean: Sequence[tuple[int, Arrival, CleanSubmission]], work: Work) ->
         for (_, arrival, each), known in zip(clean, facts, strict=True)
     ]
     views = [lead_view(known, each.as_new.lead_id) for known, each in zip(facts, submissions, strict=True)]
-    for (place, arrival, _), submission, view in zip(clean, submissions, views, strict=True):
+    for (place, arrival, each), submission, view in zip(clean, submissions, views, strict=True):
         captured = lead_captured(arrival, "new", None, submission.as_new, work.instant, lead=view)
-        yield place, _new(Read, (arrival, submission, captured))
+        listed = view.get("list", _NO_LIST)["name"] if "m" in each.facts else None
+        yield place, _new(Read, (arrival, submission, captured, listed))
 
 
 def _facts(arrival: Arrival, clean: CleanSubmission) -> LeadFacts:
@@ -167,13 +175,21 @@ def _wanted(reads: Iterable[Read]) -> list[NewLink]:
     """Each identity for the lead that its submission makes by itself."""
     return [
         _new(NewLink, (key, submission.as_new.lead_id, submission.event_id))
-        for _, submission, _ in reads
+        for _, submission, _, _ in reads
         for key in submission.keys
     ]
 
 
+def _listed(readable: Mapping[int, Read], outcomes: Sequence[Outcome | None]) -> Iterator[Seen]:
+    """Which leads lists named, and which known ones something else did."""
+    for place, read in readable.items():
+        settled = outcomes[place]
+        if isinstance(settled, Produced) and settled.subject and (read.listed is not None or settled.outcome != "new"):
+            yield Seen(settled.subject, read.listed)
+
+
 def _settle(read: Read, people: People, work: Work) -> Produced:
-    arrival, submission, event = read
+    arrival, submission, event, _ = read
     person, outcome, matched_by = people.place(submission)
     if person is not submission.as_new:
         event = lead_captured(arrival, outcome, matched_by, person, work.instant)

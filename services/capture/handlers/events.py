@@ -8,7 +8,7 @@ from services.capture.domain.people import Person
 from services.capture.domain.refusal import Refused
 from services.capture.domain.view import lead_view
 from services.capture.handlers.arrivals import Arrival
-from shared.contracts.events.capture import LeadCaptured, LeadMerged, LeadRejected, ReceiptSettled
+from shared.contracts.events.capture import LeadCaptured, LeadChanged, LeadMerged, LeadRejected, ReceiptSettled
 from shared.contracts.topics import CAPTURED, MERGED, RECEIPTS_SETTLED, REJECTED
 from shared.handling.outcomes import OutEvent, Stage
 from shared.handling.records import Record
@@ -74,6 +74,24 @@ def receipt_settled(arrival: Arrival, outcome: str, reason: str, lead_id: str | 
         data=orjson.dumps(data),
         time=at,
     )
+
+
+def lead_changed(
+    record: Record, person: Person, change: str, *, reason: str, author: str, details: dict[str, Any], at: str
+) -> OutEvent:
+    """`lead.changed`, with the lead as it stands."""
+    data = {
+        "change": change,
+        "reason": reason,
+        "author": author,
+        "details": details,
+        "changed_at": at,
+        "lead": lead_view(person.facts, person.lead_id),
+        "lead_version": person.version,
+    }
+    return STAGE.event(
+        record, LeadChanged.TYPE, topic=CAPTURED, key=person.lead_id, data=orjson.dumps(data), time=at,
+    )  # fmt: skip
 
 
 def lead_merged(record: Record, winner: Person, winner_id: str, loser_id: str, reason: str, at: str) -> OutEvent:

@@ -85,7 +85,11 @@ def _is_id(text: str) -> bool:
 
 def on_command_topic(obey: Obey) -> UseCase:
     """The use case of a command, for records of the command topic only: a lead source cannot give commands."""
-    handle = command(STAGE, obey)
+    return commands_only(command(STAGE, obey))
+
+
+def commands_only(handle: UseCase) -> UseCase:
+    """A use case that sees records of the command topic only."""
 
     async def guarded(items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         commands = [item for item in items if item.record.topic == CAPTURE_COMMANDS]

@@ -6,6 +6,7 @@ from annotated_types import Ge, MaxLen
 from pydantic import ConfigDict, Field
 
 from shared.contracts.base import Contract
+from shared.contracts.commands.timers import TimerDue
 
 LEAD_SUBMITTED = "lead.submitted"
 
@@ -124,6 +125,48 @@ class EraseLead(Contract):
     also: list[str] = Field([], description="Further leads of the same person")
     keep_out: list[str] = Field([], description="Keyed digests of identifiers whose earlier records stay out, too")
     requested_by: str = Field("", description="The key that asked for it")
+
+
+class MarkLead(Contract):
+    """Note that somebody cannot be reached by a channel, or can again."""
+
+    TYPE: ClassVar[str] = "lead.mark"
+
+    lead_id: str
+    mark: str = Field(description="bounced, invalid_phone, opted_out, reachable")
+    channel: str | None = Field(None, description="email or phone; opted_out and reachable without one mean all")
+    reason: str
+    requested_by: str = ""
+
+
+class PromoteLead(Contract):
+    """A target has responded by a way that no submission tells: it is a lead from now on."""
+
+    TYPE: ClassVar[str] = "lead.promote"
+
+    lead_id: str
+    reason: str
+    requested_by: str = ""
+
+
+class SetTargetList(Contract):
+    """What becomes of the targets of a list that do not respond in time."""
+
+    TYPE: ClassVar[str] = "target_list.set"
+
+    list_name: str = Field(description="Empty: of targets of no list, or of one that nothing was set for")
+    ttl_days: int
+    then: str = Field(description="expire, follow_up or purge")
+    campaign: str | None = Field(None, description="The campaign that follows, for follow_up")
+    requested_by: str = ""
+
+
+class ExpireTargets(TimerDue):
+    """The earliest target of a list has had its time."""
+
+    TYPE: ClassVar[str] = "targets.expire"
+
+    list_name: str
 
 
 class ExportLead(Contract):

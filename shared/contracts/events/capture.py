@@ -43,6 +43,20 @@ class ReceiptSettled(Contract):
     origin: Origin
 
 
+class LeadChanged(Contract):
+    """Capture knows something new of a lead that no submission told: it bounced, responded, expired, was verified."""
+
+    TYPE: ClassVar[str] = "lead.changed"
+
+    change: str = Field(description="contactability, promoted, expired, verified; more may come")
+    reason: str
+    author: str = Field(description="The key that asked for it, or the part of capture that found it")
+    details: dict[str, Any] = {}
+    changed_at: str
+    lead: Lead
+    lead_version: int
+
+
 class LeadMerged(Contract):
     """Two leads are one person. Both versions are set to max(both) + 1; the loser's id resolves for ever."""
 

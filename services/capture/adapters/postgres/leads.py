@@ -61,6 +61,17 @@ class PostgresLeadBook:
         people.leads = {person.lead_id: person for person in leads.values()}
         return people
 
+    async def lock_leads(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Person]:
+        """See ports.LeadBook."""
+        asked = [[lead_id] for lead_id in dict.fromkeys(lead_ids)]
+        wanted = [one[0] for one in asked]
+        found = await _lock_leads(work, asked)
+        return {lead_id: found[one[0]] for lead_id, one in zip(wanted, asked, strict=True) if one[0] in found}
+
+    async def save_leads(self, work: Work, people: Iterable[Person]) -> None:
+        """See ports.LeadBook."""
+        await save_leads(work, people)
+
     async def save(self, work: Work, people: People) -> None:
         """See ports.LeadBook."""
         await save_leads(work, [person for person in people.leads.values() if person.changed])

@@ -7,17 +7,25 @@ from services.capture.adapters.postgres.behaviour_erasure import BehaviourTables
 from services.capture.adapters.postgres.identities import IdentityTables
 from services.capture.adapters.postgres.leads import LeadTables
 from services.capture.adapters.postgres.merges import MergeTables
+from services.capture.adapters.postgres.targets import TargetTables
 from shared.persistence.erasing import PersonalTables
 
 # In the order in which everybody locks them: identities before leads. (Those of an erasure are locked before all; what
 # waits for somebody is found by identities that still stand.)
-PERSONAL: Final[tuple[PersonalTables, ...]] = (BehaviourTables(), IdentityTables(), LeadTables(), MergeTables())
+PERSONAL: Final[tuple[PersonalTables, ...]] = (
+    BehaviourTables(),
+    IdentityTables(),
+    LeadTables(),
+    MergeTables(),
+    TargetTables(),
+)
 
 FREE: Final = MappingProxyType(
     {
         "receipts": "coordinates, source and outcome of a record, and a lead's id",
         "announced_leads": "a provider's id of a lead and its notification, which names the lead only",
         "kept_out": "keyed digests of identifiers that must not come back",
+        "target_lists": "what becomes of the targets of each list",
         "person_requests": "who asked for an erasure or an export, in registered words",
     }
 )

@@ -1,0 +1,146 @@
+"""Commands about one lead that no submission tells: it cannot be reached, it has responded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from services.capture.domain.fact_shape import Facts, LeadFacts, Stamp
+from services.capture.domain.lifecycle import (
+    CHANNELS,
+    MARKS,
+    Channel,
+    Mark,
+    as_lead,
+    lifecycle_fields,
+    marked,
+    refusals_of,
+    state_of,
+    units_of_mark,
+)
+from services.capture.domain.people import Person, stamp_of_record
+from services.capture.domain.thinning import MARK
+from services.capture.handlers.events import lead_changed
+from services.capture.ports import ErasureBook, LeadBook, TargetBook
+from shared.contracts.commands.capture import MarkLead, PromoteLead
+from shared.contracts.ids import is_id
+from shared.handling.outcomes import InHand
+from shared.handling.records import Record
+from shared.handling.work import Work
+from shared.messaging.commands import LONGEST_TEXT, Done, Refused, is_readable
+
+CONTACTABILITY: Final = "contactability"
+PROMOTED: Final = "promoted"
+_UNKNOWN: Final = Refused("unknown_lead", "there is no such lead")
+_ERASED: Final = Refused("lead_erased", "this person was erased")
+
+
+@dataclass(frozen=True, slots=True)
+class MarkLeads:
+    """Obeys `lead.mark`. Refused: invalid_mark, invalid_channel, invalid_reason, unknown_lead, lead_erased."""
+
+    leads: LeadBook
+    erasures: ErasureBook
+
+    async def __call__(self, item: InHand, work: Work) -> Done | Refused:
+        """See shared.messaging.commands.Obey."""
+        wanted: MarkLead = item.event
+        refusal = _mark_fault(wanted) or _reason_fault(wanted.reason)
+        if refusal is not None:
+            return refusal
+        mark, channel = _mark_of(wanted)
+
+        def change(facts: LeadFacts) -> LeadFacts:
+            units, refused = units_of_mark(facts, mark, channel, work.instant), refusals_of(mark, channel)
+            return marked(facts, stamp_of_mark(item.record), units, cast(Facts, {"c": refused}) if refused else None)
+
+        person = await change_lead(self.leads, self.erasures, item, work, change)
+        if isinstance(person, Refused):
+            return person
+        details = {"mark": mark, "channel": channel}
+        return changed(item, person, CONTACTABILITY, details, work)
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteLeads:
+    """Obeys `lead.promote`; a lead stays one. Refused: invalid_reason, unknown_lead, lead_erased."""
+
+    leads: LeadBook
+    erasures: ErasureBook
+    targets: TargetBook
+
+    async def __call__(self, item: InHand, work: Work) -> Done | Refused:
+        """See shared.messaging.commands.Obey."""
+        refusal = _reason_fault(item.event.reason)
+        if refusal is not None:
+            return refusal
+        person = await change_lead(self.leads, self.erasures, item, work, as_lead)
+        if isinstance(person, Refused):
+            return person
+        if item.decision is None:
+            await self.targets.remove(work, [person.lead_id])
+        return changed(item, person, PROMOTED, {}, work)
+
+
+async def change_lead(
+    leads: LeadBook, erasures: ErasureBook, item: InHand, work: Work, change: Callable[[LeadFacts], LeadFacts]
+) -> Person | Refused:
+    """The lead that a command names with its facts changed and stored; on a redelivery as it stands."""
+    lead_id = item.event.lead_id
+    if not is_id(lead_id):
+        return _UNKNOWN
+    if item.decision is not None:
+        found = await leads.load_leads(work, [item.decision.subject or lead_id])
+        return found.get(item.decision.subject or lead_id, _UNKNOWN)
+    person = (await leads.lock_leads(work, [lead_id])).get(lead_id)
+    if person is None:
+        return _UNKNOWN
+    if await erasures.is_erased(work, [person.lead_id]):
+        return _ERASED
+    person.become(change(person.facts))
+    await leads.save_leads(work, [person])
+    return person
+
+
+def changed(item: InHand, person: Person, change: str, details: dict[str, Any], work: Work) -> Done:
+    """The answer to a command that changed a lead, and the event that tells."""
+    wanted: MarkLead | PromoteLead = item.event
+    at = item.decision.decided_at if item.decision is not None else work.instant
+    event = lead_changed(
+        item.record, person, change, reason=wanted.reason, author=wanted.requested_by, details=details, at=at
+    )
+    known = lifecycle_fields(person.facts)
+    result = {
+        "lead_id": person.lead_id,
+        "lead_version": person.version,
+        "state": state_of(person.facts),
+        "contactable": known.get("contactable", {}),
+    }
+    return Done(result, (event,), subject=person.lead_id)
+
+
+def stamp_of_mark(record: Record) -> Stamp:
+    """The stamp of what a command tells of a lead: in time like a submission's, but no touch."""
+    stamp = stamp_of_record(record.timestamp, record.partition, record.offset, record.event_id)
+    return Stamp(stamp.received_us, MARK + stamp.record_id)
+
+
+def _mark_of(wanted: MarkLead) -> tuple[Mark, Channel | None]:
+    mark = cast(Mark, wanted.mark)
+    return mark, MARKS[mark] or cast(Channel | None, wanted.channel)
+
+
+def _mark_fault(wanted: MarkLead) -> Refused | None:
+    if wanted.mark not in MARKS:
+        return Refused("invalid_mark", f"a mark is one of {', '.join(MARKS)}")
+    only = MARKS[cast(Mark, wanted.mark)]
+    if wanted.channel is not None and wanted.channel not in CHANNELS:
+        return Refused("invalid_channel", f"a channel is one of {', '.join(CHANNELS)}")
+    if only is not None and wanted.channel not in (None, only):
+        return Refused("invalid_channel", f"{wanted.mark} is said of {only} only")
+    return None
+
+
+def _reason_fault(reason: str) -> Refused | None:
+    if is_readable(reason):
+        return None
+    return Refused("invalid_reason", f"a reason has 1 to {LONGEST_TEXT} printable characters")
