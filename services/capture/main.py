@@ -70,6 +70,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
             secret=settings.secret_bytes,
             default_region=settings.default_region,
             max_records=settings.max_records,
+            bulk_pause_lag=settings.bulk_pause_lag,
             formats=formats,
         )
     )

@@ -22,6 +22,8 @@ class CaptureSettings(ServiceSettings):
     body_timeout_s: float = Field(10.0, gt=0)
     # Reads phone numbers that name no country, ISO 3166-1 alpha-2.
     default_region: str | None = None
+    # Imports wait while the live lanes from capture to conversion are together more records behind than this; 0: never.
+    bulk_pause_lag: int = Field(5_000, ge=0)
     redis_timeout_s: float = Field(0.2, gt=0)
     idempotency_memory_s: int = Field(86_400, ge=1)
     # The file of sources that have an address of their own (docs/sources.md); without one there are none.

@@ -1,6 +1,7 @@
 """What capture consumes: one live lane with its commands, one bulk lane, one of what people do."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from services.capture.handlers.announced_leads import NoteAnnouncedLeads, WithdrawLeads
 from services.capture.handlers.arrivals import INBOUND_TOPICS
@@ -38,10 +39,13 @@ from shared.contracts.commands.capture import (
     WithdrawLead,
 )
 from shared.contracts.events.behaviour import BehaviourSubmitted
-from shared.contracts.topics import CAPTURE_COMMANDS, EVENTS_INBOUND, INBOUND, INBOUND_BULK
+from shared.contracts.topics import CAPTURE_COMMANDS, CAPTURED, EVENTS_INBOUND, INBOUND, INBOUND_BULK, ROUTED, SCORED
 from shared.messaging.replaying import with_replays
-from shared.messaging.subscription import Handled, Subscription
+from shared.messaging.subscription import GivesWay, Handled, Subscription
 from shared.messaging.timers import while_live
+
+# The way of a lead from its receipt to its opportunity, group by group.
+LIVE_LANES: Final = {"capture": (INBOUND,), "scoring": (CAPTURED,), "routing": (SCORED,), "conversion": (ROUTED,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ def subscriptions(
     default_region: str | None = None,
     max_records: int = 2000,
     formats: Formats = NO_WEB_SOURCES,
+    bulk_pause_lag: int = 0,
 ) -> list[Subscription]:
     """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
     live lane takes commands."""
@@ -87,6 +92,7 @@ def subscriptions(
         inbound=INBOUND_TOPICS,
         max_records=max_records,
         title="Submissions of imports and backfills",
+        gives_way=GivesWay(LIVE_LANES, bulk_pause_lag) if bulk_pause_lag else None,
     )
     live = Subscription(
         "capture",

@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 _IDLE_POLL_MS = 500
 _KEEP_ALIVE_S = 1.0
+_HELD_S = 0.2
 
 read_quickly()
 
@@ -29,13 +30,14 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     - returns only when there are records, and calls `on_idle` after each fetch that found none,
     - notices when a batch that it handed over never reached the lane (`untaken`, which the lane clears),
     - tells when the log has its position no more (`positions.on_gap`),
-    - can be kept alive without fetching, so that a long retry does not lose the membership.
+    - can be kept alive without fetching, so that a long retry does not lose the membership, and can be `held` so.
     """
 
     fetched_under: Membership = Membership(NO_GENERATION, "")
     caught_up: bool = False
     last_progress: float = 0.0
     halted: bool = False
+    held: bool = False
     untaken: bool = False
     on_idle: Callable[[], Awaitable[None]] | None = None
     on_untaken: Callable[[], None] | None = None
@@ -67,8 +69,8 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         if self.untaken:
             self._batch_was_lost()
         while True:
-            if self.halted:
-                await self._idle_while_halted()
+            if self.halted or self.held:
+                await self._idle_without_fetching()
                 continue
             # No await between the end of this call and the note: that is what ties records to a membership.
             try:
@@ -97,9 +99,11 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         if self.on_untaken is not None:
             self.on_untaken()
 
-    async def _idle_while_halted(self) -> None:
+    async def _idle_without_fetching(self) -> None:
         await self.keep_alive()
-        await asyncio.sleep(_KEEP_ALIVE_S)
+        if not self.halted:
+            self.last_progress = time.monotonic()
+        await asyncio.sleep(_KEEP_ALIVE_S if self.halted else _HELD_S)
 
     async def keep_alive(self) -> None:
         """Reset aiokafka's poll clock without taking a record, so that a long retry keeps the membership.

@@ -34,6 +34,14 @@ class Handled:
 
 
 @dataclass(frozen=True, slots=True)
+class GivesWay:
+    """A lane takes nothing while these groups, each by its topics, are together more than `above` records behind."""
+
+    groups: Mapping[str, tuple[str, ...]]
+    above: int
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """One lane: a consumer group, its topics, and what is done with each event type.
 
@@ -41,6 +49,7 @@ class Subscription:
     `decisions=False` is for a service whose own tables hold each event under its id (reporting).
     `on_dead_letters` lets a service note what it could not process (capture: the receipt), in the same transaction.
     `inbound` topics carry records of outside sources, whose headers may be missing.
+    `gives_way` makes it a lane for what can wait.
     """
 
     group: str
@@ -52,4 +61,5 @@ class Subscription:
     inbound: frozenset[str] = frozenset()
     max_records: int = 2000
     title: str = ""
+    gives_way: GivesWay | None = None
     schema: Any = field(default=None, compare=False)

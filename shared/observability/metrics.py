@@ -49,6 +49,11 @@ SUBMISSIONS_REFUSED: Final = Counter(
     "submissions_refused_total", "Requests of sources refused without a trace, by kind of source", ["kind", "reason"]
 )
 LEADS_FETCHED: Final = Counter("leads_fetched_total", "Tries to fetch an announced lead", ["kind", "outcome"])
+PAUSED: Final = Gauge("consumer_paused", "1 while a lane gives way to those downstream", ["group"])
+PAUSED_SECONDS: Final = Counter("consumer_paused_seconds_total", "Time in which a lane gave way", ["group"])
+DOWNSTREAM_LAG: Final = Gauge(
+    "downstream_lag_records", "Records that the groups to which a lane gives way are behind", ["group"]
+)
 LEADS_SCORED: Final = Counter("leads_scored_total", "Scores by grade", ["grade"])
 LEADS_ASSIGNED: Final = Counter("leads_assigned_total", "Assignments by strategy", ["strategy"])
 LEADS_CONVERTED: Final = Counter("leads_converted_total", "Conversions by trigger", ["trigger"])

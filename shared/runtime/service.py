@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from shared.contracts.topics import ACCESS_GRANTED, COMMAND_TOPICS, COMMANDS_COMPLETED, dead_letter_topic
 from shared.messaging import admin
 from shared.messaging.broker import create_broker, start_broker, subscribe
+from shared.messaging.giving_way import GivingWay
 from shared.messaging.lane import Lane
 from shared.messaging.outputs import Outputs
 from shared.messaging.raw_producer import RawProducer
@@ -106,6 +107,9 @@ class Service:
             async with contextlib.AsyncExitStack() as stack:
                 for enter in self.background:
                     await stack.enter_async_context(enter())
+                for lane in self.lanes:
+                    if lane.subscription.gives_way is not None:
+                        await stack.enter_async_context(GivingWay(lane, self.settings.kafka_bootstrap).running())
                 self._started = True
                 self.phase = "running"
                 log.info("service_started", slot=self._slot.number if self._slot else None)

@@ -150,6 +150,7 @@ async def running_capture(
         "LEADSTREAM_ADMIN_KEY": ADMIN_KEY,
         "LEADSTREAM_SOURCE_KEY": SOURCE_KEY,
         "LEADSTREAM_HTTP_PORT": str(port),
+        "LEADSTREAM_BULK_PAUSE_LAG": "0",  # nobody scores here what is captured
         **environment,
     }
     log = tmp / "capture.log"

@@ -32,7 +32,7 @@ async def settled(own: Servers, total: int) -> dict[tuple[str, str | None], int]
 async def test_an_import_twice_changes_nothing_the_second_time(
     own: Servers, capture: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    rows = [f"p{n}@example.com,Name {n},{n}" for n in range(3000)]
+    rows = [f"p{n}@example.com,Name {n},{n}" for n in range(1500)]
     rows[10], rows[20] = '"p10@example.com,Name 10,10"', "nobody,Name 20,20"
     rows[30] = 'p30@example.com,"Name 30,30'
     file = tmp_path / "leads.csv"
@@ -41,19 +41,19 @@ async def test_an_import_twice_changes_nothing_the_second_time(
     first = await run_cli(own, url, tmp_path, "import", str(file), "--source", "fair", "--json")
     assert first.returncode == 0, first.stderr
     report = orjson.loads(first.stdout)
-    assert (report["rows"], report["accepted"], report["rejected"]) == (3000, 2997, 3)
+    assert (report["rows"], report["accepted"], report["rejected"]) == (1500, 1497, 3)
     expected = {
-        ("new", None): 2997,
+        ("new", None): 1497,
         ("rejected", "wrong_field_count"): 1,
         ("rejected", "invalid_email"): 1,
         ("rejected", "damaged_row"): 1,
     }
-    assert await settled(own, 3000) == expected
+    assert await settled(own, 1500) == expected
     again = await run_cli(own, url, tmp_path, "import", str(file), "--source", "fair")
-    assert "3,000 rows stored" in again.stdout
-    repeated = await settled(own, 6000)
-    assert repeated[("merged", "repeated_event")] == 2997
-    assert repeated[("new", None)] == 2997
+    assert "1,500 rows stored" in again.stdout
+    repeated = await settled(own, 3000)
+    assert repeated[("merged", "repeated_event")] == 1497
+    assert repeated[("new", None)] == 1497
 
 
 async def test_rejected_rows_are_mended_in_their_file_and_get_through(
@@ -154,7 +154,7 @@ def lines_of(path: str) -> int:
 async def test_an_import_that_is_killed_goes_on_where_it_was(
     own: Servers, capture: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    rows = 12_000
+    rows = 8_000
     asked = ("import", str(big_file(tmp_path, rows)), "--source", "fair", "--json")
     command, environment = cli_command(own, str(capture.base_url), tmp_path, *asked)
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.DEVNULL)
@@ -176,7 +176,7 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(
 async def test_two_imports_of_one_file_at_once_and_one_that_is_stopped(
     own: Servers, capture: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    rows = 6_000
+    rows = 4_000
     asked = ("import", str(big_file(tmp_path, rows)), "--source", "fair", "--json")
     both = await asyncio.gather(*(run_cli(own, str(capture.base_url), tmp_path, *asked) for _ in range(2)))
     reports = [orjson.loads(one.stdout) for one in both]

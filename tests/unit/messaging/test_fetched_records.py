@@ -101,7 +101,7 @@ async def test_when_a_fetch_cannot_be_taken_apart_nothing_more_is_consumed(
         raise _Idle
 
     monkeypatch.setattr(AIOKafkaConsumer, "getmany", fail)
-    monkeypatch.setattr(MemberConsumer, "_idle_while_halted", idle)
+    monkeypatch.setattr(MemberConsumer, "_idle_without_fetching", idle)
     consumer, told = MemberConsumer(group_id="g"), []
     consumer.on_untaken = lambda: told.append(True)
     with pytest.raises(_Idle):
