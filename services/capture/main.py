@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.capture.adapters.limits import Limiter
 from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
+from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
@@ -63,6 +64,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         PostgresBehaviourBook(),
         announced,
         PostgresTargetBook(),
+        PostgresDoubleBook(),
     )
     service.subscriptions.extend(
         subscriptions(
@@ -72,6 +74,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
             max_records=settings.max_records,
             bulk_pause_lag=settings.bulk_pause_lag,
             formats=formats,
+            double_window_s=settings.double_submit_s,
         )
     )
     redis = RedisLink(settings.redis_url.get_secret_value(), settings.redis_timeout_s)

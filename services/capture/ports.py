@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from services.capture.domain.behaviour.stitching import Known, Party
+from services.capture.domain.doubles import Sent
 from services.capture.domain.erasing import ErasedFamily
 from services.capture.domain.expiring import ListPolicy
 from services.capture.domain.identity import IdentityKey
@@ -178,6 +179,16 @@ class BehaviourBook(Protocol):
         self, work: Work, new: Sequence[Kept], settled: Sequence[Settlement], parties: Iterable[Party]
     ) -> None:
         """Store new events, those that found their lead, and what changed of strangers."""
+
+
+class DoubleBook(Protocol):
+    """Forms that were sent lately."""
+
+    async def known(self, work: Work, digests: Sequence[str]) -> Mapping[str, Sent]:
+        """Those of these digests that were sent before."""
+
+    async def save(self, work: Work, sent: Sequence[Sent]) -> None:
+        """Remember forms, each in place of an earlier one of its digest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class CaptureSettings(ServiceSettings):
     idempotency_memory_s: int = Field(86_400, ge=1)
     # The file of sources that have an address of their own (docs/sources.md); without one there are none.
     capture_sources: Path | None = None
+    # The same form with the same content within this time is one lead; 0: never.
+    double_submit_s: int = Field(600, ge=0, le=86_400)
     meta_graph_url: str = "https://graph.facebook.com/v23.0"
     linkedin_api_url: str = "https://api.linkedin.com/rest"
     linkedin_version: str = "202510"

@@ -19,6 +19,7 @@ from services.capture.handlers.stitch_behaviour import StitchBehaviour
 from services.capture.ports import (
     AnnouncedBook,
     BehaviourBook,
+    DoubleBook,
     ErasureBook,
     LeadBook,
     MergeBook,
@@ -50,7 +51,7 @@ LIVE_LANES: Final = {"capture": (INBOUND,), "scoring": (CAPTURED,), "routing": (
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where leads, receipts, merges, erasures, behaviour, announced leads and targets are kept."""
+    """Where leads, receipts, merges, erasures, behaviour, announced leads, targets and forms are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
@@ -59,6 +60,7 @@ class Books:
     behaviours: BehaviourBook
     announced: AnnouncedBook
     targets: TargetBook
+    doubles: DoubleBook
 
 
 def subscriptions(
@@ -69,11 +71,15 @@ def subscriptions(
     max_records: int = 2000,
     formats: Formats = NO_WEB_SOURCES,
     bulk_pause_lag: int = 0,
+    double_window_s: int = 600,
 ) -> list[Subscription]:
     """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
     live lane takes commands."""
     repeats = SettleRepeats(books.receipts, secret)
-    reading = CaptureLeads(books.leads, books.erasures, NoteTargets(books.targets), secret, default_region, formats)
+    noting = NoteTargets(books.targets)
+    reading = CaptureLeads(
+        books.leads, books.erasures, noting, secret, default_region, formats, books.doubles, double_window_s
+    )
     submitted = Handled(reading, repeated=repeats)
     merging = MergeLeadsObeyed(books.leads, books.merges, books.erasures)
     merge = Handled(on_command_topic(merging), MergeLeads, repeated=repeats)

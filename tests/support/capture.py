@@ -18,6 +18,7 @@ import orjson
 from deploy.local.ports import choose_port
 from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
+from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
@@ -98,6 +99,7 @@ class Bench:
             PostgresBehaviourBook(),
             PostgresAnnouncedBook(),
             PostgresTargetBook(),
+            PostgresDoubleBook(),
         )
         self.now = NOW
         self._formats = NO_WEB_SOURCES

@@ -13,6 +13,7 @@ from services.capture.api.bodies import content_type, read_body
 from services.capture.api.elements import Incoming
 from services.capture.api.intake import Intake
 from services.capture.domain.payload import FORM_TYPE, JSON_TYPE
+from services.capture.handlers.arrivals import FORM_HEADER
 from services.capture.sources.configured import ConfiguredSource
 from services.capture.sources.protocol import Answer, Asked, Element, WebSource
 from services.capture.sources.register import WEBHOOKS
@@ -98,7 +99,9 @@ async def store(intake: Intake, asked: Asked, source: ConfiguredSource, elements
     command; the lead has its receipt once it is fetched."""
     traceparent = asked.headers.get("traceparent")
     incoming = [
-        intake.prepare_element(element, asked.content_type, source, traceparent=traceparent)
+        intake.prepare_element(
+            element, asked.content_type, source, traceparent=traceparent, more=_form(element, source)
+        )
         for element in elements
         if not (element.fetch or element.erase)
     ]
@@ -106,6 +109,11 @@ async def store(intake: Intake, asked: Asked, source: ConfiguredSource, elements
         await intake.store(incoming)
     await intake.command([made for element in elements if (made := _command(element, source, traceparent)) is not None])
     return incoming
+
+
+def _form(element: Element, source: ConfiguredSource) -> list[tuple[str, bytes]]:
+    """What has no id of its own is known by its content, for a while."""
+    return [] if element.ce_id is not None else [(FORM_HEADER, source.name.encode())]
 
 
 def _command(element: Element, source: ConfiguredSource, traceparent: str | None) -> ToSend | None:

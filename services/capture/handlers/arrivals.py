@@ -24,6 +24,8 @@ ROW_HEADER: Final = "ls_row"
 DAMAGE_HEADER: Final = "ls_damage"
 # Whose bytes the value holds (services/capture/sources); absent: the JSON or form of `POST /v1/leads`.
 FORMAT_HEADER: Final = "ls_format"
+# The form that a submission without an id of its own came by: the same again within a while is a double submit.
+FORM_HEADER: Final = "ls_form"
 # When the source says that it happened, where our own time of receipt is in `ce_time`.
 OCCURRED_HEADER: Final = "ls_occurred_at"
 # Of behaviour that a browser sent itself.
@@ -45,6 +47,7 @@ class Arrival(NamedTuple):
     content_type: str
     damage: str
     format: str
+    form: str
     is_test: bool
     row: int | None
     touched_at: str
@@ -108,6 +111,7 @@ def arrival_of(record: Record, *, secret: bytes, receipt_for: str | None = None)
         headers["content-type"].decode("latin-1") if "content-type" in headers else "",
         headers[DAMAGE_HEADER].decode("latin-1") if DAMAGE_HEADER in headers else "",
         headers[FORMAT_HEADER].decode("latin-1") if FORMAT_HEADER in headers else "",
+        headers[FORM_HEADER].decode("utf-8", "replace") if FORM_HEADER in headers else "",
         TEST_HEADER in headers and headers[TEST_HEADER] == b"1",
         _row(headers[ROW_HEADER]) if ROW_HEADER in headers else None,
         touched_at,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
+from services.capture.domain.doubles import REPEATED_SUBMISSION, Sent, body_digest, find_doubles
 from services.capture.domain.erasing import stays_out
 from services.capture.domain.fact_shape import LeadFacts
 from services.capture.domain.hygiene import CleanSubmission
@@ -23,7 +24,7 @@ from services.capture.domain.view import lead_view
 from services.capture.handlers.arrivals import INBOUND_TOPICS, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_rejected, receipt_settled
 from services.capture.handlers.note_targets import NoteTargets, Seen
-from services.capture.ports import ErasureBook, LeadBook
+from services.capture.ports import DoubleBook, ErasureBook, LeadBook
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected, Skipped
 from shared.handling.records import Record
@@ -45,6 +46,7 @@ class Read(NamedTuple):
     captured: OutEvent
     listed: str | None = None
     """The list of a target, empty where that has no name."""
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class CaptureLeads:
     secret: bytes
     default_region: str | None = None
     formats: Formats = NO_WEB_SOURCES
+    doubles: DoubleBook | None = None
+    double_window_s: int = 600
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase."""
@@ -95,7 +99,7 @@ class CaptureLeads:
                 outcomes[place] = _settle_test(arrival, work)
             else:
                 clean.append((place, arrival, reading.clean))
-        readable.update(_reads(clean, work))
+        readable.update(_reads(clean, work, self.secret))
 
     def _readings(self, usable: Sequence[tuple[int, Arrival]]) -> Sequence[Reading | Refused]:
         documents = [
@@ -110,6 +114,10 @@ class CaptureLeads:
         """Decide on every readable record, in the order of the log."""
         if not readable:
             return
+        doubles = await self._find_doubles(readable, work)
+        if doubles:
+            repeated = {place: readable[place] for place in doubles}
+            readable = {place: read for place, read in readable.items() if place not in doubles}
         people = await self.leads.load(work, _wanted(readable.values()))
         if people.any_erased:
             readable = await self._keep_out(readable, outcomes, work)
@@ -119,6 +127,27 @@ class CaptureLeads:
             outcomes[place] = _settle(read, people, work)
         await self.leads.save(work, people)
         await self.targets(_listed(readable, outcomes), people, work)
+        if doubles:
+            for place, first in doubles.items():
+                outcomes[place] = settle_double(repeated[place].arrival, first, outcomes, work)
+        await self._note_forms(readable, outcomes, work)
+
+    async def _find_doubles(self, readable: Mapping[int, Read], work: Work) -> Mapping[int, str | int]:
+        """Forms that were sent before, by place: no query for a batch without forms."""
+        forms = [(place, read.digest, read.arrival.record.timestamp) for place, read in readable.items() if read.digest]
+        if not forms or self.doubles is None:
+            return {}
+        known = await self.doubles.known(work, [digest for _, digest, _ in forms])
+        return find_doubles(forms, known, window_ms=self.double_window_s * 1000)
+
+    async def _note_forms(self, readable: Mapping[int, Read], outcomes: Sequence[Outcome | None], work: Work) -> None:
+        sent = [
+            Sent(read.digest, outcome.subject, read.arrival.record.timestamp)
+            for place, read in readable.items()
+            if read.digest and isinstance(outcome := outcomes[place], Produced) and outcome.subject is not None
+        ]
+        if sent and self.doubles is not None:
+            await self.doubles.save(work, sent)
 
     async def _keep_out(
         self, readable: Mapping[int, Read], outcomes: list[Outcome | None], work: Work
@@ -151,7 +180,9 @@ class CaptureLeads:
             outcomes[place] = _again(arrival, decision, found.get(decision.subject or ""))
 
 
-def _reads(clean: Sequence[tuple[int, Arrival, CleanSubmission]], work: Work) -> Iterator[tuple[int, Read]]:
+def _reads(
+    clean: Sequence[tuple[int, Arrival, CleanSubmission]], work: Work, secret: bytes
+) -> Iterator[tuple[int, Read]]:
     """Clean submissions by place, with what they lead to if their leads are new."""
     facts = [_facts(arrival, each) for _, arrival, each in clean]
     submissions = [
@@ -162,7 +193,8 @@ def _reads(clean: Sequence[tuple[int, Arrival, CleanSubmission]], work: Work) ->
     for (place, arrival, each), submission, view in zip(clean, submissions, views, strict=True):
         captured = lead_captured(arrival, "new", None, submission.as_new, work.instant, lead=view)
         listed = view.get("list", _NO_LIST)["name"] if "m" in each.facts else None
-        yield place, _new(Read, (arrival, submission, captured, listed))
+        digest = body_digest(each, arrival.form, secret=secret) if arrival.form else None
+        yield place, _new(Read, (arrival, submission, captured, listed, digest))
 
 
 def _facts(arrival: Arrival, clean: CleanSubmission) -> LeadFacts:
@@ -175,7 +207,7 @@ def _wanted(reads: Iterable[Read]) -> list[NewLink]:
     """Each identity for the lead that its submission makes by itself."""
     return [
         _new(NewLink, (key, submission.as_new.lead_id, submission.event_id))
-        for _, submission, _, _ in reads
+        for _, submission, _, _, _ in reads
         for key in submission.keys
     ]
 
@@ -189,7 +221,7 @@ def _listed(readable: Mapping[int, Read], outcomes: Sequence[Outcome | None]) ->
 
 
 def _settle(read: Read, people: People, work: Work) -> Produced:
-    arrival, submission, event, _ = read
+    arrival, submission, event, _, _ = read
     person, outcome, matched_by = people.place(submission)
     if person is not submission.as_new:
         event = lead_captured(arrival, outcome, matched_by, person, work.instant)
@@ -217,6 +249,20 @@ def _settle_test(arrival: Arrival, work: Work) -> Produced:
     )
 
 
+def settle_double(arrival: Arrival, first: str | int, outcomes: Sequence[Outcome | None], work: Work) -> Produced:
+    """A form that was sent before, about this lead or at this place of the batch: nothing about the lead changes. Where the
+    first was refused, so is this."""
+    earlier = outcomes[first] if isinstance(first, int) else None
+    lead_id = first if isinstance(first, str) else earlier.subject if isinstance(earlier, Produced) else None
+    if lead_id is None:
+        code = earlier.reason if isinstance(earlier, Produced) else None
+        return _refuse(arrival, refuse(cast(RefusalCode, code or "invalid_value")), work)
+    event = receipt_settled(arrival, "merged", REPEATED_SUBMISSION, lead_id, work.instant)
+    return Produced(
+        "merged", (event,), lead_id, REPEATED_SUBMISSION, arrival.receipt(), fingerprint=arrival.fingerprint()
+    )
+
+
 def refusal_of(decision: Decision) -> Refused:
     """The refusal that was stored with a decision."""
     code = cast(RefusalCode, decision.reason or "invalid_value")
@@ -229,6 +275,8 @@ def _again(arrival: Arrival, decision: Decision, person: Person | None) -> Outco
         event = receipt_settled(arrival, "test", TEST_REASON, None, at)
     elif decision.outcome == "rejected":
         event = lead_rejected(arrival, refusal_of(decision), at)
+    elif decision.reason == REPEATED_SUBMISSION:
+        event = receipt_settled(arrival, "merged", REPEATED_SUBMISSION, decision.subject, at)
     elif person is None:
         return Skipped("lead_gone", decision.subject)
     else:

@@ -4,6 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.capture.adapters.postgres.behaviour_erasure import BehaviourTables
+from services.capture.adapters.postgres.doubles import DoubleTables
 from services.capture.adapters.postgres.identities import IdentityTables
 from services.capture.adapters.postgres.leads import LeadTables
 from services.capture.adapters.postgres.merges import MergeTables
@@ -18,6 +19,7 @@ PERSONAL: Final[tuple[PersonalTables, ...]] = (
     LeadTables(),
     MergeTables(),
     TargetTables(),
+    DoubleTables(),
 )
 
 FREE: Final = MappingProxyType(
