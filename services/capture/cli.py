@@ -1,4 +1,4 @@
-"""Capture's part of the `leadstream` command: `send`, `import`, `mappings`, `receipts`."""
+"""Capture's part of the `leadstream` command: `send`, `import`, `mappings`, `receipts`, `quarantine`."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,6 +14,7 @@ from services.capture.commands.importing import import_rows
 from services.capture.commands.looking import Preview
 from services.capture.commands.mapping import mappings_app
 from services.capture.commands.preparing import Wanted
+from services.capture.commands.quarantine import quarantine_app
 from services.capture.commands.sending import send_file
 from services.capture.importing.cells import DateOrder, Decimal
 from services.capture.importing.suggesting import Choices
@@ -148,3 +149,4 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
     )(import_command(preview))
     app.add_typer(mappings_app, name="mappings")
     app.add_typer(receipts, name="receipts")
+    app.add_typer(quarantine_app, name="quarantine")

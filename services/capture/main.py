@@ -9,6 +9,7 @@ from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
+from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
 from services.capture.adapters.postgres.targets import PostgresTargetBook
 from services.capture.adapters.providers import providers_of
@@ -17,15 +18,19 @@ from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.admission import Admission
 from services.capture.api.batch import batch_router
 from services.capture.api.events import events_router
+from services.capture.api.form_tokens import form_tokens_router
 from services.capture.api.forms import forms_router
 from services.capture.api.intake import Intake
 from services.capture.api.leads import leads_router
 from services.capture.api.marking import marking_router
 from services.capture.api.matching import matching_router
 from services.capture.api.merging import merging_router
+from services.capture.api.quarantine import quarantine_router
 from services.capture.api.receipts import receipts_router
 from services.capture.api.targets import targets_router
 from services.capture.api.webhooks import webhooks_router
+from services.capture.domain.guard import Guard
+from services.capture.domain.spam_rules import load_spam_rules
 from services.capture.fetching import Fetching
 from services.capture.settings import CaptureSettings
 from services.capture.sources.register import Formats
@@ -55,7 +60,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     formats = Formats(lambda: sources.current)
     publishes = [CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, ERASED, LEAD_EVENTS, INBOUND, EVENTS_INBOUND]
     service = Service("capture", settings, publishes=publishes)
-    receipts, announced = PostgresReceiptBook(), PostgresAnnouncedBook()
+    receipts, announced, quarantine = PostgresReceiptBook(), PostgresAnnouncedBook(), PostgresQuarantineBook()
     books = Books(
         PostgresLeadBook(),
         receipts,
@@ -65,12 +70,14 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         announced,
         PostgresTargetBook(),
         PostgresDoubleBook(),
+        quarantine,
     )
     service.subscriptions.extend(
         subscriptions(
             books,
             secret=settings.secret_bytes,
             default_region=settings.default_region,
+            guard=_guard(settings),
             max_records=settings.max_records,
             bulk_pause_lag=settings.bulk_pause_lag,
             formats=formats,
@@ -89,16 +96,24 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         batch_router(intake),
         webhooks_router(intake, sources),
         forms_router(intake, sources),
+        form_tokens_router(intake),
         events_router(intake),
         receipts_router(service, receipts, settings.secret_bytes),
         merging_router(service),
         marking_router(service),
         targets_router(service),
         matching_router(service, settings.default_region),
+        quarantine_router(service, quarantine, settings.secret_bytes),
         commands_router(service),
     ]
     limit = max(BODY_LIMIT_BYTES, settings.batch_limit_bytes)
     return create_http(service, routers, ready=lambda: _intake_reasons(service), body_limit_bytes=limit)
+
+
+def _guard(settings: CaptureSettings) -> Guard:
+    """What tells spam. Raises RuleFileError for a file that is none: better no start than no guard."""
+    file = settings.spam_rules
+    return Guard.of(load_spam_rules(file.read_bytes(), file=str(file)), settings.secret_bytes)
 
 
 def _intake_reasons(service: Service) -> list[str]:

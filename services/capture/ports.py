@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from services.capture.domain.behaviour.stitching import Known, Party
 from services.capture.domain.doubles import Sent
@@ -103,6 +103,35 @@ class PersonRequest:
     requested_by: str
     families: Sequence[ErasedFamily]
     kept_out: int = 0
+
+
+HeldState = Literal["held", "released", "rejected", "erased"]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A submission on its way into quarantine: the record as it came, why, and whom it names."""
+
+    record: Record
+    source: str
+    reasons: Sequence[str]
+    points: int
+    keys: Sequence[IdentityKey]
+
+
+class QuarantineBook(Protocol):
+    """What waits in quarantine, and what became of it."""
+
+    async def hold(self, work: Work, held: Sequence[Held]) -> None:
+        """Keep submissions; one that is there already stands."""
+
+    async def lock(self, work: Work, event_id: str) -> tuple[HeldState, Record | None] | None:
+        """One, locked, with its record as it came (None where it was erased)."""
+
+    async def settle(
+        self, work: Work, event_id: str, state: HeldState, lead_id: str | None, settled_by: str, note: str
+    ) -> None:
+        """Note who settled it and how."""
 
 
 class ErasureBook(Protocol):

@@ -35,6 +35,11 @@ class CaptureSettings(ServiceSettings):
     linkedin_version: str = "202510"
     typeform_api_url: str = "https://api.typeform.com"
     webhook_limit_bytes: int = Field(1_000_000, ge=1024, le=1_000_000)
+    # Forms of one address, a second and at once: beyond it they are suspicious, and let in.
+    form_rate: float = Field(0.2, ge=0)
+    form_burst: float = Field(20, ge=1)
+    # What makes a submission suspicious; see services/capture/rules/spam.yaml.
+    spam_rules: Path = Path(__file__).parent / "rules" / "spam.yaml"
     # Requests a second of one key and of one address, and how many at once after a pause; 0 a second is no limit.
     # A line of a batch counts an eighth.
     key_rate: float = Field(1_000, ge=0)
@@ -46,7 +51,7 @@ class CaptureSettings(ServiceSettings):
     def limits(self) -> dict[str, Limit]:
         """The limits of the intake, by what they are of."""
         key, address = Limit(self.key_rate, self.key_burst), Limit(self.address_rate, self.address_burst)
-        return {"key": key, "address": address}
+        return {"key": key, "address": address, "form": Limit(self.form_rate, self.form_burst)}
 
     @property
     def secret_bytes(self) -> bytes:

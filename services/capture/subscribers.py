@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from services.capture.domain.guard import Guard
 from services.capture.handlers.announced_leads import NoteAnnouncedLeads, WithdrawLeads
 from services.capture.handlers.arrivals import INBOUND_TOPICS
 from services.capture.handlers.capture_leads import CaptureLeads
@@ -13,6 +14,7 @@ from services.capture.handlers.expire_targets import ExpireTargetsDue, SetTarget
 from services.capture.handlers.mark_leads import MarkLeads, PromoteLeads
 from services.capture.handlers.merge_leads import MergeLeadsObeyed, commands_only, on_command_topic
 from services.capture.handlers.note_targets import NoteTargets
+from services.capture.handlers.quarantine import SettleQuarantined
 from services.capture.handlers.repeated_behaviour import SettleRepeatedBehaviour
 from services.capture.handlers.repeats import SettleRepeats
 from services.capture.handlers.stitch_behaviour import StitchBehaviour
@@ -23,6 +25,7 @@ from services.capture.ports import (
     ErasureBook,
     LeadBook,
     MergeBook,
+    QuarantineBook,
     ReceiptBook,
     TargetBook,
 )
@@ -36,6 +39,8 @@ from shared.contracts.commands.capture import (
     MarkLead,
     MergeLeads,
     PromoteLead,
+    RejectQuarantined,
+    ReleaseQuarantined,
     SetTargetList,
     WithdrawLead,
 )
@@ -51,7 +56,7 @@ LIVE_LANES: Final = {"capture": (INBOUND,), "scoring": (CAPTURED,), "routing": (
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where leads, receipts, merges, erasures, behaviour, announced leads, targets and forms are kept."""
+    """Where leads, receipts, merges, erasures, behaviour, announced leads, targets, forms and the quarantine are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
@@ -61,6 +66,7 @@ class Books:
     announced: AnnouncedBook
     targets: TargetBook
     doubles: DoubleBook
+    quarantine: QuarantineBook
 
 
 def subscriptions(
@@ -72,21 +78,31 @@ def subscriptions(
     formats: Formats = NO_WEB_SOURCES,
     bulk_pause_lag: int = 0,
     double_window_s: int = 600,
+    guard: Guard | None = None,
 ) -> list[Subscription]:
     """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
     live lane takes commands."""
     repeats = SettleRepeats(books.receipts, secret)
-    noting = NoteTargets(books.targets)
-    reading = CaptureLeads(
-        books.leads, books.erasures, noting, secret, default_region, formats, books.doubles, double_window_s
+    capture = CaptureLeads(
+        books.leads,
+        books.erasures,
+        NoteTargets(books.targets),
+        books.quarantine,
+        secret,
+        default_region,
+        formats,
+        books.doubles,
+        double_window_s,
+        guard,
     )
-    submitted = Handled(reading, repeated=repeats)
+    submitted = Handled(capture, repeated=repeats)
     merging = MergeLeadsObeyed(books.leads, books.merges, books.erasures)
     merge = Handled(on_command_topic(merging), MergeLeads, repeated=repeats)
     erase = Handled(on_command_topic(EraseLeads(books.erasures)), EraseLead, repeated=repeats)
     export = Handled(on_command_topic(NoteExports(books.erasures)), ExportLead, repeated=repeats)
     fetch = Handled(on_command_topic(NoteAnnouncedLeads(books.announced)), FetchLead, repeated=repeats)
     withdraw = Handled(on_command_topic(WithdrawLeads(books.announced, secret)), WithdrawLead, repeated=repeats)
+    settle = on_command_topic(SettleQuarantined(capture, books.quarantine))
     unknown = Handled(bury_unknown, repeated=repeats)
     dead_letters = NoteDeadLetters(books.receipts, secret)
     bulk = Subscription(
@@ -111,6 +127,8 @@ def subscriptions(
             FetchLead.TYPE: fetch,
             WithdrawLead.TYPE: withdraw,
             **_lifecycle(books, repeats),
+            ReleaseQuarantined.TYPE: Handled(settle, ReleaseQuarantined, repeated=repeats),
+            RejectQuarantined.TYPE: Handled(settle, RejectQuarantined, repeated=repeats),
         },
         others=unknown,
         on_dead_letters=dead_letters,

@@ -13,6 +13,8 @@ from shared.contracts.commands.capture import (
     MarkLead,
     MergeLeads,
     PromoteLead,
+    RejectQuarantined,
+    ReleaseQuarantined,
     SetTargetList,
     WithdrawLead,
 )
@@ -61,6 +63,8 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "lead.promote": PromoteLead,
         "target_list.set": SetTargetList,
         "targets.expire": ExpireTargets,
+        "quarantine.release": ReleaseQuarantined,
+        "quarantine.reject": RejectQuarantined,
         "rules.publish": PublishRules,
         "member.set": SetMember,
         "lead.reassign": ReassignLead,

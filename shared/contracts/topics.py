@@ -134,6 +134,8 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
         "lead.promote",
         "target_list.set",
         "targets.expire",
+        "quarantine.release",
+        "quarantine.reject",
         "record.replay",
     ),
     "scoring": ("rules.publish", "record.replay"),

@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 
 from shared.contracts.envelope import rfc3339
-from shared.handling.outcomes import Decision
+from shared.handling.outcomes import DEAD_LETTERED, Decision
 from shared.handling.records import Record
 from shared.handling.work import Work
 
@@ -57,7 +57,7 @@ _REOPEN: Final = """
         reason = u.reason, detail = u.detail, fingerprint = u.fingerprint, decided_at = $10
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::text[], $6::uuid[], $7::text[], $8::text[],
                 $9::bigint[]) AS u (event_id, topic_id, partition, at, outcome, subject, reason, detail, fingerprint)
-    WHERE d.event_id = u.event_id AND d.outcome = 'dead_lettered'
+    WHERE d.event_id = u.event_id AND d.outcome = $11
 """
 
 
@@ -122,9 +122,10 @@ def _rows(decided: Sequence[tuple[Record, Decision]], now: datetime) -> list[tup
     ]
 
 
-async def reopen_decisions(work: Work, decided: Sequence[tuple[Record, Decision]]) -> None:
-    """Put these in the place of dead letters, all or none. Raises ClaimLost when one of them was reopened meanwhile."""
-    if decided and _touched(await _execute(work, _REOPEN, decided)) != len(decided):
+async def reopen_decisions(work: Work, decided: Sequence[tuple[Record, Decision]], *, was: str = DEAD_LETTERED) -> None:
+    """Put these in the place of dead letters (or of what they were), all or none. Raises ClaimLost when one of them was
+    reopened meanwhile."""
+    if decided and _touched(await _execute(work, _REOPEN, decided, was)) != len(decided):
         raise ClaimLost
 
 
@@ -132,7 +133,7 @@ def _touched(status: str) -> int:
     return int(status.rsplit(" ", 1)[1])
 
 
-async def _execute(work: Work, statement: str, decided: Sequence[tuple[Record, Decision]]) -> str:
+async def _execute(work: Work, statement: str, decided: Sequence[tuple[Record, Decision]], *more: str) -> str:
     ordered = sorted(decided, key=_event_id)
     records = [record for record, _ in ordered]
     decisions = [decision for _, decision in ordered]
@@ -148,5 +149,6 @@ async def _execute(work: Work, statement: str, decided: Sequence[tuple[Record, D
         [None if d.detail is None else orjson.dumps(d.detail).decode() for d in decisions],
         [d.fingerprint for d in decisions],
         work.now,
+        *more,
     )
     return status

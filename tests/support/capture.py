@@ -22,8 +22,11 @@ from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
+from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
 from services.capture.adapters.postgres.targets import PostgresTargetBook
+from services.capture.domain.guard import Guard
+from services.capture.domain.spam_rules import load_spam_rules
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from services.capture.subscribers import Books, subscriptions
 from shared.contracts import ids
@@ -38,6 +41,7 @@ SECRET = b"a secret of the tests, long enough"
 TOPIC_ID = "11111111-2222-4333-8444-555555555555"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RECEIVED_MS = 1_772_366_000_000
+SPAM_RULES = Path(__file__).parents[2] / "services/capture/rules/spam.yaml"
 MIGRATIONS = Path(__file__).parents[2] / "services/capture/migrations"
 # The receipt of an event's first record is its decision; a dead letter of it, and its repeats, have rows of their own.
 RECEIPTS = """
@@ -54,6 +58,7 @@ RECEIPTS = """
     FROM capture.receipts WHERE receipt_id NOT IN (SELECT event_id FROM decided)
 """
 _CLI = "import typer; from services.capture import cli; app = typer.Typer(); cli.register(app); app()"
+GUARD = Guard.of(load_spam_rules(SPAM_RULES.read_bytes(), file="spam.yaml"), SECRET)
 ADMIN_KEY = "admin-key-of-the-tests"
 SOURCE_KEY = "source-key-of-the-tests"
 
@@ -100,6 +105,7 @@ class Bench:
             PostgresAnnouncedBook(),
             PostgresTargetBook(),
             PostgresDoubleBook(),
+            PostgresQuarantineBook(),
         )
         self.now = NOW
         self._formats = NO_WEB_SOURCES
@@ -111,7 +117,7 @@ class Bench:
         self._settling = self._new_settling()
 
     def _new_settling(self, lane: int = 0) -> Settling:
-        subscription = subscriptions(self.books, secret=SECRET, formats=self._formats)[lane]
+        subscription = subscriptions(self.books, secret=SECRET, formats=self._formats, guard=GUARD)[lane]
         return Settling(subscription, subscription.group, self.database, lambda: self.now)
 
     async def settle(self, *records: Record) -> list[Settled]:

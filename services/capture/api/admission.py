@@ -6,6 +6,7 @@ from typing import Final, Literal
 from fastapi import Request
 
 from services.capture.adapters.limits import Limiter
+from services.capture.domain.guard import ADDRESS_RATE
 from services.capture.domain.limits import LINE_COST, site_of
 from shared.observability.metrics import REQUESTS_LIMITED
 from shared.runtime.access import Principal, Requires
@@ -40,6 +41,12 @@ class Admission:
         if wait_s > 0:
             REQUESTS_LIMITED.labels(limit=kind).inc()
             raise Problem(429, "too_many_requests", _DETAILS[kind], headers={"Retry-After": str(ceil(wait_s))})
+
+    async def signals(self, request: Request, *, is_form: bool) -> str:
+        """What is suspicious about how a submission comes; a server that posts JSON for many people is not."""
+        if is_form and await self._limiter.admit("form", address_of(request)) > 0:
+            return ADDRESS_RATE
+        return ""
 
     async def charge_lines(self, request: Request, principal: Principal, lines: int) -> None:
         """Count a batch's lines, which are known only after it was let in."""

@@ -11,6 +11,7 @@ from services.capture.api.bodies import content_type, read_body
 from services.capture.api.intake import Intake
 from services.capture.api.webhooks import asked_by, response, store, usable
 from services.capture.domain.payload import FORM_TYPE, JSON_TYPE
+from services.capture.handlers.arrivals import GUARD_HEADER
 from services.capture.sources.configured import ConfiguredSource
 from services.capture.sources.protocol import Asked
 from services.capture.sources.register import FORMS
@@ -31,13 +32,14 @@ def forms_router(intake: Intake, file: SourcesFile) -> APIRouter:
         await intake.admission.admit("address", address_of(request))
         found = file.current.by_name.get(form)
         source = usable(file, found if found is not None and found.kind == "form" else None)
-        return await _take(intake, await _asked(intake, request, _ACCEPTED), source, idempotency_key(request))
+        return await _take(intake, request, await _asked(intake, request, _ACCEPTED), source, idempotency_key(request))
 
     @router.post("/servlet/servlet.WebToLead", status_code=303, openapi_extra=_BODY)
     async def web_to_lead(request: Request) -> Response:
         await intake.admission.admit("address", address_of(request))
         asked = await _asked(intake, request, _FORM_ONLY)
-        return await _take(intake, asked, usable(file, file.current.of_oid(organisation_of(asked) or "")), None)
+        source = usable(file, file.current.of_oid(organisation_of(asked) or ""))
+        return await _take(intake, request, asked, source, None)
 
     return router
 
@@ -49,9 +51,10 @@ async def _asked(intake: Intake, request: Request, accepted: frozenset[str]) -> 
     return asked_by(request, raw, media, intake)
 
 
-async def _take(intake: Intake, asked: Asked, source: ConfiguredSource, key: str | None) -> Response:
+async def _take(intake: Intake, request: Request, asked: Asked, source: ConfiguredSource, key: str | None) -> Response:
+    signals = await intake.admission.signals(request, is_form=True)
     elements = [element._replace(ce_id=key) for element in FORMS[source.kind].split(asked, source)]
-    incoming = await store(intake, asked, source, elements)
+    incoming = await store(intake, asked, source, elements, [(GUARD_HEADER, signals.encode())])
     answer = FORMS[source.kind].answer(asked, source, elements)
     if answer.status == 202:
         return response(answer._replace(body=b'{"receipt_id":"%s"}' % incoming[0].receipt_id.encode()))

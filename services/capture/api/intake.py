@@ -13,7 +13,7 @@ from services.capture.api.elements import Incoming, element_record, inbound_head
 from services.capture.domain.reading import fingerprint_of, judge_value, named_source
 from services.capture.domain.receipt import receipt_of
 from services.capture.domain.refusal import Refused
-from services.capture.handlers.arrivals import TEST_HEADER, clean_source
+from services.capture.handlers.arrivals import GUARD_HEADER, TEST_HEADER, clean_source
 from services.capture.settings import CaptureSettings
 from services.capture.sources.configured import ConfiguredSource
 from services.capture.sources.protocol import Element
@@ -58,11 +58,13 @@ class Intake:
         is_test: bool,
         traceparent: str | None,
         by_event: bool = False,
+        signals: str | None = None,
     ) -> Incoming:
         """A submission as the record that it will be. `event` is the source's own id of it (an Idempotency-Key).
 
         Its key is the person's, which keeps one person's submissions in order. `by_event` makes it the event's: then
         all bodies under one Idempotency-Key are in one partition, and the first that was stored is the one that stands.
+        `signals`: what anybody may send is looked at for spam, and these were noticed already (see GUARD_HEADER).
         """
         ce_id = event or ids.new_id()
         event_id = ids.root_event_id(source, ce_id)
@@ -71,6 +73,8 @@ class Intake:
         headers = inbound_headers(ce_id, source, receipt_id, rfc3339(self._service.clock()), content_type, traceparent)
         if is_test:
             headers.append((TEST_HEADER, b"1"))
+        if signals is not None:
+            headers.append((GUARD_HEADER, signals.encode()))
         key = event_id if by_event or person is None else person
         return Incoming(event_id, receipt_id, RawRecord(key.encode(), raw, headers), fingerprint_of(raw), refusal)
 

@@ -50,6 +50,7 @@ def leads_router(intake: Intake) -> APIRouter:
             is_test=flagged_test(request),
             traceparent=request.headers.get("traceparent"),
             by_event=key is not None,
+            signals=await intake.admission.signals(request, is_form=media == FORM_TYPE),
         )
         await intake.store([incoming])
         if key is not None and await intake.conflicts(incoming):

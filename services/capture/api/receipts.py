@@ -87,7 +87,7 @@ def _settled(rows: Sequence[Mapping[str, Any]], secret: bytes) -> dict[str, Any]
 
 
 def _shown(row: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
-    shown = {
+    shown: dict[str, Any] = {
         "receipt_id": receipt_of(row["receipt_id"], secret=secret),
         "status": row["outcome"],
         "reason": row["reason"],
@@ -97,4 +97,6 @@ def _shown(row: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
         "received_at": rfc3339(row["received_at"]),
         "settled_at": rfc3339(row["settled_at"]),
     }
+    if row.get("reasons"):
+        shown["reasons"] = row["reasons"]
     return shown if row["row_number"] is None else {**shown, "row": row["row_number"]}

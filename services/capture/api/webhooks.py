@@ -94,13 +94,19 @@ def verify(how: WebSource, asked: Asked, source: ConfiguredSource) -> None:
         raise Problem(401, why.reason, why.detail)
 
 
-async def store(intake: Intake, asked: Asked, source: ConfiguredSource, elements: Sequence[Element]) -> list[Incoming]:
-    """Each lead in Kafka under a receipt of its own, or none of them acknowledged (503). What names a lead only becomes a
-    command; the lead has its receipt once it is fetched."""
+async def store(
+    intake: Intake,
+    asked: Asked,
+    source: ConfiguredSource,
+    elements: Sequence[Element],
+    more: Sequence[tuple[str, bytes]] = (),
+) -> list[Incoming]:
+    """Each lead in Kafka under a receipt of its own, or none of them acknowledged (503). `more` headers are of each. What
+    names a lead only becomes a command; the lead has its receipt once it is fetched."""
     traceparent = asked.headers.get("traceparent")
     incoming = [
         intake.prepare_element(
-            element, asked.content_type, source, traceparent=traceparent, more=_form(element, source)
+            element, asked.content_type, source, traceparent=traceparent, more=[*_form(element, source), *more]
         )
         for element in elements
         if not (element.fetch or element.erase)

@@ -13,6 +13,7 @@ from shared.contracts import ids
 
 _TIMEOUT_S: Final = 30.0
 _GIVE_UP_S: Final = 60.0
+_POLL_S: Final = 0.2
 _TRY_AGAIN: Final = (429, 503)
 _MATCHED_AT_ONCE: Final = 200
 
@@ -20,9 +21,9 @@ _MATCHED_AT_ONCE: Final = 200
 class CaptureClient:
     """Calls that end the command where there is no answer. Sending is safe to repeat: it carries a key of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, admin: bool = False) -> None:
         url = needed("LEADSTREAM_CAPTURE_URL")
-        key = os.environ.get("LEADSTREAM_SOURCE_KEY") or needed("LEADSTREAM_ADMIN_KEY")
+        key = (not admin and os.environ.get("LEADSTREAM_SOURCE_KEY")) or needed("LEADSTREAM_ADMIN_KEY")
         self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT_S)
 
     def __enter__(self) -> "CaptureClient":
@@ -69,6 +70,23 @@ class CaptureClient:
         except (httpx.TransportError, ValueError, KeyError) as error:
             return None, f"capture does not answer ({type(error).__name__})"
         return answers, ""
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        """The JSON of a GET; parameters that are None are left out."""
+        given = {name: value for name, value in params.items() if value is not None}
+        return self._body(self._request("GET", path, params=given))
+
+    def command(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Give a command and wait for what becomes of it: done, refused, or still pending after a while."""
+        response = self._request("POST", path, json=body, headers={"Idempotency-Key": ids.new_id()})
+        if response.status_code == httpx.codes.CONFLICT:
+            return dict(response.json())
+        answer = self._body(response)
+        deadline = time.monotonic() + _TIMEOUT_S
+        while answer["status"] == "pending" and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+            answer = self.get(f"/v1/commands/{answer['command_id']}")
+        return answer
 
     def _request(self, method: str, path: str, **parts: Any) -> httpx.Response:
         try:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
+from services.capture.domain.guard import NO_TRAPS, Traps, take_traps
 from services.capture.domain.hygiene import CleanSubmission, normalise_submission
 from services.capture.domain.identity import IdentityKey, external_key, identity_keys
 from services.capture.domain.normalise.email import normalise_email
@@ -31,6 +32,7 @@ class Reading(NamedTuple):
 
     clean: CleanSubmission
     is_test: bool
+    traps: Traps = NO_TRAPS
 
 
 class Value(NamedTuple):
@@ -58,6 +60,7 @@ def read_documents(
 ) -> list[Reading | Refused]:
     """The readings of documents as `POST /v1/leads` takes them; those of other formats are made by their sources."""
     tests = [not isinstance(document, Refused) and document.get("test") is True for document in documents]
+    traps = [NO_TRAPS if isinstance(document, Refused) else take_traps(document) for document in documents]
     submissions = [document if isinstance(document, Refused) else build_submission(document) for document in documents]
     cleaned = [
         submission
@@ -66,8 +69,8 @@ def read_documents(
         for submission in submissions
     ]
     return [
-        clean if isinstance(clean, Refused) else _new(Reading, (clean, is_test))
-        for clean, is_test in zip(cleaned, tests, strict=True)
+        clean if isinstance(clean, Refused) else _new(Reading, (clean, is_test, trap))
+        for clean, is_test, trap in zip(cleaned, tests, traps, strict=True)
     ]
 
 

@@ -25,6 +25,7 @@ RefusalCode = Literal[
     "damaged_row",
     "not_fetched",
     "id_conflict",
+    "spam",
     "erased_before",
     "no_kind",
     "event_too_large",
@@ -45,6 +46,7 @@ MALFORMED: Final[frozenset[RefusalCode]] = frozenset(
 )
 
 DETAILS: Final[dict[RefusalCode, str]] = {
+    "spam": "somebody looked at it in quarantine and found it to be spam",
     "invalid_json": "the body is not valid JSON",
     "invalid_form": "the body is not a valid form in UTF-8",
     "not_an_object": "the body must be one JSON object",

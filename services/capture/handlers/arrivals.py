@@ -31,6 +31,10 @@ OCCURRED_HEADER: Final = "ls_occurred_at"
 # Of behaviour that a browser sent itself.
 AGENT_HEADER: Final = "ls_user_agent"
 ADDRESS_HEADER: Final = "ls_client_ip"
+# Set by the edge on what anybody may send: it is looked at for spam. Holds what the edge itself noticed, with commas.
+GUARD_HEADER: Final = "ls_guard"
+
+QUARANTINED: Final = "quarantined"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -52,6 +56,7 @@ class Arrival(NamedTuple):
     row: int | None
     touched_at: str
     fault: str | None
+    signals: str | None = None
 
     def receipt(self, field: str | None = None) -> dict[str, Any]:
         """What the receipt shows beyond the decision: kept as its detail."""
@@ -116,6 +121,7 @@ def arrival_of(record: Record, *, secret: bytes, receipt_for: str | None = None)
         _row(headers[ROW_HEADER]) if ROW_HEADER in headers else None,
         touched_at,
         record.fault or (None if source else "invalid_source"),
+        headers[GUARD_HEADER].decode("latin-1") if GUARD_HEADER in headers else None,
     )
 
 

@@ -8,7 +8,9 @@ from typing import Final, NamedTuple, cast
 from services.capture.domain.doubles import REPEATED_SUBMISSION, Sent, body_digest, find_doubles
 from services.capture.domain.erasing import stays_out
 from services.capture.domain.fact_shape import LeadFacts
+from services.capture.domain.guard import Doubts, Guard, with_warnings
 from services.capture.domain.hygiene import CleanSubmission
+from services.capture.domain.identity import identity_keys
 from services.capture.domain.people import (
     NewLink,
     People,
@@ -21,10 +23,10 @@ from services.capture.domain.people import (
 from services.capture.domain.reading import Reading, document_of_value, read_documents
 from services.capture.domain.refusal import DETAILS, RefusalCode, Refused, refuse
 from services.capture.domain.view import lead_view
-from services.capture.handlers.arrivals import INBOUND_TOPICS, Arrival, arrival_of
+from services.capture.handlers.arrivals import INBOUND_TOPICS, QUARANTINED, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_rejected, receipt_settled
 from services.capture.handlers.note_targets import NoteTargets, Seen
-from services.capture.ports import DoubleBook, ErasureBook, LeadBook
+from services.capture.ports import DoubleBook, ErasureBook, Held, LeadBook, QuarantineBook
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected, Skipped
 from shared.handling.records import Record
@@ -56,21 +58,26 @@ class CaptureLeads:
     leads: LeadBook
     erasures: ErasureBook
     targets: NoteTargets
+    quarantine: QuarantineBook
     secret: bytes
     default_region: str | None = None
     formats: Formats = NO_WEB_SOURCES
     doubles: DoubleBook | None = None
     double_window_s: int = 600
+    guard: Guard | None = None
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase."""
         outcomes: list[Outcome | None] = [None] * len(items)
         readable: dict[int, Read] = {}
+        held: list[Held] = []
         fresh = [(place, item.record) for place, item in enumerate(items) if item.decision is None]
         for start in range(0, len(fresh), _AT_ONCE):
             if start:
                 await asyncio.sleep(0)
-            self._read(fresh[start : start + _AT_ONCE], readable, outcomes, work)
+            self._read(fresh[start : start + _AT_ONCE], readable, outcomes, held, work)
+        if held:
+            await self.quarantine.hold(work, held)
         await self._place(readable, outcomes, work)
         await self._publish_again(items, outcomes, work)
         return [outcome for outcome in outcomes if outcome is not None]
@@ -80,6 +87,7 @@ class CaptureLeads:
         records: Sequence[tuple[int, Record]],
         readable: dict[int, Read],
         outcomes: list[Outcome | None],
+        held: list[Held],
         work: Work,
     ) -> None:
         """Read some records, step by step for all of them. What rests on a record alone has its outcome then."""
@@ -97,9 +105,20 @@ class CaptureLeads:
                 outcomes[place] = _refuse(arrival, reading, work)
             elif reading.is_test or arrival.is_test:
                 outcomes[place] = _settle_test(arrival, work)
-            else:
+            elif arrival.signals is None or self.guard is None:
                 clean.append((place, arrival, reading.clean))
+            elif (doubts := self._doubts(arrival, reading, self.guard)).points >= self.guard.quarantine_at:
+                held.append(_held(arrival, reading.clean, doubts))
+                outcomes[place] = _quarantine(arrival, doubts.reasons, work)
+            else:
+                clean.append((place, arrival, with_warnings(reading.clean, doubts)))
         readable.update(_reads(clean, work, self.secret))
+
+    def _doubts(self, arrival: Arrival, reading: Reading, guard: Guard) -> Doubts:
+        signals, received_ms = arrival.signals or "", arrival.record.timestamp
+        return guard.doubts(
+            reading.clean, reading.traps, source=arrival.source, signals=signals, received_ms=received_ms
+        )
 
     def _readings(self, usable: Sequence[tuple[int, Arrival]]) -> Sequence[Reading | Refused]:
         documents = [
@@ -263,6 +282,22 @@ def settle_double(arrival: Arrival, first: str | int, outcomes: Sequence[Outcome
     )
 
 
+def _held(arrival: Arrival, clean: CleanSubmission, doubts: Doubts) -> Held:
+    keys = identity_keys(clean, source_name=arrival.source)
+    return Held(arrival.record, arrival.source, doubts.reasons, doubts.points, keys)
+
+
+def _quarantine(arrival: Arrival, reasons: Sequence[str], work: Work) -> Produced:
+    event = receipt_settled(arrival, QUARANTINED, reasons[0], None, work.instant, reasons=reasons)
+    return Produced(
+        QUARANTINED,
+        (event,),
+        reason=reasons[0],
+        detail={**arrival.receipt(), "reasons": list(reasons)},
+        fingerprint=arrival.fingerprint(),
+    )
+
+
 def refusal_of(decision: Decision) -> Refused:
     """The refusal that was stored with a decision."""
     code = cast(RefusalCode, decision.reason or "invalid_value")
@@ -277,6 +312,9 @@ def _again(arrival: Arrival, decision: Decision, person: Person | None) -> Outco
         event = lead_rejected(arrival, refusal_of(decision), at)
     elif decision.reason == REPEATED_SUBMISSION:
         event = receipt_settled(arrival, "merged", REPEATED_SUBMISSION, decision.subject, at)
+    elif decision.outcome == QUARANTINED:
+        reasons = (decision.detail or {}).get("reasons", ())
+        event = receipt_settled(arrival, QUARANTINED, decision.reason or "", None, at, reasons=reasons)
     elif person is None:
         return Skipped("lead_gone", decision.subject)
     else:

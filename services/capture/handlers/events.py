@@ -1,5 +1,6 @@
 """What capture publishes, as bytes. The models in shared/contracts/events/capture.py say the same; a test compares."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -63,9 +64,13 @@ def lead_rejected(arrival: Arrival, why: Refused, at: str) -> OutEvent:
     return OutEvent(event.topic, key, event.envelope, event.data)
 
 
-def receipt_settled(arrival: Arrival, outcome: str, reason: str, lead_id: str | None, at: str) -> OutEvent:
+def receipt_settled(
+    arrival: Arrival, outcome: str, reason: str, lead_id: str | None, at: str, *, reasons: Sequence[str] = ()
+) -> OutEvent:
     """`receipt.settled`, for outcomes without an event of their own."""
-    data = {"outcome": outcome, "reason": reason, "lead_id": lead_id, "origin": arrival.origin()}
+    data: dict[str, Any] = {"outcome": outcome, "reason": reason, "lead_id": lead_id, "origin": arrival.origin()}
+    if reasons:
+        data["reasons"] = list(reasons)
     return STAGE.event(
         arrival.record,
         ReceiptSettled.TYPE,

@@ -126,6 +126,8 @@ def _settled(data: Mapping[str, Any]) -> Extract:
     lead_id = None if data.get("lead_id") is None else lead_id_of(data["lead_id"])
     settlement = settlement_of(origin, data["outcome"], plain_text(data["reason"]), lead_id)
     facts = {"outcome": data["outcome"], "reason": data["reason"], **_receipt(origin)}
+    if data.get("reasons"):
+        facts["reasons"] = [plain_text(reason) for reason in data["reasons"]]
     return Extract(facts, lead_id, plain_text(origin["source"]), settlement=settlement)
 
 

@@ -198,3 +198,23 @@ class WithdrawLead(Contract):
 
     source: str
     provider_id: str = Field(description="The provider's own id of the lead")
+
+
+class ReleaseQuarantined(Contract):
+    """Let a submission out of quarantine: it becomes a lead with its own event id and time."""
+
+    TYPE: ClassVar[str] = "quarantine.release"
+
+    event_id: str = Field(description="The submission's event id, which its receipt names")
+    requested_by: str
+    note: str
+
+
+class RejectQuarantined(Contract):
+    """A submission in quarantine is spam indeed: it ends as rejected."""
+
+    TYPE: ClassVar[str] = "quarantine.reject"
+
+    event_id: str = Field(description="The submission's event id, which its receipt names")
+    requested_by: str
+    note: str

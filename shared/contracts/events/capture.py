@@ -39,6 +39,7 @@ class ReceiptSettled(Contract):
 
     outcome: Literal["merged", "quarantined", "test"]
     reason: str
+    reasons: list[str] = Field([], description="All reasons of a quarantine, the weightiest first")
     lead_id: str | None = None
     origin: Origin
 

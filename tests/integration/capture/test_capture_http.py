@@ -207,3 +207,31 @@ async def test_methods_and_paths_that_do_not_exist_are_problems(capture: httpx.A
     ]:
         answer = await capture.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_a_trapped_form_waits_and_is_released_by_who_may(capture: httpx.AsyncClient) -> None:
+    fields = (await capture.get("/v1/forms/token")).json()
+    form = {"email": "bot@example.com", fields["field"]: fields["token"], fields["honeypot"]: "x"}
+    receipt = (await capture.post("/v1/leads", data=form)).json()["receipt_id"]
+    waiting = await settled(capture, receipt)
+    assert (waiting["status"], waiting["reasons"]) == ("quarantined", ["honeypot", "too_fast"])
+    assert (await capture.get(f"/v1/quarantine/{receipt}")).status_code == 403
+    assert (await capture.post(f"/v1/quarantine/{receipt}/release", json={"note": "x"})).status_code == 403
+    admin = {"authorization": f"Bearer {ADMIN_KEY}"}
+    (listed,) = (await capture.get("/v1/quarantine", headers=admin)).json()["quarantine"]
+    assert (listed["receipt_id"], listed["state"], "value" in listed) == (receipt, "held", False)
+    shown = (await capture.get(f"/v1/quarantine/{receipt}", headers=admin)).json()
+    assert "bot%40example.com" in shown["value"]
+    release = f"/v1/quarantine/{receipt}/release"
+    assert (await capture.post(release, json={}, headers=admin)).status_code == 422
+    answer = await capture.post(release, json={"note": "she is real"}, headers=admin)
+    assert answer.status_code in (200, 202), answer.text
+
+    async def released() -> bool:
+        return bool((await settled(capture, receipt))["status"] == "new")
+
+    await until(released, "the released submission is a lead")
+    again = await capture.post(release, json={"note": "again"}, headers=admin)
+    assert (again.status_code, again.json()["reason"]) in ((409, "already_settled"), (202, None))
+    unknown = receipt[:-1] + ("0" if receipt[-1] != "0" else "1")
+    assert (await capture.get(f"/v1/quarantine/{unknown}", headers=admin)).status_code == 404

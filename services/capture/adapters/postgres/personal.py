@@ -8,13 +8,15 @@ from services.capture.adapters.postgres.doubles import DoubleTables
 from services.capture.adapters.postgres.identities import IdentityTables
 from services.capture.adapters.postgres.leads import LeadTables
 from services.capture.adapters.postgres.merges import MergeTables
+from services.capture.adapters.postgres.quarantine import QuarantineTables
 from services.capture.adapters.postgres.targets import TargetTables
 from shared.persistence.erasing import PersonalTables
 
 # In the order in which everybody locks them: identities before leads. (Those of an erasure are locked before all; what
-# waits for somebody is found by identities that still stand.)
+# waits for somebody, or in quarantine, is found by identities that still stand.)
 PERSONAL: Final[tuple[PersonalTables, ...]] = (
     BehaviourTables(),
+    QuarantineTables(),
     IdentityTables(),
     LeadTables(),
     MergeTables(),
