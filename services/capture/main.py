@@ -9,6 +9,7 @@ from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
+from services.capture.adapters.postgres.personal import PERSONAL
 from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
 from services.capture.adapters.postgres.targets import PostgresTargetBook
@@ -25,6 +26,7 @@ from services.capture.api.leads import leads_router
 from services.capture.api.marking import marking_router
 from services.capture.api.matching import matching_router
 from services.capture.api.merging import merging_router
+from services.capture.api.people import people_router
 from services.capture.api.quarantine import quarantine_router
 from services.capture.api.receipts import receipts_router
 from services.capture.api.targets import targets_router
@@ -48,6 +50,7 @@ from shared.contracts.topics import (
 from shared.runtime.bodies import BODY_LIMIT_BYTES
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
+from shared.runtime.person_api import person_router
 from shared.runtime.service import Service
 from shared.runtime.sweeper import sweeping
 
@@ -104,6 +107,8 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         targets_router(service),
         matching_router(service, settings.default_region),
         quarantine_router(service, quarantine, settings.secret_bytes),
+        people_router(service, settings.secret_bytes, settings.default_region),
+        person_router(service, PERSONAL),
         commands_router(service),
     ]
     limit = max(BODY_LIMIT_BYTES, settings.batch_limit_bytes)

@@ -8,7 +8,7 @@ from deploy.local.cli import services_app, stack_app
 from deploy.local.envfile import load_env
 from deploy.local.home import home_from
 from services.capture import cli as capture
-from services.cli import demo, operations
+from services.cli import demo, operations, people
 from services.cli.previewing import active_preview
 from services.cli.rules import rules_app
 from services.reporting import cli as reporting
@@ -51,6 +51,8 @@ app.add_typer(reporting.ledger_app, name="ledger")
 app.command(epilog="Example: leadstream reports funnel --by source --format csv")(reporting.reports)
 app.add_typer(reporting.dead_letters_app, name="dead-letters")
 app.add_typer(reporting.keys_app, name="keys")
+app.command(epilog="Example: leadstream erase --email ann@example.com --yes")(people.erase)
+app.command(epilog="Example: leadstream export --email ann@example.com --out ann.json")(people.export)
 app.command(epilog="Example: leadstream demo")(demo.demo)
 
 

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from services.conversion.adapters.postgres.erasure import PERSONAL
 from services.conversion.adapters.postgres.gates import PostgresGates
 from services.conversion.adapters.postgres.leads import PostgresLeads
 from services.conversion.adapters.postgres.parties import PostgresParties
@@ -14,13 +15,15 @@ from shared.contracts.topics import CHANGED, CONVERTED, RULES_PUBLISHED
 from shared.messaging.subscription import Subscription
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
+from shared.runtime.person_api import person_router
 from shared.runtime.rules_api import rules_router
 from shared.runtime.service import Service
+from shared.runtime.sweeper import sweeping
 
 
 def subscription(max_records: int = 2000) -> Subscription:
     """The lane, on Postgres."""
-    adapters = (PostgresGates(), PostgresLeads(), PostgresParties(), PostgresSales())
+    adapters = (PostgresGates(), PostgresLeads(), PostgresParties(), PostgresSales(), PERSONAL)
     return conversion_subscription(*adapters, max_records=max_records)
 
 
@@ -29,9 +32,9 @@ def build_app(settings: ConversionSettings | None = None) -> FastAPI:
     settings = settings or ConversionSettings()
     service = Service("conversion", settings, publishes=[CONVERTED, CHANGED, RULES_PUBLISHED])
     service.subscriptions.append(subscription(settings.max_records))
-    return create_http(
-        service, routers=[conversion_router(service), rules_router(service, KIND), commands_router(service)]
-    )
+    service.background.append(sweeping(service))
+    routers = [conversion_router(service), rules_router(service, KIND), commands_router(service)]
+    return create_http(service, routers=[*routers, person_router(service, PERSONAL)])
 
 
 if __name__ == "__main__":

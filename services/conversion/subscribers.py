@@ -1,35 +1,48 @@
 """What conversion consumes."""
 
+from collections.abc import Sequence
+
 from services.conversion.domain.gate import KIND, load_gate
 from services.conversion.handlers.change_opportunity import ChangeOnCommand
 from services.conversion.handlers.convert_leads import ConvertLeads
 from services.conversion.handlers.convert_on_command import ConvertOnCommand
 from services.conversion.handlers.converting import STAGE, Converting
 from services.conversion.handlers.merge_leads import MergeLeads
+from services.conversion.handlers.redact_people import RedactAgain, RedactPeople
 from services.conversion.ports import Gates, Leads, Parties, Sales
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead
+from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead, RedactOpportunity
 from shared.contracts.events.routing import LeadRouted
-from shared.contracts.thin import MergedLead
-from shared.contracts.topics import MERGED, ROUTED, SALES_COMMANDS
+from shared.contracts.thin import ErasedLeads, MergedLead
+from shared.contracts.topics import ERASED, MERGED, ROUTED, SALES_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.publish_rules import publish_rules
 from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
+from shared.messaging.timers import while_live
+from shared.persistence.erasing import PersonalTables
 
 
 def conversion_subscription(
-    gates: Gates, leads: Leads, parties: Parties, sales: Sales, *, max_records: int = 2000
+    gates: Gates,
+    leads: Leads,
+    parties: Parties,
+    sales: Sales,
+    personal: Sequence[PersonalTables],
+    *,
+    max_records: int = 2000,
 ) -> Subscription:
     """The one lane of conversion."""
     converting = Converting(parties, sales)
     on_command = ConvertOnCommand(gates, leads, sales, converting)
     lane = Subscription(
         "conversion",
-        (ROUTED, MERGED, SALES_COMMANDS),
+        (ROUTED, MERGED, ERASED, SALES_COMMANDS),
         {
             LeadRouted.TYPE: Handled(ConvertLeads(gates, leads, sales, converting)),
             MergedLead.TYPE: Handled(MergeLeads(leads, sales), MergedLead),
+            ErasedLeads.TYPE: Handled(RedactPeople(sales, personal), ErasedLeads),
+            RedactOpportunity.TYPE: Handled(while_live(RedactAgain(sales)), RedactOpportunity),
             ConvertLead.TYPE: Handled(command(STAGE, on_command), ConvertLead),
             ChangeOpportunity.TYPE: Handled(command(STAGE, ChangeOnCommand(sales)), ChangeOpportunity),
             PublishRules.TYPE: Handled(command(STAGE, publish_rules(STAGE, KIND, load_gate)), PublishRules),

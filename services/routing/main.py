@@ -10,6 +10,7 @@ from services.routing.subscribers import routing_subscription
 from shared.contracts.topics import ROUTED, RULES_PUBLISHED
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
+from shared.runtime.person_api import person_router
 from shared.runtime.rules_api import rules_router
 from shared.runtime.service import Service
 
@@ -18,10 +19,10 @@ def build_app(settings: RoutingSettings | None = None) -> FastAPI:
     """The app; nothing is opened before it starts."""
     settings = settings or RoutingSettings()
     service = Service("routing", settings, publishes=[ROUTED, RULES_PUBLISHED])
-    service.subscriptions.append(routing_subscription(postgres_tables(), max_records=settings.max_records))
-    return create_http(
-        service, routers=[routing_router(service), rules_router(service, KIND), commands_router(service)]
-    )
+    tables = postgres_tables()
+    service.subscriptions.append(routing_subscription(tables, max_records=settings.max_records))
+    routers = [routing_router(service), rules_router(service, KIND), commands_router(service)]
+    return create_http(service, routers=[*routers, person_router(service, tables.personal)])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from services.routing.domain.assignment import Turn
 from services.routing.domain.roster import Roster
 from services.routing.domain.rules import AssignmentPolicy
 from shared.handling.work import Work
+from shared.persistence.erasing import PersonalTables
 
 
 class RoutedLead(NamedTuple):
@@ -25,6 +26,7 @@ class RoutedLead(NamedTuple):
     owner: str | None
     queue: str | None
     assigned_at: datetime
+    erased: bool = False
 
     def given_to(self, assignment: bytes, *, owner: str | None, queue: str | None, at: datetime) -> "RoutedLead":
         """The state with the next assignment."""
@@ -110,3 +112,4 @@ class Tables:
     members: Members
     rules: Rules
     aliases: Aliases
+    personal: Sequence[PersonalTables]

@@ -9,9 +9,10 @@ from services.routing.handlers.routing import LeadRouting
 from services.routing.ports import Tables
 from shared.contracts.commands.routing import ReassignLead, SetMember
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.thin import MergedLead
-from shared.contracts.topics import MERGED, ROUTING_COMMANDS, SCORED
+from shared.contracts.thin import ErasedLeads, MergedLead
+from shared.contracts.topics import ERASED, MERGED, ROUTING_COMMANDS, SCORED
 from shared.messaging.commands import command, note_dead_commands
+from shared.messaging.erasing import forget_people
 from shared.messaging.publish_rules import publish_rules
 from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
@@ -23,10 +24,11 @@ def routing_subscription(tables: Tables, *, max_records: int = 2000) -> Subscrip
     publish = publish_rules(STAGE, KIND, load_assignment_rules, commands.find_gaps)
     lane = Subscription(
         "routing",
-        (SCORED, MERGED, ROUTING_COMMANDS),
+        (SCORED, MERGED, ERASED, ROUTING_COMMANDS),
         {
             ScoredLead.TYPE: Handled(LeadRouting(tables).route_leads, ScoredLead),
             MergedLead.TYPE: Handled(LeadMerging(tables).merge_leads, MergedLead),
+            ErasedLeads.TYPE: Handled(forget_people(tables.personal), ErasedLeads),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
             SetMember.TYPE: Handled(command(STAGE, commands.set_member), SetMember),
             ReassignLead.TYPE: Handled(command(STAGE, commands.reassign_lead), ReassignLead),

@@ -77,6 +77,8 @@ class FollowMerges:
             if merged.winner_id in moved:
                 return Skipped("merged_away", moved[merged.winner_id])
             winner = _standing(known, merged.winner_id)
+            if winner.erased:
+                return Skipped("erased", merged.winner_id)
             if merged.lead_version <= winner.lead_version:
                 return Skipped("superseded", merged.winner_id)
             weighed = score_merged(winner, loser, merged, model, now=work.instant)

@@ -1,27 +1,34 @@
 """What scoring consumes, and who handles it."""
 
+from collections.abc import Sequence
+
 from services.scoring.domain.inbound import CapturedLead
 from services.scoring.domain.model import KIND, load_scoring_model
 from services.scoring.handlers import STAGE, FollowMerges, ScoreLeads
 from services.scoring.ports import Models, Standings
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.thin import MergedLead
-from shared.contracts.topics import CAPTURED, MERGED, SCORING_COMMANDS
+from shared.contracts.thin import ErasedLeads, MergedLead
+from shared.contracts.topics import CAPTURED, ERASED, MERGED, SCORING_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
+from shared.messaging.erasing import forget_people
 from shared.messaging.publish_rules import publish_rules
 from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
+from shared.persistence.erasing import PersonalTables
 
 
-def subscription(models: Models, standings: Standings, *, max_records: int) -> Subscription:
+def subscription(
+    models: Models, standings: Standings, personal: Sequence[PersonalTables], *, max_records: int
+) -> Subscription:
     """The one lane of scoring, group `scoring`."""
     publish = publish_rules(STAGE, KIND, load_scoring_model)
     lane = Subscription(
         "scoring",
-        (CAPTURED, MERGED, SCORING_COMMANDS),
+        (CAPTURED, MERGED, ERASED, SCORING_COMMANDS),
         {
             CapturedLead.TYPE: Handled(ScoreLeads(models, standings), CapturedLead),
             MergedLead.TYPE: Handled(FollowMerges(models, standings), MergedLead),
+            ErasedLeads.TYPE: Handled(forget_people(personal), ErasedLeads),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
         },
         on_dead_letters=note_dead_commands,

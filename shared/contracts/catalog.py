@@ -22,7 +22,7 @@ from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.contracts.commands.routing import ReassignLead, SetMember
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead
+from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead, RedactOpportunity
 from shared.contracts.events.behaviour import (
     BehaviourCorrected,
     BehaviourSettled,
@@ -70,6 +70,7 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "lead.reassign": ReassignLead,
         "lead.convert": ConvertLead,
         "opportunity.change": ChangeOpportunity,
+        "opportunity.redact": RedactOpportunity,
         "access.grant": GrantAccess,
         "access.revoke": RevokeAccess,
         "record.replay": ReplayRecord,

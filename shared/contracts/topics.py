@@ -140,7 +140,7 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "scoring": ("rules.publish", "record.replay"),
     "routing": ("rules.publish", "member.set", "lead.reassign", "record.replay"),
-    "conversion": ("lead.convert", "rules.publish", "opportunity.change", "record.replay"),
+    "conversion": ("lead.convert", "rules.publish", "opportunity.change", "opportunity.redact", "record.replay"),
     "reporting": ("access.grant", "access.revoke", "record.replay"),
 }
 

@@ -46,6 +46,11 @@ CHASSIS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+def blank_lead(lead_id: str) -> str:
+    """What is left of a lead that passes through as JSON."""
+    return f'{{"lead_id":"{lead_id}"}}'
+
+
 async def erase_all(families: Sequence[PersonalTables], work: Work, lead_ids: Sequence[str]) -> None:
     """Every family, in the order of the list: all of a service's writers lock its tables in that order."""
     for family in families:

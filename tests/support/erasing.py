@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import asyncpg
+import orjson
 
 from shared.persistence.erasing import CHASSIS, PersonalTables
 
@@ -51,3 +52,10 @@ async def remains(dsn: str, schema: str, words: Iterable[str] = CANARY) -> list[
     finally:
         await connection.close()
     return found
+
+
+def erased(version: int, *lead_ids: str) -> bytes:
+    """The value of a `lead.erased`: the first lead, with those that were merged into it."""
+    lead_id, *aliases = lead_ids
+    lead = {"lead_id": lead_id, "lead_version": version, "aliases": aliases}
+    return orjson.dumps({"leads": [lead], "erased_at": "2026-01-05T10:00:00Z"})

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 import services.scoring
+from services.scoring.adapters.erasure import PERSONAL
 from services.scoring.adapters.models import active_models
 from services.scoring.adapters.postgres import PostgresStandings
 from services.scoring.seed import seed
@@ -134,7 +135,7 @@ async def create_schema(dsn: str) -> None:
 async def scoring_lane(dsn: str) -> AsyncIterator[ScoringLane]:
     """A lane on a migrated database."""
     database = Database(create_engine(dsn, "scoring"))
-    lane = subscription(active_models(), PostgresStandings(), max_records=2000)
+    lane = subscription(active_models(), PostgresStandings(), PERSONAL, max_records=2000)
     try:
         yield ScoringLane(database, Settling(lane, "scoring", database, lambda: NOW))
     finally:

@@ -45,8 +45,8 @@ def decoded(part: msgspec.Raw) -> dict[str, Any] | None:
 
 @dataclass(slots=True)
 class LeadState:
-    """The newest parts of a lead that conversion knows, in the form of `lead.routed`. Of a lead that is converted only the
-    versions are kept."""
+    """The newest parts of a lead that conversion knows, in the form of `lead.routed`. Of a lead that is converted or
+    erased only the versions are kept."""
 
     lead_id: str
     lead_version: int
@@ -54,6 +54,7 @@ class LeadState:
     assignment_version: int
     routed: bytes | None
     opportunity_id: str | None = None
+    erased: bool = False
 
     def take_newer(self, other: "LeadState") -> bool:
         """Take each part that is newer; whether any was."""

@@ -105,6 +105,9 @@ class ConvertLeads:
             if lead_id in winners:
                 away = Skipped("merged_away", subject=winners[lead_id])
                 outcomes.update({id(item): away for item in (one.item, *one.others)})
+            elif state.erased:
+                gone = Skipped("erased", subject=lead_id)
+                outcomes.update({id(item): gone for item in (one.item, *one.others)})
             elif not state.take_newer(one.state):
                 outcomes[id(one.item)] = Skipped("superseded", subject=lead_id)
             elif state.opportunity_id is not None:

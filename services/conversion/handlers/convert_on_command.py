@@ -38,6 +38,8 @@ class ConvertOnCommand:
         state = await self._lock(wanted.lead_id, work)
         if state is None:
             return _UNKNOWN
+        if state.opportunity_id is None and state.erased:
+            return Refused("erased", "The lead's person was erased.")
         if state.opportunity_id is not None:
             return await self._first_answer(state.opportunity_id, item, work)
         return await self._convert(state, item, work)

@@ -33,6 +33,8 @@ class MergeLeads:
         known = await self.leads.add(work, {merged.winner_id: winner, merged.loser_id: loser})
         await save_alias(work, merged.loser_id, merged.winner_id, merged.lead_version)
         ours, theirs = known.get(merged.winner_id, winner), known.get(merged.loser_id, loser)
+        if ours.erased:
+            return
         ours.take_newer(winner)
         if ours.opportunity_id is None:
             ours.opportunity_id = theirs.opportunity_id

@@ -2,9 +2,11 @@
 
 from fastapi import APIRouter
 
+from services.reporting.adapters.postgres.erasure import PERSONAL
 from services.reporting.api import dead_letters, keys, leads, ledger, replays, reports
 from services.reporting.ports import KeyStore
 from shared.runtime.commands_api import commands_router
+from shared.runtime.person_api import person_router
 from shared.runtime.service import Service
 
 
@@ -18,4 +20,5 @@ def routers(service: Service, key_store: KeyStore) -> list[APIRouter]:
         replays.router(service),
         keys.router(service, key_store),
         commands_router(service),
+        person_router(service, PERSONAL),
     ]

@@ -4,13 +4,16 @@ Events of a topic are much alike: a few hundred of them together take a twentiet
 """
 
 from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import cramjam
 import orjson
 
-from services.reporting.domain.extract import UNREADABLE, read_event, without_nul
+from services.reporting.domain.extract import UNREADABLE, place_of, read_event, without_nul
 from services.reporting.domain.leads import StoredEvent
+from services.reporting.domain.ledger import Place
+from services.reporting.domain.personal import without_words
 from services.reporting.domain.rows import Kept
 
 _LEVEL: Final = 1
@@ -97,8 +100,18 @@ def forget(entries: Sequence[Entry], lead_ids: Container[str]) -> list[Entry]:
     return [_facts_alone(e) if e.raw and e.lead_id in lead_ids else e for e in entries]
 
 
+def places_of(entries: Sequence[Entry], lead_ids: Container[str]) -> set[Place]:
+    """Where the submissions of these leads stand in the inbound topics, as far as their events are as they came."""
+    wanted = [e for e in entries if e.raw and e.lead_id in lead_ids and e.type == "lead.captured"]
+    found: set[Place] = set()
+    for entry in wanted:
+        with suppress(*UNREADABLE):
+            found.add(place_of(orjson.loads(entry.value)["origin"]["inbound"]))
+    return found
+
+
 def _facts_alone(found: Entry) -> Entry:
-    return found._replace(raw=False, value=orjson.dumps(_parts(found)[0]))
+    return found._replace(raw=False, value=orjson.dumps(without_words(_parts(found)[0])))
 
 
 def read(found: Entry, at: Callable[[int], str]) -> StoredEvent:

@@ -34,6 +34,7 @@ class Extract:
     alias: tuple[str, str, int] | None = None
     refused: tuple[str, str | None] | None = None
     replay: ReplaySaid | None = None
+    erased: Mapping[str, int] | None = None
 
 
 Reader = Callable[[Mapping[str, Any]], Extract]
@@ -192,10 +193,9 @@ def _merged(data: Mapping[str, Any]) -> Extract:
         version_of(data["lead_version"]),
     )
     facts, personal = split_lead(data["lead"])
-    if data.get("evidence"):
-        personal["evidence"] = data["evidence"]
+    personal |= {name: data[name] for name in ("evidence", "reason") if data.get(name)}
     kept = {"winner_id": winner, "loser_id": loser, "lead_version": version, "lead": facts}
-    kept |= {"reason": data.get("reason"), "merged_at": data.get("merged_at")}
+    kept["merged_at"] = data.get("merged_at")
     return Extract(kept, winner, personal=personal, alias=(loser, winner, version))
 
 
@@ -229,6 +229,15 @@ def _fate(data: Mapping[str, Any]) -> Extract:
 
 def _access(data: Mapping[str, Any]) -> Extract:
     return Extract({name: value for name, value in data.items() if name != "secret_hash"})
+
+
+def _erased(data: Mapping[str, Any]) -> Extract:
+    leads = {
+        lead_id_of(lead_id): version_of(lead["lead_version"])
+        for lead in data["leads"]
+        for lead_id in (lead["lead_id"], *lead.get("aliases", ()))
+    }
+    return Extract(dict(data), lead_id_of(data["leads"][0]["lead_id"]), erased=leads)
 
 
 def _everything(data: Mapping[str, Any]) -> Extract:
@@ -300,7 +309,7 @@ _READERS: Final[dict[str, Reader]] = {
     "behaviour.settled": _fate,
     "access.granted": _access,
     "rules.published": _everything,
-    "lead.erased": _everything,
+    "lead.erased": _erased,
     "record.replay": _replay,
     "command.completed": _completed,
 }

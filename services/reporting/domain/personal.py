@@ -67,6 +67,14 @@ def mask(value: Any) -> Any:
     return MASK
 
 
+def without_words(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts of a lead that was erased, without what people wrote about it: why they gave it to somebody."""
+    assignment = facts.get("assignment")
+    if isinstance(assignment, dict) and assignment.get("strategy") == "manual":
+        return {**facts, "assignment": {**assignment, "reason": ""}}
+    return facts
+
+
 def facts_of_touch(touch: Any) -> dict[str, Any] | None:
     """The part of a touch that is no personal data."""
     if not isinstance(touch, dict):

@@ -155,6 +155,8 @@ class Rows:
     parked: list[ParkedRow] = field(default_factory=list)
     replays: dict[str, ReplayRow] = field(default_factory=dict)
     aliases: dict[str, tuple[str, int]] = field(default_factory=dict)
+    erased: dict[str, int] = field(default_factory=dict)
+    """Final versions of leads whose person was erased."""
 
     def settle(self, row: OutcomeRow) -> None:
         """Note what became of a submission."""

@@ -155,6 +155,8 @@ def _keep(record: Record, parts: Extract, facts: str, personal: str | None, rows
         note_correction(parts.facts, rows)
     if parts.alias is not None:
         rows.merged(*parts.alias)
+    if parts.erased is not None:
+        rows.erased.update(parts.erased)
     if parts.replay is not None:
         note_replay(record, parts.replay, occurred_at, rows)
     if parts.settlement is not None and parts.settlement.outcome in OUTCOMES:

@@ -182,6 +182,14 @@ def assign_by_hand(
     return Assignment(assignment_id, owner, queue, MANUAL_RULE, "manual", reason, (), policy.used, now)
 
 
+def without_words(assignment: str) -> str:
+    """An assignment (JSON) without what a person wrote as its reason; one that a rule made has none."""
+    read = orjson.loads(assignment)
+    if not read or read.get("strategy") != "manual":
+        return assignment
+    return orjson.dumps({**read, "reason": ""}).decode()
+
+
 def _fixed_owner(rule: AssignmentRule, tried: tuple[Step, ...], policy: AssignmentPolicy, roster: Roster) -> Choice:
     owner = rule.assign.owner
     standing = roster.standing(owner)

@@ -53,6 +53,8 @@ class RoutingCommands:
         state = await self._lead(wanted.lead_id, work) if refusal is None else None
         if refusal is not None or state is None:
             return refusal or Refused("unknown_lead", "routing has no such lead")
+        if state.erased:
+            return Refused("erased", "the lead's person was erased")
         moved = _by_hand(state, wanted, policy, item.record, work)
         await self._tables.leads.update(work, [moved])
         LEADS_ASSIGNED.labels(strategy="manual").inc()

@@ -51,7 +51,7 @@ def _outcome(item: InHand, survivors: Mapping[str, str], states: dict[str, Route
     event: MergedLead = item.event
     survivor = survivors.get(event.winner_id, event.winner_id)
     newest = merged_state(event, survivor, states.get(survivor), states.get(event.loser_id))
-    if newest is None:
+    if newest is None or newest.erased:
         return Produced(NOTED, subject=survivor)
     states[survivor] = newest
     return Produced(MERGED, (routed(item.record, newest, time=work.instant),), subject=survivor)

@@ -93,6 +93,8 @@ def _outcome(item: InHand, batch: _Batch, instant: str) -> Outcome:
     if lead_id not in batch.states:
         batch.states[lead_id] = batch.added[lead_id]
         return _applied("assigned", item, batch, instant)
+    if batch.states[lead_id].erased:
+        return Skipped("erased", subject=lead_id)
     newest = with_newer_parts(batch.states[lead_id], item.event)
     if newest is None:
         return Skipped("superseded", subject=lead_id)

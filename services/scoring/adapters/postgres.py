@@ -11,7 +11,7 @@ from shared.persistence.rows import add_rows
 
 # ::text keeps the JSON as it was stored, and ids as the text that everything else holds.
 _LOCK: Final = """
-    SELECT lead_id::text, lead_version, lead::text, origin::text, score::text, score_version, merged_into::text
+    SELECT lead_id::text, lead_version, lead::text, origin::text, score::text, score_version, merged_into::text, erased
     FROM lead_scores WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_scores.lead_id FOR UPDATE
 """
 _COLUMNS: Final = (
@@ -66,6 +66,7 @@ def _standing(row: Any) -> Standing:
         score=row["score"].encode(),
         score_version=row["score_version"],
         merged_into=row["merged_into"],
+        erased=row["erased"],
         stored=True,
     )
 

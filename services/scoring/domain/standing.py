@@ -24,6 +24,7 @@ class Standing:
     score: bytes = b"null"
     score_version: int = 0
     merged_into: str | None = None
+    erased: bool = False
     stored: bool = False
     changed: bool = False
 
@@ -35,10 +36,12 @@ class Standing:
 
 
 def why_not_scored(standing: Standing, captured: CapturedLead, *, redirected: bool) -> str | None:
-    """Why a captured record changes nothing: it is older than the state, or of a lead that was merged away.
+    """Why a captured record changes nothing: it is older than the state, or of a lead that was merged away or erased.
 
     A lead without a submission yet takes any record as the one that it goes back to.
     """
+    if standing.erased:
+        return "erased"
     if standing.origin is None and standing.lead_version > 0:
         return None
     if redirected:

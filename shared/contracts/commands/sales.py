@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from shared.contracts.base import Contract
+from shared.contracts.commands.timers import TimerDue
 
 
 class ConvertLead(Contract):
@@ -27,3 +28,11 @@ class ChangeOpportunity(Contract):
     currency: str | None = None
     owner: str | None = None
     requested_by: str
+
+
+class RedactOpportunity(TimerDue):
+    """Say once more what is left of a conversion after an erasure. A timer sends it; nobody else can."""
+
+    TYPE: ClassVar[str] = "opportunity.redact"
+
+    opportunity_id: str

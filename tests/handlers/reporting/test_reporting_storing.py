@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from services.reporting.adapters.postgres.erasure import forget_leads
 from services.reporting.adapters.postgres.funnel import read_counts, recount
-from services.reporting.adapters.postgres.history import blank_leads
 from services.reporting.adapters.postgres.leads import events_of_leads, surviving
 from services.reporting.adapters.postgres.ledger import read_ledger
 from services.reporting.adapters.postgres.months import create_months
@@ -69,7 +69,7 @@ async def test_what_is_personal_can_be_taken_out_by_lead(database: Database) -> 
     await store(database, [*journey(stream, 1), *journey(stream, 2), stream.merged(1, 3)])
     before = await shown_to_all(database, 1), await shown_to_all(database, 2)
     async with database.transaction(NOW) as work:
-        await blank_leads(work, [lead_id(1)])
+        await forget_leads(work, {lead_id(1): 1})
         bodies = [e for row in await work.fetch("SELECT body FROM bundles") for e in unpack(row["body"])]
         facts = " ".join(row["facts"] for row in await work.fetch("SELECT facts FROM events"))
         assert not await work.fetch("SELECT FROM personal WHERE lead_id = $1", lead_id(1))

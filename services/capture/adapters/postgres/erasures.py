@@ -132,7 +132,8 @@ def _next_version(family: Iterable[str], rows: Mapping[str, Any]) -> int:
 
 
 def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
+    passed: int = (at - _EPOCH) // _MICROSECOND
+    return passed
 
 
 def _request(row: Any) -> PersonRequest:

@@ -11,7 +11,7 @@ from shared.persistence.decisions import ClaimLost
 
 _COLUMNS: Final = ("lead_id", "lead_version", "score_version", "assignment_version", "opportunity_id", "routed")
 _LOCK: Final = """
-    SELECT lead_id::text, lead_version, score_version, assignment_version, opportunity_id::text, routed
+    SELECT lead_id::text, lead_version, score_version, assignment_version, opportunity_id::text, routed, erased
     FROM leads WHERE lead_id = ANY($1::uuid[]) ORDER BY leads.lead_id FOR UPDATE
 """
 _UPDATE: Final = """
@@ -60,5 +60,5 @@ def _row(state: LeadState) -> tuple[Any, ...]:
 
 
 def _state(row: Any) -> LeadState:
-    lead_id, lead_version, score_version, assignment_version, opportunity_id, routed = row
-    return LeadState(lead_id, lead_version, score_version, assignment_version, routed, opportunity_id)
+    lead_id, lead_version, score_version, assignment_version, opportunity_id, routed, erased = row
+    return LeadState(lead_id, lead_version, score_version, assignment_version, routed, opportunity_id, erased)

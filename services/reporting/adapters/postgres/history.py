@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from services.reporting.adapters.postgres.counts import Counts
-from services.reporting.domain.bundles import forget, pack, pack_kept, split, unpack
+from services.reporting.domain.bundles import forget, pack, pack_kept, places_of, split, unpack
+from services.reporting.domain.ledger import Place
 from services.reporting.domain.rows import Kept
 from services.reporting.domain.stages import MEMBERS, STAGES, Reached, of
 from shared.handling.work import Work
@@ -53,15 +54,15 @@ _PROGRESS: Final = f"""
         SET bundles = p.bundles || excluded.bundles, stages = p.stages | excluded.stages,
             {", ".join(_earliest(stage) for stage in STAGES)}
         RETURNING p.lead_id, old.stages AS was, new.stages AS now, {_day("old.captured_at")} AS was_day,
-                  old.captured_from AS was_from, {_day("new.captured_at")} AS now_day, new.captured_from AS now_from,
+                  p.erased, old.captured_from AS was_from, {_day("new.captured_at")} AS now_day, new.captured_from AS now_from,
                   {", ".join(f"old.{column}" for column in _COLUMNS)}
     )
-    SELECT was, now, was_day, was_from, now_day, now_from, count(*) AS n, NULL::uuid AS lead_id,
+    SELECT was, now, was_day, was_from, now_day, now_from, count(*) AS n, NULL::uuid AS lead_id, false AS erased,
            {", ".join(f"NULL AS {column}" for column in _COLUMNS)}
     FROM moved GROUP BY was, now, was_day, was_from, now_day, now_from
     UNION ALL
-    SELECT m.was, m.now, NULL, NULL, NULL, NULL, 0, m.lead_id, {", ".join(f"m.{column}" for column in _COLUMNS)}
-    FROM moved m JOIN given g USING (lead_id) WHERE m.was & g.stages <> 0
+    SELECT m.was, m.now, NULL, NULL, NULL, NULL, 0, m.lead_id, m.erased, {", ".join(f"m.{column}" for column in _COLUMNS)}
+    FROM moved m JOIN given g USING (lead_id) WHERE m.was & g.stages <> 0 OR m.erased
 """
 
 
@@ -79,12 +80,17 @@ async def save_history(work: Work, kept: Sequence[Kept], counts: Counts) -> None
             reached.add(number, item)
     given = sorted(reached.rows.items())
     columns = map(list, zip(*(row for _, row in given), strict=True))
+    too_late: list[str] = []
     for row in await work.fetch(_PROGRESS, [lead_id for lead_id, _ in given], *columns):
         if row["n"]:
             _count_cohort(row, counts)
-        else:
-            _correct(row, reached)
+            continue
+        _correct(row, reached)
+        if row["erased"]:
+            too_late.append(str(row["lead_id"]))
     counts.add_reached(reached)
+    if too_late:
+        await blank_bundles(work, too_late)
 
 
 def _correct(row: Any, reached: Reached) -> None:
@@ -102,8 +108,9 @@ def _count_cohort(row: Any, counts: Counts) -> None:
         counts.cohorts[row["now_day"], row["now_from"], row["now"]] += row["n"]
 
 
-async def blank_leads(work: Work, lead_ids: Sequence[str]) -> None:
-    """Take the personal part out of everything that is stored of these leads; the facts stay."""
+async def blank_bundles(work: Work, lead_ids: Sequence[str]) -> set[Place]:
+    """Take the personal part out of all bundled events of these leads, whose rows the caller has locked; the facts stay.
+    Where their submissions stand, as far as they were not blanked before."""
     rows = await work.fetch(
         """
         SELECT bundle_id, body FROM bundles
@@ -112,7 +119,11 @@ async def blank_leads(work: Work, lead_ids: Sequence[str]) -> None:
         """,
         lead_ids,
     )
+    places: set[Place] = set()
+    wanted = frozenset(lead_ids)
     for row in rows:
-        body = pack(forget(unpack(row["body"]), frozenset(lead_ids)))
+        entries = unpack(row["body"])
+        places |= places_of(entries, wanted)
+        body = pack(forget(entries, wanted))
         await work.execute("UPDATE bundles SET body = $2 WHERE bundle_id = $1", row["bundle_id"], body)
-    await work.execute("DELETE FROM personal WHERE lead_id = ANY($1::uuid[])", lead_ids)
+    return places

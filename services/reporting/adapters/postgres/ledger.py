@@ -79,7 +79,7 @@ _STAGE: Final = """
     FROM cohorts WHERE stages & $1 <> 0
 """
 
-# A lead that was merged away need not go on: it is no longer one.
+# A lead that was merged away need not go on: it is no longer one. Nor does one that was erased on its way.
 _UNDONE: Final = """
     WITH undone AS (
         SELECT p.* FROM unnest($3::date[]) AS d (day) JOIN progress p
@@ -90,7 +90,7 @@ _UNDONE: Final = """
         SELECT u.lead_id, CASE $1::int {times} END AS since,
                EXISTS (SELECT 1 FROM parked k WHERE k.lead_id = u.lead_id AND k.service = $4) AS dead_lettered
         FROM undone u
-        WHERE u.stages & $1::int <> 0 AND u.stages & $2::int = 0
+        WHERE u.stages & $1::int <> 0 AND u.stages & $2::int = 0 AND NOT u.erased
           AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = u.lead_id)
     )
     SELECT lead_id::text, since, dead_lettered, count(*) FILTER (WHERE dead_lettered) OVER () AS dead,

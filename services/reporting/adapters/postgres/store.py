@@ -4,6 +4,7 @@ from typing import Final
 
 from services.reporting.adapters.postgres.behaviour import save_behaviour
 from services.reporting.adapters.postgres.books import first_deliveries, save_received, settle
+from services.reporting.adapters.postgres.erasure import forget_leads, share_erasing
 from services.reporting.adapters.postgres.history import save_history
 from services.reporting.adapters.postgres.replays import save_replays
 from services.reporting.domain.rows import Rows, columns
@@ -34,6 +35,7 @@ _PERSONAL: Final = f"""
     SELECT u.t, u.p, u.o, {_INSTANT}, u.lead_id, u.personal
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[])
          AS u (t, p, o, ms, lead_id, personal)
+    WHERE NOT EXISTS (SELECT FROM progress g WHERE g.lead_id = u.lead_id AND g.erased)
     ON CONFLICT DO NOTHING
 """
 
@@ -45,11 +47,12 @@ _PARKED: Final = """
                              $8::uuid[], $9::int[], $10::bigint[], $11::uuid[], $12::uuid[], $13::text[],
                              $14::timestamptz[], $18::int[], $19::uuid[], $20::int[])
         ON CONFLICT DO NOTHING
-        RETURNING parked_id
+        RETURNING parked_id, lead_id
     )
     INSERT INTO parked_values (parked_id, key, value, headers)
     SELECT u.* FROM unnest($1::uuid[], $15::bytea[], $16::bytea[], $17::text[]) AS u (parked_id, key, value, headers)
-    JOIN fresh USING (parked_id) WHERE u.key IS NOT NULL OR u.value IS NOT NULL OR u.headers IS NOT NULL
+    JOIN fresh USING (parked_id) WHERE (u.key IS NOT NULL OR u.value IS NOT NULL OR u.headers IS NOT NULL)
+      AND NOT EXISTS (SELECT FROM progress g WHERE g.lead_id = fresh.lead_id AND g.erased)
     ON CONFLICT DO NOTHING
 """
 
@@ -72,10 +75,14 @@ class PostgresEventStore:
             if item.outcome is not None:
                 rows.settle(item.outcome)
         await settle(work, rows)
+        if rows.personal or rows.parked:
+            await share_erasing(work)
         await self._save_exceptions(work, rows)
         await save_behaviour(work, rows)
         counts = await save_received(work, rows.received)
         await save_history(work, kept, counts)
+        if rows.erased:
+            await forget_leads(work, rows.erased)
         await counts.save(work)
 
     async def _save_exceptions(self, work: Work, rows: Rows) -> None:

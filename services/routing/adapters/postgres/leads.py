@@ -9,7 +9,7 @@ from shared.persistence.rows import add_rows
 
 COLUMNS: Final = """
     lead_id::text, lead_version, lead::text, score_version, score::text, origin::text, assignment::text,
-    assignment_version, owner, queue, assigned_at
+    assignment_version, owner, queue, assigned_at, erased
 """
 _LOCK: Final = f"""
     SELECT {COLUMNS} FROM assignments WHERE lead_id = ANY($1::uuid[]) ORDER BY assignments.lead_id FOR UPDATE

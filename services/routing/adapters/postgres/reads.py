@@ -11,11 +11,11 @@ from shared.persistence import aliases
 # Leads that were merged away are shown as their winners only.
 _QUEUE_PAGE: Final = f"""
     SELECT {COLUMNS} FROM assignments
-    WHERE queue = $1 AND (assigned_at, assignments.lead_id) > ($2, $3::uuid)
+    WHERE queue = $1 AND NOT erased AND (assigned_at, assignments.lead_id) > ($2, $3::uuid)
       AND NOT EXISTS (SELECT 1 FROM aliases WHERE loser_id = assignments.lead_id)
     ORDER BY assignments.queue, assignments.assigned_at, assignments.lead_id LIMIT $4
 """
-_LEAD: Final = f"SELECT {COLUMNS} FROM assignments WHERE lead_id = $1"
+_LEAD: Final = f"SELECT {COLUMNS} FROM assignments WHERE lead_id = $1 AND assignment_version > 0"
 
 
 # Before everything. A condition that may be absent would get a plan that reads all pages before.
