@@ -1,6 +1,7 @@
 """An erased person leaves the sale: money, stages and ids stay, and downstream systems are told, twice."""
 
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -17,7 +18,7 @@ from tests.support.erasing import CANARY, erased, remains, tables_of, unaccounte
 pytestmark = pytest.mark.stack
 
 EMAIL, PHONE, FIRST, LAST, MESSAGE = CANARY
-PERSON = {
+PERSON: dict[str, Any] = {
     "email": EMAIL, "emails": [EMAIL], "phone": PHONE, "phones": [PHONE], "first_name": FIRST, "last_name": LAST,
     "name": f"{FIRST} {LAST}", "message": MESSAGE, "address": {"street": f"{LAST} Road", "country": "US"},
     "first_touch": {"utm_source": "google", "gclid": MESSAGE, "landing_page": f"/?e={EMAIL}"},
