@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.capture.adapters.limits import Limiter
 from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
+from services.capture.adapters.postgres.consents import PostgresConsentBook
 from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
@@ -74,6 +75,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         PostgresTargetBook(),
         PostgresDoubleBook(),
         quarantine,
+        PostgresConsentBook(),
     )
     service.subscriptions.extend(
         subscriptions(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from services.capture.domain.behaviour.stitching import Known, Party
+from services.capture.domain.consent import Statement
 from services.capture.domain.doubles import Sent
 from services.capture.domain.erasing import ErasedFamily
 from services.capture.domain.expiring import ListPolicy
@@ -132,6 +133,13 @@ class QuarantineBook(Protocol):
         self, work: Work, event_id: str, state: HeldState, lead_id: str | None, settled_by: str, note: str
     ) -> None:
         """Note who settled it and how."""
+
+
+class ConsentBook(Protocol):
+    """What people agreed to and refused."""
+
+    async def add(self, work: Work, statements: Sequence[Statement]) -> None:
+        """Store statements; one that is there already stands."""
 
 
 class ErasureBook(Protocol):

@@ -21,6 +21,7 @@ from services.capture.handlers.stitch_behaviour import StitchBehaviour
 from services.capture.ports import (
     AnnouncedBook,
     BehaviourBook,
+    ConsentBook,
     DoubleBook,
     ErasureBook,
     LeadBook,
@@ -56,7 +57,8 @@ LIVE_LANES: Final = {"capture": (INBOUND,), "scoring": (CAPTURED,), "routing": (
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where leads, receipts, merges, erasures, behaviour, announced leads, targets, forms and the quarantine are kept."""
+    """Where leads, receipts, merges, erasures, behaviour, announced leads, targets, forms, the quarantine and consents
+    are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
@@ -67,6 +69,7 @@ class Books:
     targets: TargetBook
     doubles: DoubleBook
     quarantine: QuarantineBook
+    consents: ConsentBook
 
 
 def subscriptions(
@@ -88,6 +91,7 @@ def subscriptions(
         books.erasures,
         NoteTargets(books.targets),
         books.quarantine,
+        books.consents,
         secret,
         default_region,
         formats,

@@ -96,7 +96,7 @@ async def test_erase_means_erase(product: Product) -> None:
 
 async def nothing_is_left(product: Product, lead_ids: tuple[str, ...]) -> None:
     """In the five schemas, in the log of every process, in Redis, and on every topic that keeps what it has."""
-    for name, process in product.services.items():
+    for name in product.services:
         assert await remains(product.servers.postgres, name) == []
         log = await asyncio.to_thread((product.folder / f"{name}.log").read_text)
         assert words_in(log) == [], name

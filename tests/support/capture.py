@@ -18,6 +18,7 @@ import orjson
 from deploy.local.ports import choose_port
 from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
+from services.capture.adapters.postgres.consents import PostgresConsentBook
 from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
@@ -106,6 +107,7 @@ class Bench:
             PostgresTargetBook(),
             PostgresDoubleBook(),
             PostgresQuarantineBook(),
+            PostgresConsentBook(),
         )
         self.now = NOW
         self._formats = NO_WEB_SOURCES

@@ -1,14 +1,67 @@
-"""Consent: booleans by purpose, and the evidence (text, time) that came with them."""
+"""Consent: booleans by purpose, and the evidence (text, time) that came with them.
 
-from collections.abc import Callable, Mapping
+A refusal stands, whatever comes later or is merged, until an agreement that is confirmed: one that a person recorded, or a
+double opt-in. A submission cannot say that of itself.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.capture.domain.fact_shape import Facts
 from services.capture.domain.submission import Consent
+from shared.contracts import ids
 
 _EVIDENCE: Final = frozenset({"text", "at", "purpose", "lawful_basis", "wording_id"})
 _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+CONFIRMED: Final = "confirmed"
+"""Evidence that only a command brings: the purposes of which the agreement is confirmed."""
+
+
+class Statement(NamedTuple):
+    """What a person agreed to or refused, for one purpose, as it was received. Kept as it is."""
+
+    consent_id: str
+    lead_id: str
+    event_id: str
+    purpose: str
+    given: bool
+    confirmed: bool
+    received_us: int
+    source: str
+    said_at: str | None = None
+    lawful_basis: str | None = None
+    wording_id: str | None = None
+    wording: str | None = None
+
+
+def statements_of(said: Facts, lead_id: str, event_id: str, *, received_us: int, source: str) -> Iterator[Statement]:
+    """The statements that the facts of one record hold; each has the same id however often the record comes."""
+    evidence = said.get("k", {})
+    told = {name: _text(evidence.get(name)) for name in ("lawful_basis", "wording_id")}
+    for purpose, given in said.get("c", {}).items():
+        yield Statement(
+            ids.derive(ids.EVENTS, "consent", event_id, purpose),
+            lead_id,
+            event_id,
+            purpose,
+            given,
+            is_confirmed(said, purpose),
+            received_us,
+            source,
+            evidence.get("at"),
+            wording=_text(evidence.get("text")),
+            **told,
+        )
+
+
+def is_confirmed(said: Facts, purpose: str) -> bool:
+    """Whether an agreement is one that a refusal gives way to."""
+    return purpose in said.get("k", {}).get(CONFIRMED, ())
+
+
+def _text(value: object) -> str | None:
+    return value.replace("\x00", "") if isinstance(value, str) else None
 
 
 def clean_consent(

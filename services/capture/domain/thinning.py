@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
+from services.capture.domain.consent import is_confirmed
 from services.capture.domain.fact_shape import Facts, Layer, LeadFacts, Stamp
 
 # Records with nothing left are still named, so that a repetition is recognised, up to this many of the newest.
@@ -121,7 +122,8 @@ class _Winners:
 
     def _note_sets(self, index: int, facts: Facts) -> None:
         for purpose, given in facts.get("c", {}).items():
-            self.consent[purpose] = max(self.consent.get(purpose, (False, -1)), (not given, index))
+            stands = not given or is_confirmed(facts, purpose)
+            self.consent[purpose] = max(self.consent.get(purpose, (False, -1)), (stands, index))
         for entry in facts.get("e", ()):
             self.emails.setdefault(entry[0] or entry[2], index)
         for entry in facts.get("p", ()):
@@ -146,7 +148,7 @@ class _Winners:
             "e": [entry for entry in facts.get("e", ()) if self.emails[entry[0] or entry[2]] == index],
             "p": [entry for entry in facts.get("p", ()) if self.phones[entry[1] or entry[2]] == index],
             "i": [pair for pair in facts.get("i", ()) if self.ids[tuple(pair)] == index],
-            "c": {key: given for key, given in facts.get("c", {}).items() if self.consent[key] == (not given, index)},
+            "c": {key: given for key, given in facts.get("c", {}).items() if self.consent[key][1] == index},
         }
         if kept["c"]:
             kept["k"] = facts.get("k")

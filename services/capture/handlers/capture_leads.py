@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
+from services.capture.domain.consent import Statement, statements_of
 from services.capture.domain.doubles import REPEATED_SUBMISSION, Sent, body_digest, find_doubles
 from services.capture.domain.erasing import stays_out
-from services.capture.domain.fact_shape import LeadFacts
+from services.capture.domain.fact_shape import Facts, LeadFacts
 from services.capture.domain.guard import Doubts, Guard, with_warnings
 from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.identity import identity_keys
@@ -26,7 +27,7 @@ from services.capture.domain.view import lead_view
 from services.capture.handlers.arrivals import INBOUND_TOPICS, QUARANTINED, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_rejected, receipt_settled
 from services.capture.handlers.note_targets import NoteTargets, Seen
-from services.capture.ports import DoubleBook, ErasureBook, Held, LeadBook, QuarantineBook
+from services.capture.ports import ConsentBook, DoubleBook, ErasureBook, Held, LeadBook, QuarantineBook
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected, Skipped
 from shared.handling.records import Record
@@ -49,6 +50,8 @@ class Read(NamedTuple):
     listed: str | None = None
     """The list of a target, empty where that has no name."""
     digest: str | None = None
+    agreed: Facts | None = None
+    """The facts that say what the person agreed to or refused, where any do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class CaptureLeads:
     erasures: ErasureBook
     targets: NoteTargets
     quarantine: QuarantineBook
+    consents: ConsentBook
     secret: bytes
     default_region: str | None = None
     formats: Formats = NO_WEB_SOURCES
@@ -150,6 +154,8 @@ class CaptureLeads:
             for place, first in doubles.items():
                 outcomes[place] = settle_double(repeated[place].arrival, first, outcomes, work)
         await self._note_forms(readable, outcomes, work)
+        if stated := _statements(readable, outcomes):
+            await self.consents.add(work, stated)
 
     async def _find_doubles(self, readable: Mapping[int, Read], work: Work) -> Mapping[int, str | int]:
         """Forms that were sent before, by place: no query for a batch without forms."""
@@ -213,7 +219,20 @@ def _reads(
         captured = lead_captured(arrival, "new", None, submission.as_new, work.instant, lead=view)
         listed = view.get("list", _NO_LIST)["name"] if "m" in each.facts else None
         digest = body_digest(each, arrival.form, secret=secret) if arrival.form else None
-        yield place, _new(Read, (arrival, submission, captured, listed, digest))
+        agreed = each.facts if "c" in each.facts else None
+        yield place, _new(Read, (arrival, submission, captured, listed, digest, agreed))
+
+
+def _statements(readable: Mapping[int, Read], outcomes: Sequence[Outcome | None]) -> list[Statement]:
+    """What the people of a batch agreed to and refused, each for the lead that it became."""
+    stated: list[Statement] = []
+    for place, (arrival, submission, *_, agreed) in readable.items():
+        outcome = outcomes[place]
+        if agreed is not None and isinstance(outcome, Produced) and outcome.subject is not None:
+            at = arrival.record.timestamp * 1000
+            of_lead = (outcome.subject, submission.event_id)
+            stated += statements_of(agreed, *of_lead, received_us=at, source=arrival.source)
+    return stated
 
 
 def _facts(arrival: Arrival, clean: CleanSubmission) -> LeadFacts:
@@ -226,7 +245,7 @@ def _wanted(reads: Iterable[Read]) -> list[NewLink]:
     """Each identity for the lead that its submission makes by itself."""
     return [
         _new(NewLink, (key, submission.as_new.lead_id, submission.event_id))
-        for _, submission, _, _, _ in reads
+        for _, submission, *_ in reads
         for key in submission.keys
     ]
 
@@ -240,7 +259,7 @@ def _listed(readable: Mapping[int, Read], outcomes: Sequence[Outcome | None]) ->
 
 
 def _settle(read: Read, people: People, work: Work) -> Produced:
-    arrival, submission, event, _, _ = read
+    arrival, submission, event, *_ = read
     person, outcome, matched_by = people.place(submission)
     if person is not submission.as_new:
         event = lead_captured(arrival, outcome, matched_by, person, work.instant)

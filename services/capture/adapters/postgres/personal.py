@@ -4,6 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.capture.adapters.postgres.behaviour_erasure import BehaviourTables
+from services.capture.adapters.postgres.consents import ConsentTables
 from services.capture.adapters.postgres.doubles import DoubleTables
 from services.capture.adapters.postgres.identities import IdentityTables
 from services.capture.adapters.postgres.leads import LeadTables
@@ -22,6 +23,7 @@ PERSONAL: Final[tuple[PersonalTables, ...]] = (
     MergeTables(),
     TargetTables(),
     DoubleTables(),
+    ConsentTables(),
 )
 
 FREE: Final = MappingProxyType(
