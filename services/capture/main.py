@@ -19,6 +19,7 @@ from services.capture.adapters.redis import IdempotencyMemory, RedisLink
 from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.admission import Admission
 from services.capture.api.batch import batch_router
+from services.capture.api.consent import consent_router
 from services.capture.api.events import events_router
 from services.capture.api.form_tokens import form_tokens_router
 from services.capture.api.forms import forms_router
@@ -109,6 +110,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         targets_router(service),
         matching_router(service, settings.default_region),
         quarantine_router(service, quarantine, settings.secret_bytes),
+        consent_router(service),
         people_router(service, settings.secret_bytes, settings.default_region),
         person_router(service, PERSONAL),
         commands_router(service),
