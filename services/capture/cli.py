@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
+from services.capture.commands.backfilling import backfill_source, check_file
 from services.capture.commands.client import CaptureClient
 from services.capture.commands.ending import MISUSED, end, print_json
 from services.capture.commands.importing import import_rows
@@ -124,6 +125,25 @@ def send(
     send_file(file, source, as_json=as_json)
 
 
+def backfill(
+    source: Annotated[str, typer.Argument(help="A source of the file of sources.")],
+    since: Annotated[str, typer.Option(help="From this instant, such as 2026-02-01T00:00Z.")],
+    until: Annotated[str, typer.Option(help="Until before this instant.")],
+    file: Annotated[Path | None, typer.Option(help="An export, one JSON payload a line, in place of the API.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch the leads of a range of time from their provider. Those that are known already change nothing."""
+    backfill_source(source, since, until, file, as_json=as_json)
+
+
+def check_sources(
+    file: Annotated[Path, typer.Argument(help="A file of sources.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check a file of sources: every problem with its line and column."""
+    check_file(file, as_json=as_json)
+
+
 @receipts.command("show", epilog="Example: leadstream receipts show 0197…")
 def show_receipt(
     receipt_id: Annotated[str, typer.Argument(help="The id that came with the 202.")], as_json: AsJson = False
@@ -147,6 +167,10 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
     app.command(
         "import", cls=ImportCommand, epilog="Example: leadstream import leads.csv --source trade-show --dry-run 5"
     )(import_command(preview))
+    app.command(
+        "backfill", epilog="Example: leadstream backfill spring --since 2026-02-01T00:00Z --until 2026-03-01T00:00Z"
+    )(backfill)
+    app.command("sources", epilog="Example: leadstream sources sources.yaml")(check_sources)
     app.add_typer(mappings_app, name="mappings")
     app.add_typer(receipts, name="receipts")
     app.add_typer(quarantine_app, name="quarantine")

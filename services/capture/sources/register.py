@@ -1,19 +1,20 @@
 """The register of sources: formats by name, and who reads them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from services.capture.domain.identity import IdentityKey
 from services.capture.domain.reading import MAX_BYTES, judge_document
 from services.capture.domain.refusal import Refused, refuse
+from services.capture.sources.composing import as_id
 from services.capture.sources.configured import NO_SOURCES, ConfiguredSource, Sources
 from services.capture.sources.generic import Generic
 from services.capture.sources.google import Google
 from services.capture.sources.hubspot import HubSpot
 from services.capture.sources.linkedin import LinkedIn
 from services.capture.sources.meta import Meta
-from services.capture.sources.protocol import Document, Reader, WebSource
+from services.capture.sources.protocol import Asked, Document, Element, Reader, WebSource
 from services.capture.sources.typeform import Typeform
 from services.capture.sources.web_form import WebForm
 
@@ -56,6 +57,17 @@ class Formats:
         if len(raw) > MAX_BYTES:
             return refuse("too_large")
         return READERS[name].read(raw, content_type, self.current().by_name.get(source))
+
+
+def exported(asked: Asked, source: ConfiguredSource) -> Sequence[Element]:
+    """The leads of a line of an export, under the ids that the provider's webhook gives them. Where the webhook only
+    announces leads, a line is a lead as the provider's API gives it."""
+    if source.kind not in ("meta", "linkedin"):
+        return CONFIGURED[source.kind].split(asked, source)
+    document = READERS[source.kind].read(asked.body, asked.content_type, source)
+    if isinstance(document, Refused):
+        return [Element(asked.body)]
+    return [Element(asked.body, as_id(document.get("external_id")), is_test=document.get("test") is True)]
 
 
 def judge_element(

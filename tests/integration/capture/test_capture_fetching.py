@@ -1,6 +1,7 @@
 """Announced leads end to end: a signed notification of six, each fetched from a recorded provider, once."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +9,27 @@ import httpx
 import orjson
 import pytest
 
+from services.capture.adapters.meta_graph import MetaGraph
+from services.capture.adapters.provider_http import ProviderHttp
+from services.capture.commands.backfilling import backfill_leads
+from services.capture.settings import CaptureSettings
 from services.capture.sources.signing import hex_hmac
 from tests.integration.capture.test_capture_webhooks import found, outcomes
-from tests.support.capture import create_schema, running_capture, until
+from tests.support.capture import SECRET, create_schema, running_capture, until
 from tests.support.provider_api import TOKEN, ProviderApi, graph_lead, serving
-from tests.support.sources import SECRETS
+from tests.support.sources import SECRETS, sources_of
 from tests.support.stack import Servers
 
+SINCE, UNTIL = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
 pytestmark = [pytest.mark.stack, pytest.mark.processes]
 
 FILE = """kind: sources
 sources:
   spring: {kind: meta, secrets: [{env: KEY}], verify_token: {env: OLD_KEY}, token: {env: TOKEN}, forms: [7]}
 """
+
+SECRETS["TOKEN"] = TOKEN
+SPRING = sources_of(FILE).by_name["spring"]
 
 
 @pytest.fixture
@@ -87,3 +96,29 @@ async def test_the_challenge_of_a_subscription(capture: httpx.AsyncClient) -> No
     assert (answer.status_code, answer.text) == (200, "1158201444")
     wrong = await capture.get("/v1/webhooks/meta/spring", params={**query, "hub.verify_token": "x"})
     assert wrong.status_code == 403
+
+
+async def test_a_backfill_doubles_nothing_that_a_webhook_brought(
+    capture: httpx.AsyncClient, own: Servers, api: ProviderApi
+) -> None:
+    leads = [graph_lead(str(number), f"p{number}@example.com") for number in range(1, 6)]
+    api.answers["/1"], api.pages["/7/leads"] = [leads[0]], [leads[:3], leads[3:]]
+    await notify(capture, "1")
+    await found(capture, "spring", "1")
+    for _ in range(2):
+        provider = MetaGraph(ProviderHttp(api.url))
+        sent = await backfill_leads(settings_of(own), SPRING, provider, SINCE, UNTIL)
+        assert sent == {"sent": 5, "stopped": None}
+
+    async def settled() -> bool:
+        return await outcomes(own) == {"new": 5, "merged": 6}
+
+    await until(settled, "five leads, and what was known already")
+    (repeat, *_) = (await found(capture, "spring", "1"))["repeats"]
+    assert (repeat["status"], repeat["reason"]) == ("merged", "repeated_event")
+
+
+def settings_of(own: Servers) -> CaptureSettings:
+    """The settings of a command on these servers."""
+    given = {name.removeprefix("LEADSTREAM_").lower(): value for name, value in own.environment().items()}
+    return CaptureSettings.model_validate({**given, "secret": SECRET.decode()})
