@@ -34,7 +34,9 @@ from services.capture.api.receipts import receipts_router
 from services.capture.api.targets import targets_router
 from services.capture.api.webhooks import webhooks_router
 from services.capture.domain.guard import Guard
+from services.capture.domain.source_tree import load_source_tree
 from services.capture.domain.spam_rules import load_spam_rules
+from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.fetching import Fetching
 from services.capture.settings import CaptureSettings
 from services.capture.sources.register import Formats
@@ -84,6 +86,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
             secret=settings.secret_bytes,
             default_region=settings.default_region,
             guard=_guard(settings),
+            vocabulary=_vocabulary(settings),
             max_records=settings.max_records,
             bulk_pause_lag=settings.bulk_pause_lag,
             formats=formats,
@@ -123,6 +126,12 @@ def _guard(settings: CaptureSettings) -> Guard:
     """What tells spam. Raises RuleFileError for a file that is none: better no start than no guard."""
     file = settings.spam_rules
     return Guard.of(load_spam_rules(file.read_bytes(), file=str(file)), settings.secret_bytes)
+
+
+def _vocabulary(settings: CaptureSettings) -> Vocabulary:
+    """What sources are called. Raises RuleFileError for a file that is none."""
+    file = settings.source_vocabulary
+    return BUILT_IN if file is None else load_source_tree(file.read_bytes(), file=str(file)).vocabulary()
 
 
 def _intake_reasons(service: Service) -> list[str]:

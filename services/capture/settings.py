@@ -38,6 +38,8 @@ class CaptureSettings(ServiceSettings):
     # Forms of one address, a second and at once: beyond it they are suspicious, and let in.
     form_rate: float = Field(0.2, ge=0)
     form_burst: float = Field(20, ge=1)
+    # Sources, details and words beside (or instead of) the built-in ones; see services/capture/README.md.
+    source_vocabulary: Path | None = None
     # What makes a submission suspicious; see services/capture/rules/spam.yaml.
     spam_rules: Path = Path(__file__).parent / "rules" / "spam.yaml"
     # Requests a second of one key and of one address, and how many at once after a pause; 0 a second is no limit.

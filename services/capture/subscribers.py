@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.capture.domain.guard import Guard
+from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.handlers.announced_leads import NoteAnnouncedLeads, WithdrawLeads
 from services.capture.handlers.arrivals import INBOUND_TOPICS
 from services.capture.handlers.capture_leads import CaptureLeads
@@ -82,6 +83,7 @@ def subscriptions(
     bulk_pause_lag: int = 0,
     double_window_s: int = 600,
     guard: Guard | None = None,
+    vocabulary: Vocabulary = BUILT_IN,
 ) -> list[Subscription]:
     """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
     live lane takes commands."""
@@ -98,6 +100,7 @@ def subscriptions(
         books.doubles,
         double_window_s,
         guard,
+        vocabulary,
     )
     submitted = Handled(capture, repeated=repeats)
     merging = MergeLeadsObeyed(books.leads, books.merges, books.erasures)

@@ -12,6 +12,7 @@ from services.capture.domain.normalise.text import clean_text
 from services.capture.domain.payload import FORM_TYPE, JSON_TYPE, decode_payload
 from services.capture.domain.refusal import RefusalCode, Refused, refuse
 from services.capture.domain.submission import build_submission
+from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 
 MAX_BYTES: Final = 262_144
 ROW_TYPE: Final = "text/csv"
@@ -56,7 +57,10 @@ def read_values(values: Sequence[Value], *, default_region: str | None = None) -
 
 
 def read_documents(
-    documents: Sequence[dict[str, Any] | Refused], *, default_region: str | None = None
+    documents: Sequence[dict[str, Any] | Refused],
+    *,
+    default_region: str | None = None,
+    vocabulary: Vocabulary = BUILT_IN,
 ) -> list[Reading | Refused]:
     """The readings of documents as `POST /v1/leads` takes them; those of other formats are made by their sources."""
     tests = [not isinstance(document, Refused) and document.get("test") is True for document in documents]
@@ -65,7 +69,7 @@ def read_documents(
     cleaned = [
         submission
         if isinstance(submission, Refused)
-        else normalise_submission(submission, default_region=default_region)
+        else normalise_submission(submission, default_region=default_region, vocabulary=vocabulary)
         for submission in submissions
     ]
     return [

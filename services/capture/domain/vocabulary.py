@@ -1,7 +1,7 @@
 """The closed vocabulary of lead sources: what sources call themselves, mapped to (source, detail), else `unmapped`."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -104,10 +104,16 @@ def _fold_source(text: str) -> str:
     return _NOT_A_WORD.sub(" ", fold(text)).strip()
 
 
-_TABLE: Final = compile_vocabulary(TREE, ALIASES)
+class Vocabulary:
+    """A tree of sources with the words for them."""
+
+    def __init__(self, tree: Mapping[str, Sequence[str]], aliases: Mapping[str, str]) -> None:
+        table = compile_vocabulary(tree, aliases)
+        self.map: Callable[[str], SourceMatch] = lru_cache(maxsize=4096)(
+            lambda raw: table.get(_fold_source(raw), SourceMatch(UNMAPPED, None))
+        )
+        """The place of a source's own word for itself; `unmapped` when there is none."""
 
 
-@lru_cache(maxsize=4096)
-def map_source(raw: str) -> SourceMatch:
-    """The place of a source's own word for itself; `unmapped` when there is none."""
-    return _TABLE.get(_fold_source(raw), SourceMatch(UNMAPPED, None))
+BUILT_IN: Final = Vocabulary(TREE, ALIASES)
+map_source: Final = BUILT_IN.map

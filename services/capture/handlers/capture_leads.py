@@ -24,6 +24,7 @@ from services.capture.domain.people import (
 from services.capture.domain.reading import Reading, document_of_value, read_documents
 from services.capture.domain.refusal import DETAILS, RefusalCode, Refused, refuse
 from services.capture.domain.view import lead_view
+from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.handlers.arrivals import INBOUND_TOPICS, QUARANTINED, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_rejected, receipt_settled
 from services.capture.handlers.note_targets import NoteTargets, Seen
@@ -69,6 +70,7 @@ class CaptureLeads:
     doubles: DoubleBook | None = None
     double_window_s: int = 600
     guard: Guard | None = None
+    vocabulary: Vocabulary = BUILT_IN
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase."""
@@ -131,7 +133,7 @@ class CaptureLeads:
             else document_of_value(a.record.value or b"", a.content_type, a.damage)
             for _, a in usable
         ]
-        return read_documents(documents, default_region=self.default_region)
+        return read_documents(documents, default_region=self.default_region, vocabulary=self.vocabulary)
 
     async def _place(self, readable: Mapping[int, Read], outcomes: list[Outcome | None], work: Work) -> None:
         """Decide on every readable record, in the order of the log."""
