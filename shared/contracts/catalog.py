@@ -9,13 +9,16 @@ from shared.contracts.commands.capture import (
     ExpireTargets,
     ExportLead,
     FetchLead,
+    KeepDuplicate,
     LeadSubmitted,
     MarkLead,
+    MergeDuplicate,
     MergeLeads,
     PromoteLead,
     RejectQuarantined,
     ReleaseQuarantined,
     SetTargetList,
+    UnmergeLeads,
     WithdrawLead,
 )
 from shared.contracts.commands.replay import ReplayRecord
@@ -55,6 +58,9 @@ SUBMISSIONS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
 COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
     {
         "lead.merge": MergeLeads,
+        "lead.unmerge": UnmergeLeads,
+        "duplicate.merge": MergeDuplicate,
+        "duplicate.keep": KeepDuplicate,
         "lead.erase": EraseLead,
         "lead.export": ExportLead,
         "lead.fetch": FetchLead,

@@ -22,6 +22,7 @@ EVENTS: Final = _namespace("events")
 LEADS: Final = _namespace("leads")
 RECEIPTS: Final = _namespace("receipts")
 COMMANDS: Final = _namespace("commands")
+PAIRS: Final = _namespace("pairs")
 CONVERSIONS: Final = _namespace("conversions")
 TIMERS: Final = _namespace("timers")
 STAGES: Final = {

@@ -84,6 +84,28 @@ class MergedLead(Contract):
         return self
 
 
+class UnmergedLead(Contract):
+    """`lead.unmerged`: one of the two leads, by itself again."""
+
+    TYPE: ClassVar[str] = "lead.unmerged"
+
+    winner_id: LeadId
+    loser_id: LeadId
+    lead: LeadJson
+    lead_version: Version
+
+    @property
+    def lead_id(self) -> str:
+        """The lead that the record is about."""
+        return str(self.lead["lead_id"])
+
+    @model_validator(mode="after")
+    def _of_one_of_them(self) -> Self:
+        if self.winner_id == self.loser_id or self.lead["lead_id"] not in (self.winner_id, self.loser_id):
+            raise ValueError("two leads were one, and the record is about one of them")
+        return self
+
+
 class _ErasedLead(Contract):
     lead_id: LeadId
     lead_version: Version

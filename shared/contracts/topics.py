@@ -126,6 +126,9 @@ def _dead_letter_topics() -> tuple[Topic, ...]:
 _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
     "capture": (
         "lead.merge",
+        "lead.unmerge",
+        "duplicate.merge",
+        "duplicate.keep",
         "lead.erase",
         "lead.export",
         "lead.fetch",
@@ -229,7 +232,7 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
         MERGED,
         "capture",
         ("lead.merged", "lead.unmerged"),
-        "the winner's lead_id",
+        "the winner's lead_id; each of the two where a merge is taken back",
         "two leads are one person, or were not after all",
         consumers=("scoring", "routing", "conversion", "reporting"),
     ),

@@ -114,6 +114,35 @@ class MergeLeads(Contract):
     reason: str
 
 
+class UnmergeLeads(Contract):
+    """Take a merge back: that of `merge_id`, or else the one by which `lead_id` was merged away."""
+
+    TYPE: ClassVar[str] = "lead.unmerge"
+
+    lead_id: str
+    merge_id: str | None = None
+    reason: str
+
+
+class MergeDuplicate(Contract):
+    """Decide that a pair is one person: the older lead wins unless `winner_id` names the other."""
+
+    TYPE: ClassVar[str] = "duplicate.merge"
+
+    pair_id: str
+    winner_id: str | None = None
+    reason: str
+
+
+class KeepDuplicate(Contract):
+    """Decide that a pair is two people: they are never asked about again, nor joined without somebody's command."""
+
+    TYPE: ClassVar[str] = "duplicate.keep"
+
+    pair_id: str
+    reason: str
+
+
 class EraseLead(Contract):
     """Erase a person's data: of one lead or several, with all that were merged into them. Holds no personal data: who
     sends it has looked up whose the e-mail address, phone number or external id is."""

@@ -8,16 +8,33 @@ from shared.contracts.base import Contract
 from shared.contracts.events.lead import Lead, Origin
 
 
+class Resemblance(Contract):
+    """Another lead that a submission points to: joined (`merge_id`), or left for a person to decide (`pair_id`)."""
+
+    lead_id: str
+    verdict: Literal["same", "review"]
+    points: int = Field(description="How alike, of 100; orders candidates, decides nothing")
+    evidence: dict[str, str] = Field({}, description="By field: same, initial, similar, tagged, domain, differs")
+    pair_id: str | None = None
+    merge_id: str | None = None
+
+
 class LeadCaptured(Contract):
     """A submission became a lead (`new`) or was added to one (`merged`)."""
 
     TYPE: ClassVar[str] = "lead.captured"
 
     outcome: Literal["new", "merged"]
-    matched_by: str | None = Field(None, description="Kind of identity that matched: external_id, email, phone")
+    matched_by: str | None = Field(
+        None, description="Kind of identity that matched: external_id, email, phone; profile where the comparison did"
+    )
     lead: Lead
     lead_version: int
     origin: Origin
+    verdict: Literal["same", "review"] | None = Field(
+        None, description="What comparing to other leads came to; None where there was nothing to compare"
+    )
+    resembles: list[Resemblance] = []
 
 
 class LeadRejected(Contract):
@@ -70,10 +87,12 @@ class LeadMerged(Contract):
     reason: str
     merged_at: str
     evidence: dict[str, Any] = {}
+    merge_id: str | None = Field(None, description="What undoes it; the event's own id")
 
 
 class LeadUnmerged(Contract):
-    """Two leads were not one person after all. Both versions are set to max(both) + 1; the loser stands by itself."""
+    """Two leads were not one person after all. Both versions are set to max(both) + 1; the loser stands by itself. There
+    is one record for each of them, keyed by it, with its state."""
 
     TYPE: ClassVar[str] = "lead.unmerged"
 
@@ -82,6 +101,8 @@ class LeadUnmerged(Contract):
     lead_version: int
     reason: str
     unmerged_at: str
+    merge_id: str | None = None
+    lead: Lead | None = Field(None, description="The lead that the record is about, after the split")
 
 
 class ErasedLead(Contract):
