@@ -72,3 +72,6 @@ class Sales(Protocol):
 
     async def open_review(self, work: Work, review: Review) -> None:
         """Ask a person to look; the same review is opened once."""
+
+    async def close_review(self, work: Work, lead_id: str, other_lead_id: str) -> None:
+        """Close the review about two converted leads that are two people after all."""

@@ -9,11 +9,12 @@ from services.conversion.handlers.convert_on_command import ConvertOnCommand
 from services.conversion.handlers.converting import STAGE, Converting
 from services.conversion.handlers.merge_leads import MergeLeads
 from services.conversion.handlers.redact_people import RedactAgain, RedactPeople
+from services.conversion.handlers.unmerge_leads import UnmergeLeads
 from services.conversion.ports import Gates, Leads, Parties, Sales
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead, RedactOpportunity
 from shared.contracts.events.routing import LeadRouted
-from shared.contracts.thin import ErasedLeads, MergedLead
+from shared.contracts.thin import ErasedLeads, MergedLead, UnmergedLead
 from shared.contracts.topics import ERASED, MERGED, ROUTED, SALES_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.publish_rules import publish_rules
@@ -43,6 +44,7 @@ def conversion_subscription(
             MergedLead.TYPE: Handled(MergeLeads(leads, sales), MergedLead),
             ErasedLeads.TYPE: Handled(RedactPeople(sales, personal), ErasedLeads),
             RedactOpportunity.TYPE: Handled(while_live(RedactAgain(sales)), RedactOpportunity),
+            UnmergedLead.TYPE: Handled(UnmergeLeads(leads, sales), UnmergedLead),
             ConvertLead.TYPE: Handled(command(STAGE, on_command), ConvertLead),
             ChangeOpportunity.TYPE: Handled(command(STAGE, ChangeOnCommand(sales)), ChangeOpportunity),
             PublishRules.TYPE: Handled(command(STAGE, publish_rules(STAGE, KIND, load_gate)), PublishRules),

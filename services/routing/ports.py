@@ -9,6 +9,7 @@ from services.routing.domain.assignment import Turn
 from services.routing.domain.roster import Roster
 from services.routing.domain.rules import AssignmentPolicy
 from shared.handling.work import Work
+from shared.persistence.aliases import Survivor
 from shared.persistence.erasing import PersonalTables
 
 
@@ -98,8 +99,12 @@ class Aliases(Protocol):
         """The surviving lead of each merged one; the others are absent."""
         ...
 
+    async def resolve_at(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, Survivor]:
+        """The same, with the version since which it is so."""
+        ...
+
     async def save(self, work: Work, loser_id: str, winner_id: str, version: int) -> None:
-        """Remember a merge, unless a newer one is known."""
+        """Remember a merge, unless a newer one is known; a lead that is its own winner stands by itself."""
         ...
 
 

@@ -6,10 +6,11 @@ from services.routing.handlers.commands import RoutingCommands
 from services.routing.handlers.events import STAGE
 from services.routing.handlers.merging import LeadMerging
 from services.routing.handlers.routing import LeadRouting
+from services.routing.handlers.unmerging import LeadUnmerging
 from services.routing.ports import Tables
 from shared.contracts.commands.routing import ReassignLead, SetMember
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.thin import ErasedLeads, MergedLead
+from shared.contracts.thin import ErasedLeads, MergedLead, UnmergedLead
 from shared.contracts.topics import ERASED, MERGED, ROUTING_COMMANDS, SCORED
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.erasing import forget_people
@@ -29,6 +30,7 @@ def routing_subscription(tables: Tables, *, max_records: int = 2000) -> Subscrip
             ScoredLead.TYPE: Handled(LeadRouting(tables).route_leads, ScoredLead),
             MergedLead.TYPE: Handled(LeadMerging(tables).merge_leads, MergedLead),
             ErasedLeads.TYPE: Handled(forget_people(tables.personal), ErasedLeads),
+            UnmergedLead.TYPE: Handled(LeadUnmerging(tables).unmerge_leads, UnmergedLead),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
             SetMember.TYPE: Handled(command(STAGE, commands.set_member), SetMember),
             ReassignLead.TYPE: Handled(command(STAGE, commands.reassign_lead), ReassignLead),

@@ -11,11 +11,12 @@ from services.scoring.domain.scoring import Weighed
 from services.scoring.domain.standing import Standing, score_captured, score_merged, why_not_scored
 from services.scoring.ports import Models, Standings
 from shared.contracts.events.scoring import LeadScored
-from shared.contracts.thin import MergedLead, received_at
+from shared.contracts.thin import MergedLead, UnmergedLead, received_at
 from shared.contracts.topics import SCORED
 from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Rejected, Skipped, Stage
 from shared.handling.work import Work
 from shared.observability.metrics import LEAD_SECONDS, LEADS_SCORED
+from shared.persistence.aliases import survivor_at
 
 STAGE: Final = Stage("scoring")
 
@@ -32,13 +33,13 @@ class ScoreLeads:
         model = await self.models.read(work)
         lead_ids = {item.event.lead_id for item in items}
         moved = await self.standings.survivors(work, lead_ids)
-        known = await self.standings.lock(work, lead_ids | set(moved.values()) | _subjects(items))
+        known = await self.standings.lock(work, lead_ids | {s.lead_id for s in moved.values()} | _subjects(items))
 
         def outcome(item: InHand) -> Outcome:
             if item.decision is not None:
                 return _again(item, known)
             captured: CapturedLead = item.event
-            survivor = moved.get(captured.lead_id, captured.lead_id)
+            survivor = survivor_at(moved, captured.lead_id, captured.lead_version)
             redirected = survivor != captured.lead_id
             standing = _standing(known, survivor)
             reason = why_not_scored(standing, captured, redirected=redirected)
@@ -75,7 +76,7 @@ class FollowMerges:
             merged: MergedLead = item.event
             loser = _mark_merged(known.get(merged.loser_id), merged.winner_id)
             if merged.winner_id in moved:
-                return Skipped("merged_away", moved[merged.winner_id])
+                return Skipped("merged_away", moved[merged.winner_id].lead_id)
             winner = _standing(known, merged.winner_id)
             if winner.erased:
                 return Skipped("erased", merged.winner_id)
@@ -85,6 +86,47 @@ class FollowMerges:
             if weighed is None:
                 return Skipped("awaits_submission", merged.winner_id)
             return _scored(item, winner, weighed, work.instant)
+
+        outcomes = [outcome(item) for item in items]
+        await self.standings.save(work, [standing for standing in known.values() if standing.changed])
+        _count_grades(outcomes)
+        return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUnmerges:
+    """Remember that a lead is itself again, and score each of the two with what it has now."""
+
+    models: Models
+    standings: Standings
+
+    async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        """One that came late, or twice, changes nothing beyond the alias."""
+        model = await self.models.read(work)
+        events: list[UnmergedLead] = [item.event for item in items if item.decision is None]
+        await self.standings.save_merges(work, [(e.loser_id, e.loser_id, e.lead_version) for e in events])
+        concerned = {lead_id for e in events for lead_id in (e.winner_id, e.loser_id)}
+        known = await self.standings.lock(work, concerned | _subjects(items))
+
+        def outcome(item: InHand) -> Outcome:
+            if item.decision is not None:
+                return _again(item, known)
+            said: UnmergedLead = item.event
+            lead, other_id = _standing(known, said.lead_id), said.winner_id
+            if said.lead_id == said.winner_id:
+                other_id = said.loser_id
+            if lead.erased:
+                return Skipped("erased", said.lead_id)
+            if said.lead_version <= lead.lead_version:
+                return Skipped("superseded", said.lead_id)
+            if said.lead_id == said.loser_id:
+                lead.merged_into = None
+            weighed = score_merged(lead, known.get(other_id), said, model, now=work.instant)
+            return (
+                Skipped("awaits_submission", lead.lead_id)
+                if weighed is None
+                else _scored(item, lead, weighed, work.instant)
+            )
 
         outcomes = [outcome(item) for item in items]
         await self.standings.save(work, [standing for standing in known.values() if standing.changed])

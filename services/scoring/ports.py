@@ -6,6 +6,7 @@ from typing import Protocol
 from services.scoring.domain.scoring import CompiledModel
 from services.scoring.domain.standing import Standing
 from shared.handling.work import Work
+from shared.persistence.aliases import Survivor
 
 
 class Models(Protocol):
@@ -19,8 +20,8 @@ class Models(Protocol):
 class Standings(Protocol):
     """Where leads stand, and which were merged away."""
 
-    async def survivors(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, str]:
-        """The surviving lead of each merged one; the others are absent."""
+    async def survivors(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, Survivor]:
+        """The surviving lead of each merged one, and since which version; the others are absent."""
         ...
 
     async def lock(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Standing]:
@@ -32,5 +33,5 @@ class Standings(Protocol):
         ...
 
     async def save_merges(self, work: Work, merges: Sequence[tuple[str, str, int]]) -> None:
-        """Remember (loser, winner, version)."""
+        """Remember (loser, winner, version); of a merge that was taken back the loser is its own winner."""
         ...

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from services.scoring.domain.inbound import CapturedLead
 from services.scoring.domain.model import KIND, load_scoring_model
-from services.scoring.handlers import STAGE, FollowMerges, ScoreLeads
+from services.scoring.handlers import STAGE, FollowMerges, FollowUnmerges, ScoreLeads
 from services.scoring.ports import Models, Standings
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.thin import ErasedLeads, MergedLead
+from shared.contracts.thin import ErasedLeads, MergedLead, UnmergedLead
 from shared.contracts.topics import CAPTURED, ERASED, MERGED, SCORING_COMMANDS
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.erasing import forget_people
@@ -29,6 +29,7 @@ def subscription(
             CapturedLead.TYPE: Handled(ScoreLeads(models, standings), CapturedLead),
             MergedLead.TYPE: Handled(FollowMerges(models, standings), MergedLead),
             ErasedLeads.TYPE: Handled(forget_people(personal), ErasedLeads),
+            UnmergedLead.TYPE: Handled(FollowUnmerges(models, standings), UnmergedLead),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
         },
         on_dead_letters=note_dead_commands,

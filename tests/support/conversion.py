@@ -159,6 +159,17 @@ class Log:
     def merged(self, winner: int, loser: int, version: int = 5) -> Record:
         return self.record(MERGED, "lead.merged", merged(winner, loser, version))
 
+    def unmerged(self, winner: int, loser: int, about: int, version: int = 6) -> Record:
+        data = {
+            "winner_id": lead_id(winner),
+            "loser_id": lead_id(loser),
+            "lead": lead(about),
+            "lead_version": version,
+            "reason": "test",
+            "unmerged_at": "2026-01-05T11:00:00Z",
+        }
+        return self.record(MERGED, "lead.unmerged", orjson.dumps(data))
+
     def command(self, wanted: Contract) -> Record:
         subject = ids.derive(ids.COMMANDS, self.source, str(self.offset))
         value = wanted.model_dump_json().encode()

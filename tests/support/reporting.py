@@ -16,7 +16,7 @@ from services.reporting.handlers.storing import store_events
 from shared.contracts import ids
 from shared.contracts.base import Contract
 from shared.contracts.envelope import Envelope, Headers
-from shared.contracts.events.capture import LeadCaptured, LeadMerged, LeadRejected, ReceiptSettled
+from shared.contracts.events.capture import LeadCaptured, LeadMerged, LeadRejected, LeadUnmerged, ReceiptSettled
 from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted
 from shared.contracts.events.routing import LeadRouted
 from shared.contracts.events.scoring import LeadScored
@@ -172,6 +172,13 @@ class Stream:
              "reason": "same person", "merged_at": instant()}
         )  # fmt: skip
         return self.record(MERGED, LeadMerged.TYPE, data, key=lead_id(winner))
+
+    def unmerged(self, winner: int, loser: int, about: int, *, version: int = 3) -> Record:
+        data = LeadUnmerged.model_validate(
+            {"winner_id": lead_id(winner), "loser_id": lead_id(loser), "lead": a_lead(about), "lead_version": version,
+             "reason": "two people", "unmerged_at": instant()}
+        )  # fmt: skip
+        return self.record(MERGED, LeadUnmerged.TYPE, data, key=lead_id(about))
 
     def dead_letter(self, original: Record, service: str = "capture", reason: str = "processing_failed") -> Record:
         headers = dead_letter_headers(original, Rejected(reason, "email"), service, "0.1.0")

@@ -134,6 +134,17 @@ class Feed:
         data = merged(winner, loser, **fields)
         return self.record(MERGED, "lead.merged", lead_id(winner), data, f"merged/{self.offset}")
 
+    def unmerged(self, winner: int | str, loser: int | str, about: int | str, *, lead_version: int = 3) -> Record:
+        data = {
+            "winner_id": lead_id(winner),
+            "loser_id": lead_id(loser),
+            "lead": lead(about, touch_count=3),
+            "lead_version": lead_version,
+            "reason": "two people",
+            "unmerged_at": "2026-03-01T11:59:59Z",
+        }
+        return self.record(MERGED, "lead.unmerged", lead_id(about), data, f"unmerged/{self.offset}")
+
     def command(self, command_type: str, key: str, data: Any) -> Record:
         command_id = ids.root_event_id("command", str(self.offset))
         raw = orjson.dumps(data)

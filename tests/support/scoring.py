@@ -78,6 +78,19 @@ def merged(winner: int, loser: int, version: int, **facts: Any) -> bytes:
     return orjson.dumps(data)
 
 
+def unmerged(winner: int, loser: int, version: int, about: int, **facts: Any) -> bytes:
+    """The value of a `lead.unmerged` about one of the two."""
+    data = {
+        "winner_id": lead_id(winner),
+        "loser_id": lead_id(loser),
+        "lead": lead(about, **facts),
+        "lead_version": version,
+        "reason": "test",
+        "unmerged_at": "2026-01-05T11:00:00Z",
+    }
+    return orjson.dumps(data)
+
+
 @dataclass
 class Log:
     """Records with rising offsets, as if each type had a topic of one partition."""
@@ -96,6 +109,10 @@ class Log:
 
     def merged(self, winner: int, loser: int, version: int, **facts: Any) -> Record:
         return self.record(MERGED, "lead.merged", merged(winner, loser, version, **facts), key=lead_id(winner))
+
+    def unmerged(self, winner: int, loser: int, version: int, about: int, **facts: Any) -> Record:
+        value = unmerged(winner, loser, version, about, **facts)
+        return self.record(MERGED, "lead.unmerged", value, key=lead_id(about))
 
     def publish(self, document: str, *, kind: str = "scoring", command: int = 1) -> Record:
         wanted = PublishRules(kind=kind, document=document, author="Ann", reason="a test")

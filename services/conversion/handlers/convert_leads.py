@@ -12,7 +12,7 @@ from services.conversion.handlers.reading import read_routed
 from services.conversion.ports import Gates, Leads, Sales
 from shared.handling.outcomes import InHand, Outcome, Produced, Rejected, Skipped
 from shared.handling.work import Work
-from shared.persistence.aliases import resolve
+from shared.persistence.aliases import resolve_at, survivor_at
 
 CONVERTED: Final = "converted"
 GATE_CLOSED: Final = "gate_closed"
@@ -97,13 +97,14 @@ class ConvertLeads:
         Aliases are asked under the leads' locks: a merge that was quicker is seen, a slower one sees what is decided
         here. A lead that was never heard of was not merged either: a merge leaves a row of its loser.
         """
-        winners = await resolve(work, known)
+        winners = await resolve_at(work, known)
         outcomes: dict[int, Outcome] = {}
         changed: list[LeadState] = []
         for lead_id, state in known.items():
             one = newest[lead_id]
-            if lead_id in winners:
-                away = Skipped("merged_away", subject=winners[lead_id])
+            survivor = survivor_at(winners, lead_id, one.state.lead_version)
+            if survivor != lead_id:
+                away = Skipped("merged_away", subject=survivor)
                 outcomes.update({id(item): away for item in (one.item, *one.others)})
             elif state.erased:
                 gone = Skipped("erased", subject=lead_id)

@@ -132,7 +132,10 @@ def _said(event_type: str, facts: dict[str, Any]) -> str:
             assignment = facts["assignment"]
             return f"{assignment.get('owner') or assignment.get('queue')}: {assignment['reason']}"
         case "lead.merged":
-            return f"{facts['loser_id']} became {facts['winner_id']}"
+            undo = f"; leads unmerge {facts['merge_id']} undoes it" if facts.get("merge_id") else ""
+            return f"{facts['loser_id']} became {facts['winner_id']}{undo}"
+        case "lead.unmerged":
+            return f"{facts['loser_id']} is itself again, apart from {facts['winner_id']}"
         case "dead_letter":
             return f"{facts['service']}: {facts['reason']}"
         case _:

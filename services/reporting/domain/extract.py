@@ -195,8 +195,25 @@ def _merged(data: Mapping[str, Any]) -> Extract:
     facts, personal = split_lead(data["lead"])
     personal |= {name: data[name] for name in ("evidence", "reason") if data.get(name)}
     kept = {"winner_id": winner, "loser_id": loser, "lead_version": version, "lead": facts}
-    kept["merged_at"] = data.get("merged_at")
+    kept |= {"merged_at": data.get("merged_at"), "merge_id": data.get("merge_id")}
     return Extract(kept, winner, personal=personal, alias=(loser, winner, version))
+
+
+def _unmerged(data: Mapping[str, Any]) -> Extract:
+    """About one of the two leads; the separated one counts as captured from now on, if it did not before."""
+    loser, version = lead_id_of(data["loser_id"]), version_of(data["lead_version"])
+    facts, personal = split_lead(data["lead"])
+    lead_id = lead_id_of(data["lead"]["lead_id"])
+    kept = {"winner_id": lead_id_of(data["winner_id"]), "loser_id": loser, "lead_version": version, "lead": facts}
+    kept |= {name: data.get(name) for name in ("unmerged_at", "merge_id")}
+    return Extract(
+        kept,
+        lead_id,
+        plain_text(data["lead"].get("source") or "unknown"),
+        personal,
+        ("captured",) if lead_id == loser else (),
+        alias=(loser, loser, version),
+    )
 
 
 _BEHAVED: Final = (
@@ -307,6 +324,7 @@ _READERS: Final[dict[str, Reader]] = {
     "lead.behaved": _behaved,
     "behaviour.corrected": _corrected,
     "behaviour.settled": _fate,
+    "lead.unmerged": _unmerged,
     "access.granted": _access,
     "rules.published": _everything,
     "lead.erased": _erased,

@@ -20,13 +20,15 @@ from services.reporting.domain.stages import BIT, set_of
 
 
 class Glance(NamedTuple):
-    """Which lead, from which source, what it reached, and what became of its submission. `value` is what is kept."""
+    """Which lead, from which source, what it reached, and what became of its submission. `value` is what is kept, `alias`
+    what it says of who is who: (loser, winner, version)."""
 
     lead_id: str
     source: str | None
     stages: int
     value: bytes
     settlement: Settlement | None = None
+    alias: tuple[str, str, int] | None = None
 
 
 def glance(event_type: str, key: bytes | None, value: bytes) -> Glance:
@@ -39,7 +41,7 @@ def in_full(event_type: str, value: bytes) -> Glance:
     parts = read_event(event_type, orjson.loads(value))
     if parts.lead_id is None:
         raise ValueError("an event of no lead")
-    return Glance(parts.lead_id, parts.source, set_of(parts.stages), value, parts.settlement)
+    return Glance(parts.lead_id, parts.source, set_of(parts.stages), value, parts.settlement, parts.alias)
 
 
 _TEXT: Final = rb'[^"\\]{1,200}'
@@ -119,6 +121,10 @@ def _changed(_key: bytes, _value: bytes) -> None:
     """It is short: reading it in full costs no more."""
 
 
+def _unmerged(_key: bytes, _value: bytes) -> None:
+    """There are few, and each is read in full; they are kept here because they begin a lead."""
+
+
 def _id(found: bytes) -> str | None:
     return found.decode() if _ID.fullmatch(found) else None
 
@@ -139,4 +145,5 @@ LOOKS: Final[dict[str, Callable[[bytes, bytes], Glance | None]]] = {
     "opportunity.converted": _converted,
     "opportunity.changed": _changed,
     "lead.behaved": _behaved,
+    "lead.unmerged": _unmerged,
 }

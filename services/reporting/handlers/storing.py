@@ -28,6 +28,7 @@ from shared.contracts.topics import (
     CONVERTED,
     EVENTS_INBOUND,
     LEAD_EVENTS,
+    MERGED,
     ROUTED,
     SCORED,
 )
@@ -35,7 +36,7 @@ from shared.handling.outcomes import InHand, Outcome, Produced, Rejected
 from shared.handling.records import Record
 from shared.handling.work import Work
 
-BUNDLED: Final = frozenset({CAPTURED, SCORED, ROUTED, CONVERTED, CHANGED, LEAD_EVENTS})
+BUNDLED: Final = frozenset({CAPTURED, MERGED, SCORED, ROUTED, CONVERTED, CHANGED, LEAD_EVENTS})
 _FATE: Final = "behaviour.settled"
 _CORRECTED: Final = "behaviour.corrected"
 _STORED: Final = Produced("stored")
@@ -97,6 +98,8 @@ def _look(record: Record, value: bytes, rows: Rows) -> None:
         return
     if not rows.stored.mark(record.topic_id, record.partition, record.offset):
         return
+    if seen.alias is not None:
+        rows.merged(*seen.alias)
     at, instant = _instant_of(record.time) or _in_kafka(record)
     outcome = None
     if record.topic == LEAD_EVENTS:

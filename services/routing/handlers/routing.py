@@ -12,6 +12,7 @@ from shared.contracts.thin import received_at
 from shared.handling.outcomes import InHand, Outcome, Produced, Skipped
 from shared.handling.work import Work
 from shared.observability.metrics import LEAD_SECONDS, LEADS_ASSIGNED
+from shared.persistence.aliases import Survivor, survivor_at
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class _Batch:
     """The states of a batch's leads while it is worked through, and which of them are to be saved."""
 
     states: dict[str, RoutedLead]
-    winners: Mapping[str, str]
+    winners: Mapping[str, Survivor]
     added: dict[str, RoutedLead] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
 
@@ -33,7 +34,7 @@ class LeadRouting:
     async def route_leads(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """Assign what is new, keep every assignment that stands, publish each applied record's newest state."""
         fresh = [item.event.lead_id for item in items if item.decision is None]
-        winners = await self._tables.aliases.resolve(work, fresh) if fresh else {}
+        winners = await self._tables.aliases.resolve_at(work, fresh) if fresh else {}
         decided = [item.decision.subject for item in items if item.decision is not None]
         states = await self._tables.leads.lock(work, [*fresh, *(subject for subject in decided if subject)])
         batch = _Batch(states, winners)
@@ -77,9 +78,13 @@ def _first_of_each(items: Sequence[InHand], batch: _Batch) -> list[InHand]:
     new: dict[str, InHand] = {}
     for item in items:
         known = item.decision is not None or item.event.lead_id in batch.states
-        if not known and item.event.lead_id not in batch.winners:
+        if not known and not _is_merged_away(item.event, batch):
             new.setdefault(item.event.lead_id, item)
     return list(new.values())
+
+
+def _is_merged_away(event: ScoredLead, batch: _Batch) -> bool:
+    return survivor_at(batch.winners, event.lead_id, event.lead_version) != event.lead_id
 
 
 def _outcome(item: InHand, batch: _Batch, instant: str) -> Outcome:
@@ -88,8 +93,8 @@ def _outcome(item: InHand, batch: _Batch, instant: str) -> Outcome:
         again = routed(item.record, batch.states[subject], time=item.decision.decided_at)
         return Produced(item.decision.outcome, (again,), subject=subject)
     lead_id = item.event.lead_id
-    if lead_id in batch.winners:
-        return Skipped("merged_away", subject=batch.winners[lead_id])
+    if _is_merged_away(item.event, batch):
+        return Skipped("merged_away", subject=batch.winners[lead_id].lead_id)
     if lead_id not in batch.states:
         batch.states[lead_id] = batch.added[lead_id]
         return _applied("assigned", item, batch, instant)

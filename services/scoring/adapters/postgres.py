@@ -33,8 +33,8 @@ _SHOW: Final = """
 class PostgresStandings:
     """`Standings` in Postgres."""
 
-    async def survivors(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, str]:
-        return await aliases.resolve(work, lead_ids)
+    async def survivors(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, aliases.Survivor]:
+        return await aliases.resolve_at(work, lead_ids)
 
     async def lock(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Standing]:
         rows = await work.fetch(_LOCK, sorted(lead_ids))

@@ -9,7 +9,7 @@ import orjson
 
 from services.scoring.domain.inbound import CapturedLead
 from services.scoring.domain.scoring import CompiledModel, Weighed, weigh
-from shared.contracts.thin import MergedLead
+from shared.contracts.thin import MergedLead, UnmergedLead
 
 
 @dataclass(slots=True)
@@ -60,16 +60,17 @@ def score_captured(
 
 
 def score_merged(
-    winner: Standing, loser: Standing | None, merged: MergedLead, model: CompiledModel, *, now: str
+    lead: Standing, other: Standing | None, said: MergedLead | UnmergedLead, model: CompiledModel, *, now: str
 ) -> Weighed | None:
-    """Take the winner's state after a merge and score it; None while no submission of either is known."""
-    winner.lead, winner.lead_version = orjson.dumps(merged.lead), merged.lead_version
-    winner.changed = True
-    if winner.origin is None and loser is not None:
-        winner.origin = loser.origin
-    if winner.origin is None:
+    """Take a lead's state after a merge, or after one was taken back, and score it; None while no submission of either
+    lead is known."""
+    lead.lead, lead.lead_version = orjson.dumps(said.lead), said.lead_version
+    lead.changed = True
+    if lead.origin is None and other is not None:
+        lead.origin = other.origin
+    if lead.origin is None:
         return None
-    return _score(winner, weigh(merged.lead, model), now)
+    return _score(lead, weigh(said.lead, model), now)
 
 
 def _score(standing: Standing, weighed: Weighed, now: str) -> Weighed:

@@ -8,7 +8,7 @@ import pytest
 
 from services.reporting.adapters.postgres.erasure import forget_leads
 from services.reporting.adapters.postgres.funnel import read_counts, recount
-from services.reporting.adapters.postgres.leads import events_of_leads, surviving
+from services.reporting.adapters.postgres.leads import events_of_leads, page_of_leads, surviving
 from services.reporting.adapters.postgres.ledger import read_ledger
 from services.reporting.adapters.postgres.months import create_months
 from services.reporting.adapters.postgres.parked import Filters, forget_parked, list_parked
@@ -79,6 +79,23 @@ async def test_what_is_personal_can_be_taken_out_by_lead(database: Database) -> 
     after = await shown_to_all(database, 1), await shown_to_all(database, 2)
     assert after[1] == before[1] and "person2@example.com" in str(after[1])
     assert [e.facts for e in after[0]] == [e.facts for e in before[0]] and not any(e.personal for e in after[0])
+
+
+async def test_a_lead_that_was_separated_is_itself_again(database: Database) -> None:
+    stream = Stream()
+    await store(database, [*journey(stream, 1), *journey(stream, 2), stream.merged(1, 2)])
+    assert {event.lead_id for event in await shown_to_all(database, 1)} == {lead_id(1), lead_id(2)}
+    await store(database, [stream.unmerged(1, 2, 1), stream.unmerged(1, 2, 2), stream.unmerged(1, 9, 9)])
+    ours, theirs = (
+        newest(lead_id(1), await shown_to_all(database, 1)),
+        newest(lead_id(2), await shown_to_all(database, 2)),
+    )
+    assert ours.merged_ids == theirs.merged_ids == []
+    assert detail(ours, personal=True)["lead_version"] == detail(theirs, personal=True)["lead_version"] == 3
+    assert detail(theirs, personal=True)["lead"]["email"] == "person2@example.com"
+    async with database.transaction(NOW) as work:
+        assert await recount(work) == []
+        assert {lead_id for lead_id, _ in await page_of_leads(work, None, 10)} == {lead_id(1), lead_id(2), lead_id(9)}
 
 
 async def shown_to_all(database: Database, n: int) -> list[StoredEvent]:

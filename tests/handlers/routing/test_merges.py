@@ -72,7 +72,7 @@ async def test_chains_of_merges_end_at_the_survivor(desk: Desk) -> None:
     row = await desk.assignment("c")
     assert row["owner"] == "ann"
     assert orjson.loads(row["lead"])["lead_id"] == lead_id("c")
-    assert await desk.take(desk.feed.scored("a", lead_version=9)) == [Skipped("merged_away", subject=lead_id("c"))]
+    assert await desk.take(desk.feed.scored("a", lead_version=2)) == [Skipped("merged_away", subject=lead_id("c"))]
 
 
 async def test_a_redelivered_record_of_a_lead_that_was_merged_away_keeps_its_event_id(desk: Desk) -> None:
@@ -91,3 +91,30 @@ async def test_a_merge_that_is_none_is_a_dead_letter(desk: Desk, winner: str) ->
     (outcome,) = await desk.take(record)
     assert isinstance(outcome, Rejected)
     assert await desk.rows("SELECT 1 FROM aliases") == []
+
+
+async def test_a_merge_that_was_taken_back_restores_each_assignment(desk: Desk) -> None:
+    await desk.take(desk.feed.scored("w"), desk.feed.scored("l"))
+    before = [orjson.loads((await desk.assignment(each))["assignment"]) for each in ("w", "l")]
+    await desk.take(desk.feed.merged("w", "l"))
+    split = [desk.feed.unmerged("w", "l", "w"), desk.feed.unmerged("w", "l", "l")]
+    outcomes = await desk.take(*split)
+    assert [data_of(o)["assignment"] for o in outcomes] == before
+    assert [(data_of(o)["lead"]["lead_id"], data_of(o)["lead_version"]) for o in outcomes] == [
+        (lead_id("w"), 3),
+        (lead_id("l"), 3),
+    ]
+    (kept,) = await desk.take(desk.feed.scored("l", lead_version=4, score_version=2))
+    assert data_of(kept)["assignment"] == before[1]
+    again = await desk.take(*split)
+    assert [o.events[0].envelope.event_id for o in again if isinstance(o, Produced)] == [
+        o.events[0].envelope.event_id for o in outcomes if isinstance(o, Produced)
+    ]
+
+
+async def test_a_score_that_is_newer_than_the_merge_does_not_wait_for_the_split(desk: Desk) -> None:
+    await desk.take(desk.feed.merged("w", "l"))
+    (assigned,) = await desk.take(desk.feed.scored("l", lead_version=3))
+    assert data_of(assigned)["lead"]["lead_id"] == lead_id("l")
+    (noted,) = await desk.take(desk.feed.unmerged("w", "l", "w"))
+    assert noted == Produced("merge_noted", subject=lead_id("w"))

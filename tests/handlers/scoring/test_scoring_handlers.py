@@ -158,7 +158,7 @@ async def test_a_merge_scores_the_winner_and_marks_the_loser(lane: ScoringLane) 
     assert (scored["lead"]["title"], scored["lead_version"], scored["score_version"]) == ("CEO", 4, 2)
     assert scored["origin"]["receipt_id"] == "receipt-1"
     assert str((await lane.row(2))["merged_into"]) == lead_id(1)
-    late, again = await lane.settle(log.captured(2, 9, title="Intern"), merge)
+    late, again = await lane.settle(log.captured(2, 3, title="Intern"), merge)
     assert late == Skipped("merged_away", lead_id(1))
     assert again.events == outcome.events
     assert (await lane.row(2))["lead_version"] == 3
@@ -183,7 +183,7 @@ async def test_a_merge_before_any_submission_waits_for_one(lane: ScoringLane, fi
     assert (scored["lead"]["lead_id"], scored["lead"]["title"]) == (lead_id(1), "CEO")
     assert (scored["lead_version"], scored["score_version"]) == (5, 1)
     assert scored["origin"]["receipt_id"] == f"receipt-{first_seen}"
-    newer = await lane.settle(log.captured(1, 6), log.captured(2, 7))
+    newer = await lane.settle(log.captured(1, 6), log.captured(2, 4))
     assert data(newer[0])["lead_version"] == 6
     assert newer[1] == Skipped("merged_away", lead_id(1))
 
@@ -211,6 +211,36 @@ async def test_a_damaged_record_is_rejected_and_the_next_one_goes_on(lane: Scori
     rejected, scored = await lane.settle(bad, log.captured(2))
     assert isinstance(rejected, Rejected) and rejected.reason == "invalid_contract"
     assert data(scored)["score_version"] == 1
+
+
+async def test_a_merge_that_was_taken_back_scores_both_by_themselves(lane: ScoringLane) -> None:
+    log = Log()
+    await lane.settle(log.captured(1, 1, title="CEO"), log.captured(2, 1, title="Student"), log.merged(1, 2, 2))
+    records = [log.unmerged(1, 2, 3, 1, title="CEO"), log.unmerged(1, 2, 3, 2, title="Student")]
+    ours, theirs = await lane.settle(*records)
+    assert [(data(o)["lead"]["title"], data(o)["lead_version"]) for o in (ours, theirs)] == [("CEO", 3), ("Student", 3)]
+    assert data(theirs)["origin"]["receipt_id"] == "receipt-2"
+    assert (await lane.row(2))["merged_into"] is None
+    again = await lane.settle(*records)
+    assert [o.events for o in again] == [ours.events, theirs.events]
+    (later,) = await lane.settle(log.captured(2, 4, title="CFO"))
+    assert data(later)["lead"]["lead_id"] == lead_id(2)
+    assert await lane.settle(log.captured(2, 3)) == [Skipped("superseded", lead_id(2))]
+
+
+async def test_a_merge_that_comes_after_it_was_taken_back_changes_nothing(lane: ScoringLane) -> None:
+    log = Log()
+    await lane.settle(log.captured(1, 1), log.captured(2, 1))
+    await lane.settle(log.unmerged(1, 2, 3, 1), log.unmerged(1, 2, 3, 2), log.merged(1, 2, 2, title="CEO"))
+    (later,) = await lane.settle(log.captured(2, 4))
+    assert data(later)["lead"]["lead_id"] == lead_id(2)
+
+
+async def test_a_record_newer_than_the_merge_says_that_it_was_taken_back(lane: ScoringLane) -> None:
+    log = Log()
+    await lane.settle(log.captured(1, 1), log.captured(2, 1), log.merged(1, 2, 2))
+    (early,) = await lane.settle(log.captured(2, 4, title="CFO"))
+    assert data(early)["lead"]["lead_id"] == lead_id(2)
 
 
 async def test_a_lead_merged_into_itself_is_rejected(lane: ScoringLane) -> None:

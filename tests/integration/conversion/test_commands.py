@@ -249,7 +249,7 @@ async def test_after_a_merge_the_losers_conversion_counts_for_the_winner(lane: C
     await lane.settle(log.routed(1), log.routed(2, value=5))
     (merge,) = await lane.settle(log.merged(2, 1))
     assert merge.outcome == "merged" and merge.events == ()
-    outcomes = await lane.settle(log.routed(2, 6), log.routed(1, 7))
+    outcomes = await lane.settle(log.routed(2, 6), log.routed(1, 4))
     assert outcomes == [
         Skipped("already_converted", subject=lead_id(2)),
         Skipped("merged_away", subject=lead_id(2)),
@@ -278,6 +278,31 @@ async def test_two_conversions_of_one_person_both_stay_and_are_reviewed(lane: Co
     (review,) = await lane.rows("SELECT kind, lead_id::text, other_lead_id::text FROM reviews")
     assert review == {"kind": "both_converted", "lead_id": lead_id(1), "other_lead_id": lead_id(2)}
     assert (await lane.counts())["opportunities"] == 2
+
+
+async def test_after_a_merge_was_taken_back_each_has_its_own_conversion_or_none(lane: ConversionLane) -> None:
+    log = Log()
+    await lane.settle(log.routed(1), log.routed(2, value=5), log.merged(2, 1))
+    split = [log.unmerged(2, 1, 2), log.unmerged(2, 1, 1)]
+    outcomes = await lane.settle(*split, *split)
+    assert [(o.outcome, o.events) for o in outcomes[:2]] == [("unmerged", ())] * 2
+    (first,) = events(await lane.settle(log.convert(1)), COMMANDS_COMPLETED)
+    assert first["result"]["conversion_id"] == conversion_id_of(lead_id(1))
+    (closed,) = await lane.settle(log.routed(2, 7, value=5))
+    assert closed.outcome == "gate_closed"
+    (converted,) = events(await lane.settle(log.routed(2, 8)), CONVERTED)
+    assert converted["lead_id"] == lead_id(2)
+    assert (await lane.counts())["opportunities"] == 2
+
+
+async def test_a_review_ends_where_the_two_are_two_after_all(lane: ConversionLane) -> None:
+    log = Log()
+    await lane.settle(log.routed(1), log.routed(2), log.merged(1, 2))
+    await lane.settle(log.unmerged(1, 2, 1), log.unmerged(1, 2, 2))
+    assert len(await lane.rows("SELECT 1 FROM reviews WHERE closed_at IS NOT NULL")) == 1
+    for n in (1, 2):
+        (answer,) = events(await lane.settle(log.convert(n)), COMMANDS_COMPLETED)
+        assert answer["result"]["conversion_id"] == conversion_id_of(lead_id(n))
 
 
 async def test_a_shared_phone_does_not_make_two_people_one(lane: ConversionLane) -> None:

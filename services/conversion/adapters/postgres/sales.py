@@ -28,6 +28,10 @@ _REVIEW: Final = """
     INSERT INTO reviews (review_id, kind, lead_id, other_lead_id, conversion_id, other_conversion_id, opened_at)
     VALUES ($1, 'both_converted', $2, $3, $4, $5, $6) ON CONFLICT (review_id) DO NOTHING
 """
+_CLOSE: Final = """
+    UPDATE reviews SET closed_at = $3
+    WHERE kind = 'both_converted' AND lead_id = $1 AND other_lead_id = $2 AND closed_at IS NULL
+"""
 
 
 class PostgresSales:
@@ -62,6 +66,10 @@ class PostgresSales:
         await work.execute(
             _REVIEW, r.review_id, r.lead_id, r.other_lead_id, r.conversion_id, r.other_conversion_id, work.now
         )
+
+    async def close_review(self, work: Work, lead_id: str, other_lead_id: str) -> None:
+        """Close the review about two leads that are two people after all."""
+        await work.execute(_CLOSE, lead_id, other_lead_id, work.now)
 
 
 def _row(converted: Converted) -> tuple[Any, ...]:

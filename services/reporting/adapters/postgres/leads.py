@@ -19,7 +19,7 @@ _ALIASES: Final = f"""
         SELECT u.id, u.id, 0 FROM unnest($1::uuid[]) AS u (id)
         UNION ALL
         SELECT c.winner_id, a.loser_id, c.step + 1 FROM chain c JOIN aliases a ON a.winner_id = c.lead_id
-        WHERE c.step < {MAX_STEPS}
+        WHERE a.loser_id <> a.winner_id AND c.step < {MAX_STEPS}
     )
     SELECT DISTINCT winner_id::text, lead_id::text FROM chain
 """
@@ -44,7 +44,7 @@ _DEAD_LETTERS: Final = """
 
 _PAGE: Final = """
     SELECT p.lead_id::text, p.captured_at FROM progress p
-    WHERE p.captured_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = p.lead_id)
+    WHERE p.captured_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = p.lead_id AND a.winner_id <> a.loser_id)
       AND (p.captured_at, p.lead_id) < ($1::timestamptz, $2::uuid)
     ORDER BY p.captured_at DESC, p.lead_id DESC LIMIT $3
 """

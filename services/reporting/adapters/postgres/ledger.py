@@ -91,7 +91,7 @@ _UNDONE: Final = """
                EXISTS (SELECT 1 FROM parked k WHERE k.lead_id = u.lead_id AND k.service = $4) AS dead_lettered
         FROM undone u
         WHERE u.stages & $1::int <> 0 AND u.stages & $2::int = 0 AND NOT u.erased
-          AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = u.lead_id)
+          AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.loser_id = u.lead_id AND a.winner_id <> a.loser_id)
     )
     SELECT lead_id::text, since, dead_lettered, count(*) FILTER (WHERE dead_lettered) OVER () AS dead,
            count(*) FILTER (WHERE NOT dead_lettered) OVER () AS waiting

@@ -12,7 +12,7 @@ from shared.persistence import aliases
 _QUEUE_PAGE: Final = f"""
     SELECT {COLUMNS} FROM assignments
     WHERE queue = $1 AND NOT erased AND (assigned_at, assignments.lead_id) > ($2, $3::uuid)
-      AND NOT EXISTS (SELECT 1 FROM aliases WHERE loser_id = assignments.lead_id)
+      AND NOT EXISTS (SELECT 1 FROM aliases WHERE loser_id = assignments.lead_id AND winner_id <> loser_id)
     ORDER BY assignments.queue, assignments.assigned_at, assignments.lead_id LIMIT $4
 """
 _LEAD: Final = f"SELECT {COLUMNS} FROM assignments WHERE lead_id = $1 AND assignment_version > 0"

@@ -36,6 +36,10 @@ class PostgresAliases:
         """The surviving lead of each merged one; the others are absent."""
         return await aliases.resolve(work, lead_ids)
 
+    async def resolve_at(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, aliases.Survivor]:
+        """The same, with the version since which it is so."""
+        return await aliases.resolve_at(work, lead_ids)
+
     async def save(self, work: Work, loser_id: str, winner_id: str, version: int) -> None:
         """Remember a merge, unless a newer one is known."""
         await aliases.save_alias(work, loser_id, winner_id, version)
