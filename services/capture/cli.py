@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from services.capture.commands.backfilling import backfill_source, check_file
 from services.capture.commands.client import CaptureClient
+from services.capture.commands.duplicates import duplicates
 from services.capture.commands.ending import MISUSED, end, print_json
 from services.capture.commands.importing import import_rows
 from services.capture.commands.looking import Preview
@@ -174,3 +175,4 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
     app.add_typer(mappings_app, name="mappings")
     app.add_typer(receipts, name="receipts")
     app.add_typer(quarantine_app, name="quarantine")
+    app.add_typer(duplicates, name="duplicates")

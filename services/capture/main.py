@@ -9,6 +9,7 @@ from services.capture.adapters.postgres.consents import PostgresConsentBook
 from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
+from services.capture.adapters.postgres.likes import PostgresPairBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.personal import PERSONAL
 from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
@@ -20,6 +21,7 @@ from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.admission import Admission
 from services.capture.api.batch import batch_router
 from services.capture.api.consent import consent_router
+from services.capture.api.duplicates import duplicates_router
 from services.capture.api.events import events_router
 from services.capture.api.form_tokens import form_tokens_router
 from services.capture.api.forms import forms_router
@@ -68,10 +70,12 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     publishes = [CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, ERASED, LEAD_EVENTS, INBOUND, EVENTS_INBOUND]
     service = Service("capture", settings, publishes=publishes)
     receipts, announced, quarantine = PostgresReceiptBook(), PostgresAnnouncedBook(), PostgresQuarantineBook()
+    leads, merges, pairs = PostgresLeadBook(), PostgresMergeBook(), PostgresPairBook()
     books = Books(
-        PostgresLeadBook(),
+        leads,
         receipts,
-        PostgresMergeBook(),
+        merges,
+        pairs,
         PostgresErasureBook(settings.secret_bytes),
         PostgresBehaviourBook(),
         announced,
@@ -108,7 +112,8 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         form_tokens_router(intake),
         events_router(intake),
         receipts_router(service, receipts, settings.secret_bytes),
-        merging_router(service),
+        merging_router(service, merges),
+        duplicates_router(service, leads, pairs),
         marking_router(service),
         targets_router(service),
         matching_router(service, settings.default_region),

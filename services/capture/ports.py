@@ -11,7 +11,9 @@ from services.capture.domain.doubles import Sent
 from services.capture.domain.erasing import ErasedFamily
 from services.capture.domain.expiring import ListPolicy
 from services.capture.domain.identity import IdentityKey
-from services.capture.domain.people import NewLink, People, Person
+from services.capture.domain.joining import Merge
+from services.capture.domain.people import NewLink, People, Submitted
+from services.capture.domain.person import Person
 from services.capture.sources.configured import ConfiguredSource
 from shared.handling.records import Record
 from shared.handling.work import Work
@@ -32,6 +34,34 @@ class Receipt:
     repeat_of: str | None = None
 
 
+class StoredMerge(NamedTuple):
+    """A merge as it was made. `separable` ones can be taken back; `unmerged_version` is set once they were."""
+
+    merge_id: str
+    winner_id: str
+    loser_id: str
+    version: int
+    reason: str
+    evidence: Mapping[str, str]
+    merged_at: str
+    separable: bool
+    unmerged_version: int | None
+
+
+class StoredPair(NamedTuple):
+    """Two leads that may be one person, and what was decided: `open`, `kept` (two people) or `merged`."""
+
+    pair_id: str
+    lead_id: str
+    other_id: str
+    status: str
+    points: int
+    evidence: Mapping[str, str]
+    raised_at: datetime
+    reason: str | None
+    decided_at: str | None
+
+
 class LeadBook(Protocol):
     """Leads and whose identities are whose."""
 
@@ -39,11 +69,15 @@ class LeadBook(Protocol):
         """Claim the identities that are new, each for the lead that is wanted first, and lock the others with the leads
         they belong to until the work is done."""
 
+    async def load_likes(self, work: Work, people: People, submissions: Sequence[Submitted]) -> None:
+        """Lock, beside them, the leads that those submissions may be compared to which no identifier of one person
+        places, and find out which pairs somebody decided to be two people."""
+
     async def load_leads(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Person]:
         """Leads by id, not locked; ids that were merged away lead to the surviving lead."""
 
     async def save(self, work: Work, people: People) -> None:
-        """Store what was changed."""
+        """Store what was changed, but for merges."""
 
     async def lock_leads(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Person]:
         """Leads by the ids that were asked for, locked; ids that were merged away lead to the surviving lead."""
@@ -85,13 +119,38 @@ class ReceiptBook(Protocol):
 
 
 class MergeBook(Protocol):
-    """Joining leads."""
+    """Joining leads, and taking that back."""
 
     async def lock_pair(self, work: Work, winner_id: str, loser_id: str) -> Mapping[str, Person]:
-        """Both leads with the loser's identities, locked; a lead that does not exist or was merged away is absent."""
+        """Both leads, locked; a lead that does not exist or was merged away is absent."""
 
-    async def join(self, work: Work, event_id: str, winner: Person, loser: Person, before: Person, reason: str) -> None:
-        """Store the winner as given, hand it the loser's identities, and remember the alias."""
+    async def lock_tree(self, work: Work, root_id: str) -> Mapping[str, Person]:
+        """A lead with all that were merged into it, and into those, locked."""
+
+    async def save(self, work: Work, merges: Sequence[Merge], people: Iterable[Person]) -> None:
+        """Store merges, the aliases that follow, and the leads as they stand."""
+
+    async def find(self, work: Work, merge_ids: Iterable[str]) -> Mapping[str, StoredMerge]:
+        """Merges by id."""
+
+    async def find_newest(self, work: Work, loser_id: str, *, undone: bool) -> StoredMerge | None:
+        """The merge by which a lead was merged away and still is; or the newest of those that were taken back."""
+
+    async def take_back(self, work: Work, merge: StoredMerge, version: int, people: Iterable[Person]) -> None:
+        """Store that a merge is undone, and the leads as they stand."""
+
+
+class PairBook(Protocol):
+    """The pairs of leads that people decide on."""
+
+    async def find(self, work: Work, pair_id: str) -> StoredPair | None:
+        """A pair by id."""
+
+    async def decide(self, work: Work, pair_id: str, status: str, reason: str) -> None:
+        """Store what was decided about a pair."""
+
+    async def keep(self, work: Work, pair_id: str, lead_id: str, other_id: str, event_id: str, reason: str) -> None:
+        """Store that two leads are two people, whether they were asked about or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,19 @@ from services.capture.handlers.erase_leads import EraseLeads, NoteExports
 from services.capture.handlers.events import STAGE
 from services.capture.handlers.expire_targets import ExpireTargetsDue, SetTargetLists
 from services.capture.handlers.mark_leads import MarkLeads, PromoteLeads
-from services.capture.handlers.merge_leads import MergeLeadsObeyed, commands_only, on_command_topic
+from services.capture.handlers.merge_leads import (
+    KeepDuplicateObeyed,
+    MergeDuplicateObeyed,
+    MergeLeadsObeyed,
+    commands_only,
+    on_command_topic,
+)
 from services.capture.handlers.note_targets import NoteTargets
 from services.capture.handlers.quarantine import SettleQuarantined
 from services.capture.handlers.repeated_behaviour import SettleRepeatedBehaviour
 from services.capture.handlers.repeats import SettleRepeats
 from services.capture.handlers.stitch_behaviour import StitchBehaviour
+from services.capture.handlers.unmerge_leads import UnmergeLeadsObeyed
 from services.capture.ports import (
     AnnouncedBook,
     BehaviourBook,
@@ -27,27 +34,33 @@ from services.capture.ports import (
     ErasureBook,
     LeadBook,
     MergeBook,
+    PairBook,
     QuarantineBook,
     ReceiptBook,
     TargetBook,
 )
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
+from shared.contracts.base import Contract
 from shared.contracts.commands.capture import (
     LEAD_SUBMITTED,
     EraseLead,
     ExpireTargets,
     ExportLead,
     FetchLead,
+    KeepDuplicate,
     MarkLead,
+    MergeDuplicate,
     MergeLeads,
     PromoteLead,
     RejectQuarantined,
     ReleaseQuarantined,
     SetTargetList,
+    UnmergeLeads,
     WithdrawLead,
 )
 from shared.contracts.events.behaviour import BehaviourSubmitted
 from shared.contracts.topics import CAPTURE_COMMANDS, CAPTURED, EVENTS_INBOUND, INBOUND, INBOUND_BULK, ROUTED, SCORED
+from shared.messaging.commands import Obey
 from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import GivesWay, Handled, Subscription
 from shared.messaging.timers import while_live
@@ -58,12 +71,13 @@ LIVE_LANES: Final = {"capture": (INBOUND,), "scoring": (CAPTURED,), "routing": (
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where leads, receipts, merges, erasures, behaviour, announced leads, targets, forms, the quarantine and consents
-    are kept."""
+    """Where leads, receipts, merges, pairs, erasures, behaviour, announced leads, targets, forms, the quarantine and
+    consents are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
     merges: MergeBook
+    pairs: PairBook
     erasures: ErasureBook
     behaviours: BehaviourBook
     announced: AnnouncedBook
@@ -90,6 +104,7 @@ def subscriptions(
     repeats = SettleRepeats(books.receipts, secret)
     capture = CaptureLeads(
         books.leads,
+        books.merges,
         books.erasures,
         NoteTargets(books.targets),
         books.quarantine,
@@ -103,13 +118,6 @@ def subscriptions(
         vocabulary,
     )
     submitted = Handled(capture, repeated=repeats)
-    merging = MergeLeadsObeyed(books.leads, books.merges, books.erasures)
-    merge = Handled(on_command_topic(merging), MergeLeads, repeated=repeats)
-    erase = Handled(on_command_topic(EraseLeads(books.erasures)), EraseLead, repeated=repeats)
-    export = Handled(on_command_topic(NoteExports(books.erasures)), ExportLead, repeated=repeats)
-    fetch = Handled(on_command_topic(NoteAnnouncedLeads(books.announced)), FetchLead, repeated=repeats)
-    withdraw = Handled(on_command_topic(WithdrawLeads(books.announced, secret)), WithdrawLead, repeated=repeats)
-    settle = on_command_topic(SettleQuarantined(capture, books.quarantine))
     unknown = Handled(bury_unknown, repeated=repeats)
     dead_letters = NoteDeadLetters(books.receipts, secret)
     bulk = Subscription(
@@ -126,17 +134,7 @@ def subscriptions(
     live = Subscription(
         "capture",
         (INBOUND, CAPTURE_COMMANDS),
-        {
-            LEAD_SUBMITTED: submitted,
-            MergeLeads.TYPE: merge,
-            EraseLead.TYPE: erase,
-            ExportLead.TYPE: export,
-            FetchLead.TYPE: fetch,
-            WithdrawLead.TYPE: withdraw,
-            **_lifecycle(books, repeats),
-            ReleaseQuarantined.TYPE: Handled(settle, ReleaseQuarantined, repeated=repeats),
-            RejectQuarantined.TYPE: Handled(settle, RejectQuarantined, repeated=repeats),
-        },
+        {LEAD_SUBMITTED: submitted, **_commands(books, capture, repeats, secret)},
         others=unknown,
         on_dead_letters=dead_letters,
         inbound=INBOUND_TOPICS,
@@ -166,14 +164,30 @@ def behaviour_lane(books: Books, *, secret: bytes, default_region: str | None, m
     )
 
 
-def _lifecycle(books: Books, repeats: SettleRepeats) -> dict[str, Handled]:
-    """What happens to leads beside submissions, by command type."""
-    mark = on_command_topic(MarkLeads(books.leads, books.erasures))
-    promote = on_command_topic(PromoteLeads(books.leads, books.erasures, books.targets))
+def _commands(books: Books, capture: CaptureLeads, repeats: SettleRepeats, secret: bytes) -> dict[str, Handled]:
+    """What obeys which command."""
+    merging = MergeLeadsObeyed(books.leads, books.merges, books.pairs, books.erasures)
+    settle = SettleQuarantined(capture, books.quarantine)
+    obeying: tuple[tuple[type[Contract], Obey], ...] = (
+        (MergeLeads, merging),
+        (UnmergeLeads, UnmergeLeadsObeyed(books.leads, books.merges, books.pairs, books.erasures)),
+        (MergeDuplicate, MergeDuplicateObeyed(books.pairs, books.leads, merging)),
+        (KeepDuplicate, KeepDuplicateObeyed(books.pairs)),
+        (EraseLead, EraseLeads(books.erasures)),
+        (ExportLead, NoteExports(books.erasures)),
+        (FetchLead, NoteAnnouncedLeads(books.announced)),
+        (WithdrawLead, WithdrawLeads(books.announced, secret)),
+        (MarkLead, MarkLeads(books.leads, books.erasures)),
+        (PromoteLead, PromoteLeads(books.leads, books.erasures, books.targets)),
+        (SetTargetList, SetTargetLists(books.targets)),
+        (ReleaseQuarantined, settle),
+        (RejectQuarantined, settle),
+    )
     expire = commands_only(while_live(ExpireTargetsDue(books.leads, books.targets)))
     return {
-        MarkLead.TYPE: Handled(mark, MarkLead, repeated=repeats),
-        PromoteLead.TYPE: Handled(promote, PromoteLead, repeated=repeats),
-        SetTargetList.TYPE: Handled(on_command_topic(SetTargetLists(books.targets)), SetTargetList, repeated=repeats),
         ExpireTargets.TYPE: Handled(expire, ExpireTargets, repeated=repeats),
+        **{
+            contract.TYPE: Handled(on_command_topic(obey), contract, repeated=repeats)  # type: ignore[attr-defined]
+            for contract, obey in obeying
+        },
     }

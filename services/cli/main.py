@@ -8,6 +8,7 @@ from deploy.local.cli import services_app, stack_app
 from deploy.local.envfile import load_env
 from deploy.local.home import home_from
 from services.capture import cli as capture
+from services.capture.commands.duplicates import unmerge
 from services.cli import demo, operations, people
 from services.cli.previewing import active_preview
 from services.cli.rules import rules_app
@@ -45,6 +46,7 @@ app.command(epilog="Example: leadstream doctor --json")(operations.doctor)
 app.command(epilog="Example: leadstream asyncapi > asyncapi.yaml")(operations.asyncapi)
 capture.register(app, preview=active_preview)
 app.add_typer(reporting.leads_app, name="leads")
+reporting.leads_app.command("unmerge", epilog="Example: leadstream leads unmerge 018f… --reason 'two sisters'")(unmerge)
 app.add_typer(rules_app, name="rules")
 app.add_typer(routing.members, name="members")
 app.add_typer(reporting.ledger_app, name="ledger")

@@ -22,6 +22,7 @@ from services.capture.adapters.postgres.consents import PostgresConsentBook
 from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
+from services.capture.adapters.postgres.likes import PostgresPairBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
@@ -97,18 +98,10 @@ class Bench:
 
     def __init__(self, dsn: str) -> None:
         self.database = Database(create_engine(dsn, "capture"))
-        self.books = Books(
-            PostgresLeadBook(),
-            PostgresReceiptBook(),
-            PostgresMergeBook(),
-            PostgresErasureBook(SECRET),
-            PostgresBehaviourBook(),
-            PostgresAnnouncedBook(),
-            PostgresTargetBook(),
-            PostgresDoubleBook(),
-            PostgresQuarantineBook(),
-            PostgresConsentBook(),
-        )
+        books = PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook(), PostgresPairBook()
+        others = PostgresBehaviourBook(), PostgresAnnouncedBook(), PostgresTargetBook()
+        late = PostgresDoubleBook(), PostgresQuarantineBook(), PostgresConsentBook()
+        self.books = Books(*books, PostgresErasureBook(SECRET), *others, *late)
         self.now = NOW
         self._formats = NO_WEB_SOURCES
         self._settling = self._new_settling()

@@ -33,3 +33,15 @@ def erase(
         record_type=kind,
         subject=ids.derive(ids.COMMANDS, str(offset)),
     )
+
+
+def order(offset: int, kind: str, **value: str | None) -> Record:
+    """Any command to capture."""
+    return record(
+        offset,
+        value,
+        source="api",
+        topic=CAPTURE_COMMANDS,
+        record_type=kind,
+        subject=ids.derive(ids.COMMANDS, str(offset)),
+    )

@@ -42,7 +42,7 @@ def matching_router(service: Service, default_region: str | None) -> APIRouter:
         found = [_submitted(one, place, wanted.source) for place, one in enumerate(read)]
         keys = {key for one in found if one is not None for key in one.keys}
         async with reading(service) as work:
-            people = await book.look(work, keys)
+            people = await book.look(work, keys, [one for one in found if one is not None])
         return {"leads": _answers(read, [None if one is None else people.place(one) for one in found])}
 
     return router

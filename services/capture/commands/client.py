@@ -88,6 +88,13 @@ class CaptureClient:
             answer = self.get(f"/v1/commands/{answer['command_id']}")
         return answer
 
+    def change(self, path: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """What became of a command; one that was refused ends the command with its reason."""
+        answered = self.command(path, wanted)
+        if answered["status"] == "refused":
+            end(FOUND_WRONG, f"{answered['reason']}: {answered.get('result', {}).get('detail', '')}")
+        return answered
+
     def _request(self, method: str, path: str, **parts: Any) -> httpx.Response:
         try:
             return self._client.request(method, path, **parts)

@@ -1,7 +1,7 @@
 """Who a submission is about: identity keys, the key that keeps a person's records in order, the choice of the lead."""
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -9,12 +9,14 @@ from typing import Final, Literal, NamedTuple
 
 from services.capture.domain.fact_shape import Facts
 from services.capture.domain.hygiene import CleanSubmission
-from services.capture.domain.normalise.text import fold
+from services.capture.domain.identifiers import is_empty_address, is_empty_id, is_role_address, untagged
+from services.capture.domain.names import Name, names_agree, relate_names
 from services.capture.domain.submission import CLICK_IDS
 
 IdentityKind = Literal["external_id", "email", "phone", "click_id"]
 
 _new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
+_NONE: Final[frozenset[str]] = frozenset()
 
 # The order in which kinds are believed. A click id is kept as evidence and never joins by itself: links are passed on.
 STRENGTH: Final[Mapping[IdentityKind, int]] = {"external_id": 0, "email": 1, "phone": 2, "click_id": 3}
@@ -29,21 +31,27 @@ class IdentityKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LinkedLead:
-    """A lead that an identity key is linked to. `created_us` (microseconds since 1970) decides between several."""
+    """A lead that an identity key is linked to. `created_us` (microseconds since 1970) decides between several. `proven`
+    leads have an identifier of their own beside weak ones; `tagged` are their addresses without the tags they came with.
+    """
 
     lead_id: str
     first_name: str | None
     last_name: str | None
     created_us: int = 0
+    proven: bool = False
+    tagged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class AlsoMatch:
-    """Another lead that was matched; `joins` says whether that match alone would have been enough to join it."""
+    """Another lead that was matched; `joins` says whether that match alone would have been enough to join it, `strong`
+    whether whoever has that identifier is one person, whatever the names."""
 
     lead_id: str
     matched_by: IdentityKey
     joins: bool
+    strong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +67,35 @@ class Verdict:
 def identity_keys(submission: CleanSubmission, *, source_name: str) -> tuple[IdentityKey, ...]:
     """All keys, strongest first. An external id counts within its source (`source:id`), a click id in its platform."""
     keys: list[IdentityKey] = []
-    if submission.external_id is not None:
+    if submission.external_id is not None and not is_empty_id(submission.external_id):
         keys.append(external_key(source_name, submission.external_id))
     for address in submission.emails:
-        keys.append(_new(IdentityKey, ("email", address)))
+        if not is_empty_address(address):
+            keys.append(_new(IdentityKey, ("email", address)))
     for number in submission.phones:
         keys.append(_new(IdentityKey, ("phone", number)))
     for platform, value in submission.click_ids:
         keys.append(IdentityKey("click_id", f"{platform}:{value}"))
-    return tuple(keys)
+    tagged = tagged_addresses(submission.emails)
+    return (*keys, *(IdentityKey("email", address) for address in sorted(tagged))) if tagged else tuple(keys)
+
+
+def tagged_addresses(addresses: Collection[str]) -> frozenset[str]:
+    """The addresses without their tags (`ann@b.com` of `ann+fair@b.com`), unless they are among them anyway. They are
+    looked up like others, and are a hint only."""
+    for address in addresses:
+        if "+" in address:
+            break
+    else:
+        return _NONE
+    return frozenset(base for address in addresses if (base := untagged(address)) not in addresses)
 
 
 def keys_of_facts(facts: Facts) -> list[IdentityKey]:
     """The keys that the facts of a lead hold: of a click id only where its touch is one of those that are kept."""
     keys = [external_key(source, external_id) for source, external_id in facts.get("i", ())]
-    keys += [IdentityKey("email", entry[0]) for entry in facts.get("e", ()) if entry[0]]
+    addresses = [entry[0] for entry in facts.get("e", ()) if entry[0]]
+    keys += [IdentityKey("email", address) for address in (*addresses, *sorted(tagged_addresses(addresses)))]
     keys += [IdentityKey("phone", entry[0]) for entry in facts.get("p", ()) if entry[0]]
     touch = facts.get("t", {})
     return keys + [
@@ -122,24 +144,36 @@ def choose_lead(
     *,
     first_name: str | None = None,
     last_name: str | None = None,
+    tagged: frozenset[str] = _NONE,
 ) -> Verdict:
     """The lead that a submission belongs to: by the strongest kind that matches, then the oldest lead.
 
-    A phone joins only where names do not disagree, since a switchboard is many people's; a click id never joins.
+    A phone and an office's mailbox join only where names do not disagree, since they are many people's, and two who
+    each have an identifier of their own only where names agree; a click id and a tagged address never join.
     """
+    mine = LinkedLead("", first_name, last_name, proven=proves(keys, tagged), tagged=tagged)
     ranked = sorted(_matches(keys, links), key=lambda match: (_rank(match), match[1].created_us, match[1].lead_id))
     chosen: tuple[LinkedLead, IdentityKey] | None = None
     others: dict[str, AlsoMatch] = {}
     for key, lead in ranked:
-        joins = _joins(key, lead, first_name, last_name)
+        joins = _joins(key, mine, lead)
         if chosen is None and joins:
             chosen = (lead, key)
         elif lead.lead_id not in others or (joins and not others[lead.lead_id].joins):
-            others[lead.lead_id] = AlsoMatch(lead.lead_id, key, joins)
+            others[lead.lead_id] = AlsoMatch(lead.lead_id, key, joins, _is_strong(key, mine, lead))
     if chosen is None:
         return Verdict("new", None, None, tuple(others.values()))
     others.pop(chosen[0].lead_id, None)
     return Verdict("merged", chosen[0].lead_id, chosen[1], tuple(others.values()))
+
+
+def proves(keys: Iterable[IdentityKey], tagged: frozenset[str] = _NONE) -> bool:
+    """Whether somebody with these keys has an identifier that is one person's: a source's own id, a personal mailbox."""
+    return any(
+        key.kind == "external_id"
+        or (key.kind == "email" and key.value not in tagged and not is_role_address(key.value))
+        for key in keys
+    )
 
 
 def _matches(
@@ -152,12 +186,18 @@ def _rank(match: tuple[IdentityKey, LinkedLead]) -> int:
     return STRENGTH[match[0].kind]
 
 
-def _joins(key: IdentityKey, lead: LinkedLead, first_name: str | None, last_name: str | None) -> bool:
-    if key.kind == "click_id":
+def _joins(key: IdentityKey, mine: LinkedLead, lead: LinkedLead) -> bool:
+    if _is_strong(key, mine, lead):
+        return True
+    if key.kind == "click_id" or key.value in mine.tagged or key.value in lead.tagged:
         return False
-    return key.kind != "phone" or names_agree((first_name, last_name), (lead.first_name, lead.last_name))
+    names: tuple[Name, Name] = (mine.first_name, mine.last_name), (lead.first_name, lead.last_name)
+    if mine.proven and lead.proven:
+        return relate_names(*names) == "agree"
+    return names_agree(*names)
 
 
-def names_agree(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
-    """No part differs, case and accents aside; a blank part agrees with every other."""
-    return all(not (a and b) or fold(a) == fold(b) for a, b in zip(one, other, strict=True))
+def _is_strong(key: IdentityKey, mine: LinkedLead, lead: LinkedLead) -> bool:
+    if key.kind == "email":
+        return not (is_role_address(key.value) or key.value in mine.tagged or key.value in lead.tagged)
+    return key.kind == "external_id"

@@ -4,10 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from services.capture.domain.blocking import block_keys
 from services.capture.domain.fact_shape import Layer, LeadFacts, Stamp
-from services.capture.domain.facts import facts_of, merge_facts, state_from_json, state_to_json
+from services.capture.domain.facts import facts_of, state_to_json
 from services.capture.domain.hygiene import CleanSubmission
-from services.capture.domain.identity import IdentityKey, LinkedLead, Verdict, choose_lead, identity_keys
+from services.capture.domain.identity import (
+    IdentityKey,
+    LinkedLead,
+    Verdict,
+    choose_lead,
+    identity_keys,
+    tagged_addresses,
+)
+from services.capture.domain.joining import Finding, Joining, is_strong
+from services.capture.domain.person import Person
 from shared.contracts import ids
 
 # A phone that more leads share is a switchboard's: it is no evidence of being the same person any more.
@@ -15,59 +25,6 @@ MAX_SHARED: Final = 50
 
 _new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
 _NEW: Final = Verdict("new", None, None, ())
-
-
-class Person:
-    """A lead as it stands: stored, or as it will be. Most are never looked into: their facts stay in the stored form."""
-
-    __slots__ = ("_facts", "_stored", "changed", "created_us", "lead_id", "version")
-
-    def __init__(
-        self, lead_id: str, version: int, created_us: int, stored: bytes | str, *, changed: bool = False
-    ) -> None:
-        self.lead_id = lead_id
-        self.version = version
-        self.created_us = created_us
-        self.changed = changed
-        self._stored: bytes | str | None = stored
-        self._facts: LeadFacts | None = None
-
-    @property
-    def facts(self) -> LeadFacts:
-        """What is known of the lead."""
-        if self._facts is None:
-            assert self._stored is not None
-            self._facts = state_from_json(self._stored)
-        return self._facts
-
-    def stored(self) -> str:
-        """The facts as they are stored."""
-        if self._stored is None:
-            self._stored = state_to_json(self.facts)
-        return self._stored if isinstance(self._stored, str) else self._stored.decode()
-
-    def add(self, facts: LeadFacts, version: int) -> None:
-        """Add facts; the lead has this version then."""
-        self._facts = merge_facts(self.facts, facts)
-        self._stored = None
-        self.version = version
-        self.changed = True
-
-    def become(self, facts: LeadFacts) -> None:
-        """Replace the facts by what they have become; that is a version of its own."""
-        self._facts = facts
-        self._stored = None
-        self.version += 1
-        self.changed = True
-
-    def names(self) -> tuple[str | None, str | None]:
-        """First and last name, the newest of each."""
-        first = last = None
-        for layer in self.facts.layers:
-            given = layer.facts.get("f")
-            if given:
-                first, last = given.get("first_name", first), given.get("last_name", last)
-        return first, last
 
 
 class NewLink(NamedTuple):
@@ -86,14 +43,19 @@ class Submitted(NamedTuple):
     first_name: str | None
     last_name: str | None
     as_new: Person
+    tagged: frozenset[str] = frozenset()
+    blocks: tuple[int, ...] = ()
 
 
 class Placed(NamedTuple):
-    """Where a submission ended up. `matched_by` is the kind of the identity that matched."""
+    """Where a submission ended up: the lead as it is published, and the one of its members that the submission is about
+    (`member_id`). `matched_by` is the kind of the identity that matched, `findings` what was found out about others."""
 
     person: Person
     outcome: str
     matched_by: str | None
+    member_id: str
+    findings: tuple[Finding, ...] = ()
 
 
 def submission_facts(clean: CleanSubmission, stamp: Stamp, *, source: str, touched_at: str) -> LeadFacts:
@@ -113,7 +75,8 @@ def submitted(clean: CleanSubmission, facts: LeadFacts, event_id: str, *, source
         ids.derive(ids.LEADS, event_id), 1, facts.layers[0].stamp.received_us, state_to_json(facts), changed=True
     )
     keys = identity_keys(clean, source_name=source)
-    return _new(Submitted, (event_id, keys, clean.first_name, clean.last_name, as_new))
+    tagged, blocks = tagged_addresses(clean.emails), block_keys(clean.facts)
+    return _new(Submitted, (event_id, keys, clean.first_name, clean.last_name, as_new, tagged, blocks))
 
 
 def stamp_of_record(timestamp_ms: int, partition: int, offset: int, event_id: str) -> Stamp:
@@ -124,45 +87,105 @@ def stamp_of_record(timestamp_ms: int, partition: int, offset: int, event_id: st
 @dataclass
 class People:
     """What is known of the people of a batch. `links` holds the leads of each identity key that was known before or came
-    up since; `claims` the lead for which each of the others was claimed."""
+    up since; `claims` the lead for which each of the others was claimed; `joining` what is known of their likes."""
 
     links: dict[IdentityKey, list[str]] = field(default_factory=dict)
     leads: dict[str, Person] = field(default_factory=dict)
     claims: Mapping[IdentityKey, str] = field(default_factory=dict)
     new_links: list[NewLink] = field(default_factory=list)
+    joining: Joining = field(default_factory=Joining)
     any_erased: bool = False
     """Whether somebody was ever erased, so that submissions may have to stay out."""
 
     def place(self, submission: Submitted) -> Placed:
-        """Add a submission to the lead that it belongs to, or make a new one of it."""
+        """Add a submission to the lead that it belongs to, or make a new one of it; then join what it shows to be one."""
         verdict = self._choose(submission)
-        person = submission.as_new
         if verdict.lead_id is None:
-            self.leads[person.lead_id] = person
-        else:
-            known = self.leads[verdict.lead_id]
-            known.add(person.facts, known.version + 1)
-            person = known
-        self._link(submission.keys, person.lead_id, submission.event_id)
-        return Placed(person, verdict.outcome, verdict.matched_by.kind if verdict.matched_by else None)
+            return self._place_new(submission, verdict)
+        member = self.leads[verdict.lead_id]
+        if submission.blocks:
+            self.joining.enter(member, submission.blocks)
+        self._add(member, submission.as_new.facts)
+        self._link(submission.keys, member.lead_id, submission.event_id)
+        findings = self.joining.judge(self.leads, submission.event_id, member, verdict, ())
+        root = self.joining.root_of(self.leads, member)
+        matched_by = verdict.matched_by.kind if verdict.matched_by else None
+        return _new(Placed, (root, verdict.outcome, matched_by, member.lead_id, findings))
+
+    def _place_new(self, submission: Submitted, verdict: Verdict) -> Placed:
+        """A lead of its own, and joined at once to somebody known whom it is by all it says."""
+        member = submission.as_new
+        mates = self.joining.enter_new(member.lead_id, submission.blocks) if submission.blocks else ()
+        self.leads[member.lead_id] = member
+        self._link(submission.keys, member.lead_id, submission.event_id)
+        if not mates and not verdict.also_matches:
+            return _new(Placed, (member, "new", None, member.lead_id, ()))
+        findings = self.joining.judge(self.leads, submission.event_id, member, verdict, mates)
+        root = self.joining.root_of(self.leads, member)
+        outcome, matched_by = ("new", None) if root is member else ("merged", "profile")
+        return _new(Placed, (root, outcome, matched_by, member.lead_id, findings))
+
+    def blocks_wanted(self, submissions: Iterable[Submitted]) -> set[int]:
+        """Before anything is placed: where to look for the likes of those whom no identifier of one person places."""
+        return {
+            block
+            for submission in submissions
+            if submission.blocks and not any(key in self.links and is_strong(key) for key in submission.keys)
+            for block in submission.blocks
+        }
+
+    def may_join(self, submissions: Iterable[Submitted]) -> bool:
+        """Before anything is placed: whether leads that are known may turn out to be one person."""
+        if len(self.leads) < 2:
+            return False
+        if self.joining.blocks:
+            return True
+        return any(
+            len({lead_id for key in submission.keys for lead_id in self._evidence(key)}) > 1
+            for submission in submissions
+        )
+
+    def _add(self, member: Person, facts: LeadFacts) -> None:
+        """To the lead itself, and to the one that it was merged into."""
+        root = self.joining.root_of(self.leads, member)
+        member.attribute(facts)
+        if root is not member:
+            member.add(facts, member.version)
+        root.add(facts, root.version + 1)
 
     def _choose(self, submission: Submitted) -> Verdict:
         if self.links.keys().isdisjoint(submission.keys):
             return _NEW
         found = {key: lead_ids for key in submission.keys if (lead_ids := self._evidence(key))}
+        if (plain := self._plain(submission, found)) is not None:
+            return plain
         linked: Mapping[IdentityKey, Sequence[LinkedLead]] = {
-            key: [self._linked(lead_id) for lead_id in lead_ids] for key, lead_ids in found.items()
+            key: [self.leads[lead_id].linked() for lead_id in lead_ids] for key, lead_ids in found.items()
         }
-        return choose_lead(list(found), linked, first_name=submission.first_name, last_name=submission.last_name)
+        return choose_lead(
+            list(submission.keys),
+            linked,
+            first_name=submission.first_name,
+            last_name=submission.last_name,
+            tagged=submission.tagged,
+        )
+
+    def _plain(self, submission: Submitted, found: Mapping[IdentityKey, Sequence[str]]) -> Verdict | None:
+        """What `choose_lead` says where all that is known leads to one lead, and one person's identifier to it first."""
+        lead_ids = {lead_id for several in found.values() for lead_id in several}
+        if len(lead_ids) != 1:
+            return None
+        (lead_id,), key = lead_ids, next(iter(found))
+        if not is_strong(key) or (key.kind == "email" and key.value in submission.tagged):
+            return None
+        if key.kind == "email" and self.leads[lead_id].has_tagged(key.value):
+            return None
+        return Verdict("merged", lead_id, key, ())
 
     def _evidence(self, key: IdentityKey) -> Sequence[str]:
         """The leads of a key, as far as it tells whose a submission is: a click id and a switchboard's phone do not."""
         lead_ids = self.links.get(key, ())
         return lead_ids if key.kind != "click_id" and len(lead_ids) <= MAX_SHARED else ()
-
-    def _linked(self, lead_id: str) -> LinkedLead:
-        person = self.leads[lead_id]
-        return LinkedLead(lead_id, *person.names(), person.created_us)
 
     def _link(self, keys: Iterable[IdentityKey], lead_id: str, event_id: str) -> None:
         for key in keys:

@@ -12,23 +12,34 @@ from services.capture.domain.fact_shape import Facts, LeadFacts
 from services.capture.domain.guard import Doubts, Guard, with_warnings
 from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.identity import identity_keys
+from services.capture.domain.joining import Finding
 from services.capture.domain.people import (
     NewLink,
     People,
-    Person,
+    Placed,
     Submitted,
     stamp_of_record,
     submission_facts,
     submitted,
 )
+from services.capture.domain.person import Person
 from services.capture.domain.reading import Reading, document_of_value, read_documents
 from services.capture.domain.refusal import DETAILS, RefusalCode, Refused, refuse
 from services.capture.domain.view import lead_view
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.handlers.arrivals import INBOUND_TOPICS, QUARANTINED, Arrival, arrival_of
-from services.capture.handlers.events import lead_captured, lead_rejected, receipt_settled
+from services.capture.handlers.events import lead_captured, lead_merged, lead_rejected, receipt_settled
 from services.capture.handlers.note_targets import NoteTargets, Seen
-from services.capture.ports import ConsentBook, DoubleBook, ErasureBook, Held, LeadBook, QuarantineBook
+from services.capture.ports import (
+    ConsentBook,
+    DoubleBook,
+    ErasureBook,
+    Held,
+    LeadBook,
+    MergeBook,
+    QuarantineBook,
+    StoredMerge,
+)
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected, Skipped
 from shared.handling.records import Record
@@ -38,6 +49,7 @@ from shared.handling.work import Work
 _AT_ONCE: Final = 50
 TEST_REASON: Final = "test"
 _NO_LIST: Final = {"name": ""}
+FINDINGS: Final = "findings"
 _new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
 
 
@@ -60,6 +72,7 @@ class CaptureLeads:
     """The use case. Every record of an inbound topic leaves with exactly one receipt: its decision."""
 
     leads: LeadBook
+    merges: MergeBook
     erasures: ErasureBook
     targets: NoteTargets
     quarantine: QuarantineBook
@@ -146,11 +159,14 @@ class CaptureLeads:
         people = await self.leads.load(work, _wanted(readable.values()))
         if people.any_erased:
             readable = await self._keep_out(readable, outcomes, work)
+        await self.leads.load_likes(work, people, [read.submission for read in readable.values()])
         for place, read in readable.items():
             if place % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
             outcomes[place] = _settle(read, people, work)
         await self.leads.save(work, people)
+        if people.joining.merges:
+            await self.merges.save(work, people.joining.merges, ())
         await self.targets(_listed(readable, outcomes), people, work)
         if doubles:
             for place, first in doubles.items():
@@ -201,10 +217,12 @@ class CaptureLeads:
             return
         lead_ids = [decision.subject for _, _, decision in again if decision is not None and decision.subject]
         found = await self.leads.load_leads(work, lead_ids) if lead_ids else {}
+        merge_ids = [each.merge_id for _, _, decision in again for each in findings_of(decision) if each.merge_id]
+        merges = await self.merges.find(work, merge_ids) if merge_ids else {}
         for place, item, decision in again:
             assert decision is not None
             arrival = arrival_of(item.record, secret=self.secret)
-            outcomes[place] = _again(arrival, decision, found.get(decision.subject or ""))
+            outcomes[place] = _again(arrival, decision, found.get(decision.subject or ""), merges)
 
 
 def _reads(
@@ -262,11 +280,35 @@ def _listed(readable: Mapping[int, Read], outcomes: Sequence[Outcome | None]) ->
 
 def _settle(read: Read, people: People, work: Work) -> Produced:
     arrival, submission, event, *_ = read
-    person, outcome, matched_by = people.place(submission)
-    if person is not submission.as_new:
-        event = lead_captured(arrival, outcome, matched_by, person, work.instant)
+    placed = people.place(submission)
+    person, outcome, matched_by, member_id, findings = placed
     fingerprint = arrival.fingerprint()
-    return _new(Produced, (outcome, (event,), person.lead_id, matched_by, arrival.receipt(), fingerprint, ()))
+    if findings:
+        return _settle_findings(arrival, placed, people, fingerprint, work)
+    if person is not submission.as_new:
+        event = lead_captured(arrival, outcome, matched_by, person, work.instant, subject=member_id)
+    return _new(Produced, (outcome, (event,), member_id, matched_by, arrival.receipt(), fingerprint, ()))
+
+
+def _settle_findings(arrival: Arrival, placed: Placed, people: People, fingerprint: int, work: Work) -> Produced:
+    """A submission that shows something of other leads: merges go out with it, and all of it is on its event."""
+    person, outcome, matched_by, member_id, findings = placed
+    captured = lead_captured(arrival, outcome, matched_by, person, work.instant, subject=member_id, findings=findings)
+    made = {finding.merge_id for finding in findings}
+    merged = [
+        lead_merged(arrival.record, merge, person, work.instant)
+        for merge in people.joining.merges
+        if merge.merge_id in made
+    ]
+    detail = {**arrival.receipt(), FINDINGS: [[*finding] for finding in findings]}
+    return Produced(outcome, (captured, *merged), member_id, matched_by, detail, fingerprint)
+
+
+def findings_of(decision: Decision | None) -> list[Finding]:
+    """What was found out about other leads when this was decided."""
+    if decision is None or decision.detail is None:
+        return []
+    return [Finding(*stored) for stored in decision.detail.get(FINDINGS, ())]
 
 
 def _refuse(arrival: Arrival, why: Refused, work: Work) -> Produced:
@@ -325,20 +367,29 @@ def refusal_of(decision: Decision) -> Refused:
     return Refused(code, (decision.detail or {}).get("field"), DETAILS.get(code, ""))
 
 
-def _again(arrival: Arrival, decision: Decision, person: Person | None) -> Outcome:
+def _again(arrival: Arrival, decision: Decision, person: Person | None, merges: Mapping[str, StoredMerge]) -> Outcome:
     at = decision.decided_at
+    events: tuple[OutEvent, ...]
     if decision.outcome == "test":
-        event = receipt_settled(arrival, "test", TEST_REASON, None, at)
+        events = (receipt_settled(arrival, "test", TEST_REASON, None, at),)
     elif decision.outcome == "rejected":
-        event = lead_rejected(arrival, refusal_of(decision), at)
+        events = (lead_rejected(arrival, refusal_of(decision), at),)
     elif decision.reason == REPEATED_SUBMISSION:
-        event = receipt_settled(arrival, "merged", REPEATED_SUBMISSION, decision.subject, at)
+        events = (receipt_settled(arrival, "merged", REPEATED_SUBMISSION, decision.subject, at),)
     elif decision.outcome == QUARANTINED:
         reasons = (decision.detail or {}).get("reasons", ())
-        event = receipt_settled(arrival, QUARANTINED, decision.reason or "", None, at, reasons=reasons)
+        events = (receipt_settled(arrival, QUARANTINED, decision.reason or "", None, at, reasons=reasons),)
     elif person is None:
         return Skipped("lead_gone", decision.subject)
     else:
-        subject = decision.subject or ""
-        event = lead_captured(arrival, decision.outcome, decision.reason, person, at, subject=subject)
-    return Produced(decision.outcome, (event,), subject=decision.subject, reason=decision.reason)
+        events = _captured_again(arrival, decision, person, merges)
+    return Produced(decision.outcome, events, subject=decision.subject, reason=decision.reason)
+
+
+def _captured_again(
+    arrival: Arrival, decision: Decision, person: Person, merges: Mapping[str, StoredMerge]
+) -> tuple[OutEvent, ...]:
+    subject, at, findings = decision.subject or "", decision.decided_at, findings_of(decision)
+    captured = lead_captured(arrival, decision.outcome, decision.reason, person, at, subject=subject, findings=findings)
+    made = [merges[each.merge_id] for each in findings if each.merge_id and each.merge_id in merges]
+    return captured, *(lead_merged(arrival.record, merge, person, at) for merge in made)

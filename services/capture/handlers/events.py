@@ -5,11 +5,20 @@ from typing import Any, Final
 
 import orjson
 
-from services.capture.domain.people import Person
+from services.capture.domain.joining import Finding, Merge
+from services.capture.domain.person import Person
 from services.capture.domain.refusal import Refused
 from services.capture.domain.view import lead_view
 from services.capture.handlers.arrivals import Arrival
-from shared.contracts.events.capture import LeadCaptured, LeadChanged, LeadMerged, LeadRejected, ReceiptSettled
+from services.capture.ports import StoredMerge
+from shared.contracts.events.capture import (
+    LeadCaptured,
+    LeadChanged,
+    LeadMerged,
+    LeadRejected,
+    LeadUnmerged,
+    ReceiptSettled,
+)
 from shared.contracts.topics import CAPTURED, MERGED, RECEIPTS_SETTLED, REJECTED
 from shared.handling.outcomes import OutEvent, Stage
 from shared.handling.records import Record
@@ -26,17 +35,21 @@ def lead_captured(
     *,
     lead: dict[str, Any] | None = None,
     subject: str = "",
+    findings: Sequence[Finding] = (),
 ) -> OutEvent:
     """`lead.captured`, with the lead as it stands; `lead` is its view, where it is at hand. `subject` is the lead that was
-    decided on, where a merge has since made it another: the event id stays."""
+    decided on, which may have been merged into this one, then or since: the event id stays. `findings` tell of others."""
     record, lead_id = arrival.record, person.lead_id
-    data = {
+    data: dict[str, Any] = {
         "outcome": outcome,
         "matched_by": matched_by,
         "lead": lead or lead_view(person.facts, lead_id),
         "lead_version": person.version,
         "origin": arrival.origin(),
     }
+    if findings:
+        data["verdict"] = "review" if any(finding.pair_id for finding in findings) else "same"
+        data["resembles"] = [finding._asdict() for finding in findings]
     event_id = STAGE.event_id(record, LeadCaptured.TYPE, subject or lead_id)
     return STAGE.event(
         record, LeadCaptured.TYPE, topic=CAPTURED, key=lead_id, data=orjson.dumps(data), time=at, event_id=event_id
@@ -99,24 +112,38 @@ def lead_changed(
     )  # fmt: skip
 
 
-def lead_merged(record: Record, winner: Person, winner_id: str, loser_id: str, reason: str, at: str) -> OutEvent:
-    """`lead.merged`, keyed by the winner."""
+def lead_merged(record: Record, merge: Merge | StoredMerge, winner: Person, at: str) -> OutEvent:
+    """`lead.merged`, keyed by the winner; its id is the merge's. `winner` may have been merged into another since."""
     data = {
-        "winner_id": winner.lead_id,
-        "loser_id": loser_id,
-        "lead": lead_view(winner.facts, winner.lead_id),
-        "lead_version": winner.version,
-        "reason": reason,
+        "winner_id": merge.winner_id,
+        "loser_id": merge.loser_id,
+        "lead": lead_view(winner.facts, merge.winner_id),
+        "lead_version": merge.version,
+        "reason": merge.reason,
         "merged_at": at,
-        "evidence": {},
+        "evidence": merge.evidence,
+        "merge_id": merge.merge_id,
     }
-    event_id = STAGE.event_id(record, LeadMerged.TYPE, winner_id, loser_id)
     return STAGE.event(
         record,
         LeadMerged.TYPE,
         topic=MERGED,
-        key=winner.lead_id,
+        key=merge.winner_id,
         data=orjson.dumps(data),
         time=at,
-        event_id=event_id,
+        event_id=merge.merge_id,
     )
+
+
+def lead_unmerged(record: Record, merge: StoredMerge, lead: Person, winner_id: str, reason: str, at: str) -> OutEvent:
+    """`lead.unmerged` about one of the two leads, keyed by it: there is one for each."""
+    data = {
+        "winner_id": winner_id,
+        "loser_id": merge.loser_id,
+        "lead_version": merge.unmerged_version,
+        "reason": reason,
+        "unmerged_at": at,
+        "merge_id": merge.merge_id,
+        "lead": lead_view(lead.facts, lead.lead_id),
+    }
+    return STAGE.event(record, LeadUnmerged.TYPE, topic=MERGED, key=lead.lead_id, data=orjson.dumps(data), time=at)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, cast
 
 import orjson
 
 from services.capture.domain.expiring import ACTIONS, LONGEST_DAYS, Action, ListPolicy
 from services.capture.domain.lifecycle import EXPIRED, STATE, TARGET, marked, state_of
-from services.capture.domain.people import Person
+from services.capture.domain.person import Person
 from services.capture.handlers.events import STAGE, lead_changed
 from services.capture.handlers.mark_leads import stamp_of_mark
 from services.capture.handlers.note_targets import timer_of
@@ -45,7 +46,7 @@ class ExpireTargetsDue:
         people = {person.lead_id: person for person in found.values() if state_of(person.facts) == TARGET}
         stamp = stamp_of_mark(item.record)
         for person in people.values():
-            person.become(marked(person.facts, stamp, {STATE: EXPIRED}))
+            person.become(partial(marked, stamp=stamp, units={STATE: EXPIRED}))
         await self.leads.save_leads(work, people.values())
         await self.targets.remove(work, due)
         await self._set_next(wanted.list_name, policy, work)

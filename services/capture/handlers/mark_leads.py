@@ -17,7 +17,8 @@ from services.capture.domain.lifecycle import (
     state_of,
     units_of_mark,
 )
-from services.capture.domain.people import Person, stamp_of_record
+from services.capture.domain.people import stamp_of_record
+from services.capture.domain.person import Person
 from services.capture.domain.thinning import MARK
 from services.capture.handlers.events import lead_changed
 from services.capture.ports import ErasureBook, LeadBook, TargetBook
@@ -96,7 +97,7 @@ async def change_lead(
         return _UNKNOWN
     if await erasures.is_erased(work, [person.lead_id]):
         return _ERASED
-    person.become(change(person.facts))
+    person.become(change)
     await leads.save_leads(work, [person])
     return person
 

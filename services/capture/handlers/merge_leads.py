@@ -1,19 +1,24 @@
-"""The command that joins two leads."""
+"""Commands about who is who: join two leads, by name or as a pair that was asked about; keep a pair apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.capture.domain.facts import merge_facts, state_to_json
-from services.capture.domain.people import Person
+from services.capture.domain.joining import Merge, pair_id_of
+from services.capture.domain.person import Person, join
 from services.capture.handlers.events import STAGE, lead_merged
-from services.capture.ports import ErasureBook, LeadBook, MergeBook
-from shared.contracts.commands.capture import MergeLeads
+from services.capture.ports import ErasureBook, LeadBook, MergeBook, PairBook, StoredPair
+from shared.contracts.commands.capture import KeepDuplicate, MergeDuplicate, MergeLeads
+from shared.contracts.events.capture import LeadMerged
 from shared.contracts.topics import CAPTURE_COMMANDS
 from shared.handling.outcomes import InHand, Outcome, Rejected
 from shared.handling.work import Work
 from shared.messaging.commands import LONGEST_TEXT, Done, Obey, Refused, command, is_readable
 from shared.messaging.subscription import UseCase
+
+BAD_REASON = Refused("invalid_reason", f"a reason has 1 to {LONGEST_TEXT} printable characters")
+ERASED = Refused("erased", "one of the two was erased")
+UNKNOWN_PAIR = Refused("unknown_pair", "there is no pair with this id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,60 +27,128 @@ class MergeLeadsObeyed:
 
     leads: LeadBook
     merges: MergeBook
+    pairs: PairBook
     erasures: ErasureBook
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
         """See shared.messaging.commands.Obey."""
         wanted: MergeLeads = item.event
-        if not is_readable(wanted.reason):
-            return Refused("invalid_reason", f"a reason has 1 to {LONGEST_TEXT} printable characters")
-        if not (_is_id(wanted.winner_id) and _is_id(wanted.loser_id)):
+        return await self.merge(item, work, wanted.winner_id, wanted.loser_id)
+
+    async def merge(self, item: InHand, work: Work, winner_id: str, loser_id: str) -> Done | Refused:
+        """Join two leads, whatever was decided about them before."""
+        if not is_readable(item.event.reason):
+            return BAD_REASON
+        if not (is_lead_id(winner_id) and is_lead_id(loser_id)):
             return Refused("unknown_lead", "a lead's id is a UUID")
-        found = await self.leads.load_leads(work, [wanted.winner_id, wanted.loser_id])
-        if item.decision is not None:
-            return self._done(item, found[wanted.winner_id], wanted, item.decision.decided_at)
-        refusal = _refusal(wanted, found)
-        if refusal is not None:
-            return refusal
-        if await self.erasures.is_erased(work, [wanted.winner_id, wanted.loser_id]):
-            return Refused("erased", "one of the two was erased")
-        pair = await self.merges.lock_pair(work, found[wanted.winner_id].lead_id, wanted.loser_id)
+        found = await self.leads.load_leads(work, [winner_id, loser_id])
+        merge_id = STAGE.event_id(item.record, LeadMerged.TYPE, winner_id, loser_id)
+        if item.decision is None:
+            refusal = _refusal(winner_id, loser_id, found)
+            if refusal is not None:
+                return refusal
+            if await self.erasures.is_erased(work, [winner_id, loser_id]):
+                return ERASED
+            winner = await self._join(item, merge_id, found[winner_id].lead_id, loser_id, work)
+            if winner is None:
+                return Refused("already_merged", "one of the two was merged meanwhile")
+            found[winner_id] = winner
+        return await self._done(item, work, merge_id, found[winner_id])
+
+    async def _join(self, item: InHand, merge_id: str, winner_id: str, loser_id: str, work: Work) -> Person | None:
+        pair = await self.merges.lock_pair(work, winner_id, loser_id)
         if len(pair) != 2:
-            return Refused("already_merged", "one of the two was merged meanwhile")
-        winner = await self._join(item, pair[found[wanted.winner_id].lead_id], pair[wanted.loser_id], work)
-        return self._done(item, winner, wanted, work.instant)
+            return None
+        winner, loser = pair[winner_id], pair[loser_id]
+        join(winner, loser)
+        merge = Merge(merge_id, winner_id, loser_id, winner.version, item.event.reason, {})
+        await self.merges.save(work, [merge], [winner, loser])
+        await self.pairs.decide(work, pair_id_of(winner_id, loser_id), "merged", item.event.reason)
+        return winner
 
-    async def _join(self, item: InHand, winner: Person, loser: Person, work: Work) -> Person:
-        joined = Person(
-            winner.lead_id,
-            max(winner.version, loser.version) + 1,
-            min(winner.created_us, loser.created_us),
-            state_to_json(merge_facts(winner.facts, loser.facts)),
-        )
-        await self.merges.join(work, item.record.event_id, joined, loser, winner, item.event.reason)
-        return joined
-
-    def _done(self, item: InHand, winner: Person, wanted: MergeLeads, at: str) -> Done:
-        event = lead_merged(item.record, winner, wanted.winner_id, wanted.loser_id, wanted.reason, at)
-        result = {"winner_id": winner.lead_id, "loser_id": wanted.loser_id, "lead_version": winner.version}
-        return Done(result, (event,), subject=winner.lead_id)
+    async def _done(self, item: InHand, work: Work, merge_id: str, winner: Person) -> Done:
+        merge = (await self.merges.find(work, [merge_id]))[merge_id]
+        at = item.decision.decided_at if item.decision is not None else work.instant
+        result = {
+            "winner_id": merge.winner_id,
+            "loser_id": merge.loser_id,
+            "lead_version": merge.version,
+            "merge_id": merge_id,
+        }
+        return Done(result, (lead_merged(item.record, merge, winner, at),), subject=merge.winner_id)
 
 
-def _refusal(wanted: MergeLeads, found: dict[str, Person]) -> Refused | None:
-    if wanted.winner_id == wanted.loser_id:
+@dataclass(frozen=True, slots=True)
+class MergeDuplicateObeyed:
+    """Joins a pair: the older of the two leads wins, unless the command names the other."""
+
+    pairs: PairBook
+    leads: LeadBook
+    merging: MergeLeadsObeyed
+
+    async def __call__(self, item: InHand, work: Work) -> Done | Refused:
+        """See shared.messaging.commands.Obey."""
+        wanted: MergeDuplicate = item.event
+        pair = await find_pair(self.pairs, wanted.pair_id, work)
+        if pair is None:
+            return UNKNOWN_PAIR
+        both = [pair.lead_id, pair.other_id]
+        if wanted.winner_id is not None and wanted.winner_id not in both:
+            return Refused("not_of_the_pair", "the winner is none of the pair's two leads")
+        found = await self.leads.load_leads(work, both)
+        if len(found) != 2:
+            return Refused("unknown_lead", "one of the two is gone")
+        by_age = sorted(both, key=lambda lead_id: (found[lead_id].created_us, lead_id))
+        winner_id = wanted.winner_id or by_age[0]
+        loser_id = both[1] if winner_id == both[0] else both[0]
+        answer = await self.merging.merge(item, work, winner_id, loser_id)
+        if isinstance(answer, Done) and item.decision is None:
+            await self.pairs.decide(work, pair.pair_id, "merged", wanted.reason)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDuplicateObeyed:
+    """Remembers that a pair is two people."""
+
+    pairs: PairBook
+
+    async def __call__(self, item: InHand, work: Work) -> Done | Refused:
+        """See shared.messaging.commands.Obey."""
+        wanted: KeepDuplicate = item.event
+        if not is_readable(wanted.reason):
+            return BAD_REASON
+        pair = await find_pair(self.pairs, wanted.pair_id, work)
+        if pair is None:
+            return UNKNOWN_PAIR
+        if item.decision is None:
+            if pair.status == "merged":
+                return Refused("already_merged", "the two were merged; take the merge back instead")
+            await self.pairs.decide(work, pair.pair_id, "kept", wanted.reason)
+        result = {"pair_id": pair.pair_id, "lead_id": pair.lead_id, "other_id": pair.other_id}
+        return Done(result, subject=pair.lead_id)
+
+
+async def find_pair(pairs: PairBook, pair_id: str, work: Work) -> StoredPair | None:
+    """A pair by what somebody gave as its id."""
+    return await pairs.find(work, pair_id) if is_lead_id(pair_id) else None
+
+
+def _refusal(winner_id: str, loser_id: str, found: Mapping[str, Person]) -> Refused | None:
+    if winner_id == loser_id:
         return Refused("same_lead", "a lead cannot be merged with itself")
-    if wanted.winner_id not in found:
+    if winner_id not in found:
         return Refused("unknown_lead", "there is no lead with the winner's id")
-    if wanted.loser_id not in found:
+    if loser_id not in found:
         return Refused("unknown_lead", "there is no lead with the loser's id")
-    if found[wanted.loser_id].lead_id != wanted.loser_id:
+    if found[loser_id].lead_id != loser_id:
         return Refused("already_merged", "the loser was merged before")
-    if found[wanted.winner_id].lead_id == wanted.loser_id:
+    if found[winner_id].lead_id == loser_id:
         return Refused("already_merged", "the winner was merged into the loser before")
     return None
 
 
-def _is_id(text: str) -> bool:
+def is_lead_id(text: str) -> bool:
     """Whether it is a UUID in the one form in which ids are compared."""
     try:
         return str(UUID(text)) == text

@@ -10,9 +10,9 @@ from services.capture.domain.identity import (
     choose_lead,
     external_key,
     identity_keys,
-    names_agree,
     partition_key,
 )
+from services.capture.domain.names import names_agree
 from tests.unit.capture.samples import clean
 
 EMAIL = IdentityKey("email", "ann@example.com")
@@ -70,12 +70,12 @@ def test_spellings_of_one_person_share_the_partition_key() -> None:
         (
             {EMAIL: (BOB,), EXTERNAL: (ANN,)},
             (None, None),
-            Verdict("merged", "lead-ann", EXTERNAL, (AlsoMatch("lead-bob", EMAIL, True),)),
+            Verdict("merged", "lead-ann", EXTERNAL, (AlsoMatch("lead-bob", EMAIL, True, strong=True),)),
         ),
         (
             {EMAIL: (ANN, BOB)},
             (None, None),
-            Verdict("merged", "lead-bob", EMAIL, (AlsoMatch("lead-ann", EMAIL, True),)),
+            Verdict("merged", "lead-bob", EMAIL, (AlsoMatch("lead-ann", EMAIL, True, strong=True),)),
         ),
         (
             {PHONE: (BOB, ANN)},

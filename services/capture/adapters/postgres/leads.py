@@ -3,18 +3,19 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from services.capture.adapters.postgres import identities
+from services.capture.adapters.postgres import identities, likes
 from services.capture.domain.erasing import blanked
 from services.capture.domain.facts import instant_of, state_from_json, state_to_json
 from services.capture.domain.identity import IdentityKey
-from services.capture.domain.people import MAX_SHARED, NewLink, People, Person
+from services.capture.domain.people import MAX_SHARED, NewLink, People, Submitted
+from services.capture.domain.person import Person
 from services.capture.domain.view import lead_view
 from shared.handling.work import Work
 from shared.persistence.aliases import resolve
 
 _LEADS: Final = """
-    SELECT lead_id::text, lead_version, created_us, merged_into, facts FROM leads
-    WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id
+    SELECT lead_id::text, lead_version, created_us, merged_into::text, facts, own_facts FROM leads
+    WHERE lead_id = ANY($1::uuid[]) ORDER BY leads.lead_id
 """
 _LOCK: Final = f"{_LEADS} FOR UPDATE"
 _SAVE_LEADS: Final = """
@@ -23,9 +24,13 @@ _SAVE_LEADS: Final = """
     ON CONFLICT (lead_id) DO UPDATE
     SET lead_version = excluded.lead_version, facts = excluded.facts, changed_at = excluded.changed_at
 """
+_SAVE_SHAPES: Final = """
+    UPDATE leads AS l SET own_facts = u.own_facts, merged_into = u.merged_into
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS u (lead_id, own_facts, merged_into) WHERE l.lead_id = u.lead_id
+"""
 
 _BLANK: Final = """
-    UPDATE leads l SET facts = u.facts FROM unnest($1::uuid[], $2::text[]) AS u (lead_id, facts)
+    UPDATE leads l SET facts = u.facts, own_facts = NULL FROM unnest($1::uuid[], $2::text[]) AS u (lead_id, facts)
     WHERE l.lead_id = u.lead_id
 """
 
@@ -37,10 +42,19 @@ class PostgresLeadBook:
         """See ports.LeadBook."""
         found = await identities.claim(work, wanted)
         people = People(links=found.links, claims=found.claims, any_erased=found.any_erased)
-        evidence = [lead_ids for key, lead_ids in found.links.items() if key.kind != "click_id"]
+        evidence = {
+            lead_id
+            for key, lead_ids in found.links.items()
+            if key.kind != "click_id" and len(lead_ids) <= MAX_SHARED
+            for lead_id in lead_ids
+        }
         if evidence:
-            people.leads = await _lock_leads(work, [ids for ids in evidence if len(ids) <= MAX_SHARED])
+            people.leads = await _with_roots(work, evidence, _LOCK)
         return people
+
+    async def load_likes(self, work: Work, people: People, submissions: Sequence[Submitted]) -> None:
+        """See ports.LeadBook."""
+        await _load_likes(work, people, submissions, _LOCK)
 
     async def load_leads(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Person]:
         """See ports.LeadBook."""
@@ -52,21 +66,22 @@ class PostgresLeadBook:
             lead_id: found[survivor] for lead_id in wanted if (survivor := survivors.get(lead_id, lead_id)) in found
         }
 
-    async def look(self, work: Work, keys: Collection[IdentityKey]) -> People:
-        """Who has these identities, as `load` would find it, with nothing claimed, locked or to be saved."""
+    async def look(self, work: Work, keys: Collection[IdentityKey], submissions: Sequence[Submitted]) -> People:
+        """Who has these identities, and who is like these submissions, as `load` and `load_likes` would find it, with
+        nothing claimed, locked or to be saved."""
         people = People(links=await identities.find(work, keys))
-        leads = await self.load_leads(work, {lead_id for lead_ids in people.links.values() for lead_id in lead_ids})
+        linked = {lead_id for lead_ids in people.links.values() for lead_id in lead_ids}
+        people.leads = await _with_roots(work, linked, _LEADS) if linked else {}
         for lead_ids in people.links.values():
-            lead_ids[:] = dict.fromkeys(leads[lead_id].lead_id for lead_id in lead_ids if lead_id in leads)
-        people.leads = {person.lead_id: person for person in leads.values()}
+            lead_ids[:] = [lead_id for lead_id in lead_ids if lead_id in people.leads]
+        await _load_likes(work, people, submissions, _LEADS)
         return people
 
     async def lock_leads(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Person]:
         """See ports.LeadBook."""
-        asked = [[lead_id] for lead_id in dict.fromkeys(lead_ids)]
-        wanted = [one[0] for one in asked]
-        found = await _lock_leads(work, asked)
-        return {lead_id: found[one[0]] for lead_id, one in zip(wanted, asked, strict=True) if one[0] in found}
+        asked = set(lead_ids)
+        found = await _with_roots(work, asked, _LOCK)
+        return {lead_id: found[person.root_id or lead_id] for lead_id, person in found.items() if lead_id in asked}
 
     async def save_leads(self, work: Work, people: Iterable[Person]) -> None:
         """See ports.LeadBook."""
@@ -76,23 +91,46 @@ class PostgresLeadBook:
         """See ports.LeadBook."""
         await save_leads(work, [person for person in people.leads.values() if person.changed])
         await identities.save_links(work, people)
+        joining = people.joining
+        await likes.enter_blocks(work, joining.new_blocks)
+        if joining.pairs:
+            await likes.ask_about(work, joining.pairs.values())
 
 
-async def _lock_leads(work: Work, linked: Sequence[list[str]]) -> dict[str, Person]:
-    """The leads, locked. Ids of those that were merged away are replaced, in place, by those of the surviving leads."""
-    rows = await work.fetch(_LOCK, list({lead_id for lead_ids in linked for lead_id in lead_ids}))
-    merged = [row["lead_id"] for row in rows if row["merged_into"] is not None]
+async def _load_likes(work: Work, people: People, submissions: Sequence[Submitted], statement: str) -> None:
+    wanted = people.blocks_wanted(submissions)
+    if wanted:
+        people.joining.blocks = await likes.block_mates(work, wanted)
+        missing = set(people.joining.block_mates(people.joining.blocks)) - people.leads.keys()
+        if missing:
+            people.leads.update(await _with_roots(work, missing, statement))
+    if people.may_join(submissions):
+        people.joining.kept = await likes.kept_pairs(work, people.leads)
+
+
+async def _with_roots(work: Work, wanted: Iterable[str], statement: str) -> dict[str, Person]:
+    """The leads, and those that they were merged into; locked, where the statement locks."""
+    people = {row["lead_id"]: person_of(row) for row in await work.fetch(statement, list(wanted))}
+    merged = [lead_id for lead_id, person in people.items() if person.parent_id is not None]
     if merged:
         survivors = await resolve(work, merged)
-        for lead_ids in linked:
-            lead_ids[:] = dict.fromkeys(survivors.get(lead_id, lead_id) for lead_id in lead_ids)
-        rows = [*rows, *await work.fetch(_LOCK, list(set(survivors.values())))]
-    return {row["lead_id"]: person_of(row) for row in rows}
+        missing = set(survivors.values()) - people.keys()
+        people.update({row["lead_id"]: person_of(row) for row in await work.fetch(statement, list(missing))})
+        for lead_id in merged:
+            people[lead_id].root_id = survivors[lead_id]
+    return people
 
 
 def person_of(row: Any) -> Person:
     """A lead's row as a person."""
-    return Person(row["lead_id"], row["lead_version"], row["created_us"], row["facts"])
+    return Person(
+        row["lead_id"],
+        row["lead_version"],
+        row["created_us"],
+        row["facts"],
+        own=row["own_facts"],
+        parent_id=row["merged_into"],
+    )
 
 
 async def save_leads(work: Work, people: Iterable[Person]) -> None:
@@ -106,6 +144,14 @@ async def save_leads(work: Work, people: Iterable[Person]) -> None:
             [person.created_us for person in ordered],
             [person.stored() for person in ordered],
             work.now,
+        )
+    reshaped = [person for person in ordered if person.reshaped]
+    if reshaped:
+        await work.execute(
+            _SAVE_SHAPES,
+            [person.lead_id for person in reshaped],
+            [person.stored_own() for person in reshaped],
+            [person.parent_id for person in reshaped],
         )
 
 

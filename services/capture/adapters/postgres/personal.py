@@ -8,6 +8,7 @@ from services.capture.adapters.postgres.consents import ConsentTables
 from services.capture.adapters.postgres.doubles import DoubleTables
 from services.capture.adapters.postgres.identities import IdentityTables
 from services.capture.adapters.postgres.leads import LeadTables
+from services.capture.adapters.postgres.likes import LikeTables
 from services.capture.adapters.postgres.merges import MergeTables
 from services.capture.adapters.postgres.quarantine import QuarantineTables
 from services.capture.adapters.postgres.targets import TargetTables
@@ -24,6 +25,7 @@ PERSONAL: Final[tuple[PersonalTables, ...]] = (
     TargetTables(),
     DoubleTables(),
     ConsentTables(),
+    LikeTables(),
 )
 
 FREE: Final = MappingProxyType(
