@@ -1,4 +1,5 @@
-"""`python -m tests.evaluation duplicates FILE --label COLUMN`: how well rows of one person are found; `cost`: at what cost."""
+"""`python -m tests.evaluation duplicates FILE --label COLUMN`: how well rows of one person are found; `cost`: at what cost;
+`import FILE`: what an import makes of a file; `twins`: cells beside what they should be."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import typer
 from shared.handling.work import Work
 from tests.evaluation.cost import measure
 from tests.evaluation.duplicates import Evaluated, Labelled, read_rows, run
+from tests.evaluation.importing import import_file, twins
 from tests.evaluation.scoring import Figures, compare_partitions
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
@@ -75,6 +77,10 @@ def _report(figures: Figures, found: Evaluated, rows: list[Labelled]) -> list[st
         *(f"wrong      rows {a} and {b}" for a, b in figures.wrong),
         *(f"missed     rows {a} and {b}" for a, b in figures.missed),
     ]
+
+
+app.command("import")(import_file)
+app.command()(twins)
 
 
 if __name__ == "__main__":
