@@ -136,4 +136,4 @@ class GivingWay:
         if held != consumer.held:
             consumer.held = held
             metrics.PAUSED.labels(group=group).set(int(held))
-            log.info("lane_gives_way" if held else "lane_goes_on", group=group, behind=behind, limit=self._above)
+            log.info("lane_gives_way" if held else "lane_goes_on", group=group, records=behind)
