@@ -266,7 +266,8 @@ async def count(database: Database, table: str) -> int:
 async def received(database: Database) -> int:
     """How many inbound records the books hold."""
     async with database.transaction(NOW) as work:
-        (row,) = await work.fetch("SELECT coalesce(sum(bit_count(bits)), 0)::int AS n FROM received")
+        books = "SELECT bits FROM received UNION ALL SELECT bits FROM observed"
+        (row,) = await work.fetch(f"SELECT coalesce(sum(bit_count(bits)), 0)::int AS n FROM ({books}) AS b")
     return int(row["n"])
 
 
