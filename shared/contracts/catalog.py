@@ -4,6 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from shared.contracts.base import Contract
+from shared.contracts.commands.behaviour import ReclassifyBehaviour, StitchBehaviour, UnlinkVisitor
 from shared.contracts.commands.capture import (
     EraseLead,
     ExpireTargets,
@@ -71,6 +72,9 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "targets.expire": ExpireTargets,
         "quarantine.release": ReleaseQuarantined,
         "quarantine.reject": RejectQuarantined,
+        "behaviour.stitch": StitchBehaviour,
+        "visitor.unlink": UnlinkVisitor,
+        "behaviour.reclassify": ReclassifyBehaviour,
         "rules.publish": PublishRules,
         "member.set": SetMember,
         "lead.reassign": ReassignLead,

@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from shared.contracts.base import Contract
 
 
@@ -15,6 +17,7 @@ class GrantAccess(Contract):
     role: Literal["admin", "source", "viewer"]
     source: str | None = None
     label: str = ""
+    origins: list[str] = Field([], description="Of a source's key: it is a browser's, for pages of these sites only")
 
 
 class RevokeAccess(Contract):
