@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from services.reporting.adapters.postgres.leads import events_of_leads, page_of_leads, surviving
 from services.reporting.api.reading import Reader, sees_personal
+from services.reporting.domain.behaviour import interests, seen
 from services.reporting.domain.leads import StoredEvent, detail, newest, summary, timeline
 from shared.runtime.paging import DEFAULT_PAGE, Cursor, PageSize, cursor_of, read_cursor
 from shared.runtime.problems import Problem
@@ -38,7 +39,13 @@ def router(service: Service) -> APIRouter:
     @routes.get("/v1/leads/{lead_id}/timeline")
     async def events_of(lead_id: str, reader: Reader) -> dict[str, Any]:
         survivor, events = await _events(service, lead_id)
-        return {"lead_id": survivor, "events": timeline(events, personal=sees_personal(reader))}
+        return {"lead_id": survivor, "events": timeline(seen(events), personal=sees_personal(reader))}
+
+    @routes.get("/v1/leads/{lead_id}/interests")
+    async def interests_of(lead_id: str, reader: Reader) -> dict[str, Any]:
+        """Sessions, page categories with dwell, topics, search terms, materials: ranked, machines left out."""
+        survivor, events = await _events(service, lead_id)
+        return {"lead_id": survivor, **interests(events, personal=sees_personal(reader))}
 
     return routes
 

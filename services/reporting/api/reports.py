@@ -7,13 +7,15 @@ from fastapi import APIRouter, Query
 
 from services.reporting.adapters.postgres.funnel import read_counts, recount
 from services.reporting.adapters.postgres.letter_counts import STATES, letter_table
+from services.reporting.adapters.postgres.materials import material_rows
 from services.reporting.api.reading import Reader
 from services.reporting.domain.funnel import By, funnel_table
+from services.reporting.domain.materials import COLUMNS as MATERIAL_COLUMNS
 from shared.runtime.problems import Problem
 from shared.runtime.reading import reading
 from shared.runtime.service import Service
 
-NAMES: Final = ("funnel", "dead-letters")
+NAMES: Final = ("funnel", "materials", "dead-letters")
 ByOfLetters = Literal["service", "reason", "source", "day"]
 Mode = Literal["activity", "cohort"]
 
@@ -54,6 +56,17 @@ def router(service: Service) -> APIRouter:
         async with reading(service) as work:
             rows = await letter_table(work, by, first, last)
         return {"report": "dead-letters", "by": by, "columns": [by, *STATES], "rows": rows}
+
+    @routes.get("/v1/reports/materials")
+    async def materials(
+        _: Reader,
+        first: Annotated[date | None, Query(alias="from", description="First day of the steps, UTC")] = None,
+        last: Annotated[date | None, Query(alias="to", description="Last day of the steps, UTC, included")] = None,
+    ) -> dict[str, Any]:
+        """What was sent and read, and what those who got it bought, beside those who did not."""
+        async with reading(service) as work:
+            rows = await material_rows(work, first, last)
+        return {"report": "materials", "columns": MATERIAL_COLUMNS, "rows": rows}
 
     @routes.get("/v1/reports/{name}")
     async def unknown(name: str, _: Reader) -> None:

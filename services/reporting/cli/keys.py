@@ -1,7 +1,7 @@
 """`leadstream keys create | list | revoke`."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,23 +13,35 @@ keys_app = typer.Typer(help="Keys: who may send, read and change.", no_args_is_h
 
 
 class Role(StrEnum):
-    """What a key may do: an admin everything, a source only send, a viewer only read."""
+    """What a key may do: an admin everything, a source only send, a viewer only read, a browser only send events."""
 
     admin = "admin"
     source = "source"
     viewer = "viewer"
+    browser = "browser"
 
 
 @keys_app.command(epilog="Example: leadstream keys create --role source --source website")
 def create(
     role: Annotated[Role, typer.Option(help="What the key may do.")],
     source: Annotated[str | None, typer.Option(help="The one source that a source key may send for.")] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A site whose pages may use a browser's key: https://example.com; repeatable."),
+    ] = None,
     label: Annotated[str, typer.Option(help="What it is for.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Make a key. It is shown once; only its hash leaves this machine."""
     key_id, key = new_key()
-    body = {"key_id": key_id, "secret_hash": secret_hash(key), "role": role.value, "source": source, "label": label}
+    body: dict[str, Any] = {
+        "key_id": key_id,
+        "secret_hash": secret_hash(key),
+        "role": role.value,
+        "source": source,
+        "label": label,
+    }
+    body["origins"] = origin or []
     said = call("POST", "/v1/keys", body=body)
     status = said["status"]
     if as_json:

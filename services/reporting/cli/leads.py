@@ -33,6 +33,21 @@ def timeline(lead_id: LeadId, as_json: JsonOption = False) -> None:
     print_table(("at", "event", "what"), rows)
 
 
+@leads_app.command(epilog="Example: leadstream leads interests 018f…")
+def interests(lead_id: LeadId, as_json: JsonOption = False) -> None:
+    """What a lead looks at, searches and reads, most first; what machines did is left out."""
+    found = get(f"/v1/leads/{_checked(lead_id)}/interests")
+    if as_json:
+        return show_json(found)
+    typer.echo(f"{found['sessions']['count']} sessions, last at {found['sessions']['last_at'] or 'no time'}")
+    print_table(("category", "views", "dwell_s"), found["categories"])
+    for name in ("topics", "search_terms", "materials", "intent", "kinds"):
+        if found[name]:
+            typer.echo(
+                f"{name.replace('_', ' ')}: " + ", ".join(f"{one['name']} ({one['count']})" for one in found[name])
+            )
+
+
 @leads_app.command(epilog="Example: leadstream leads explain 018f…")
 def explain(lead_id: LeadId, as_json: JsonOption = False) -> None:
     """Why a lead has its score, its owner and its opportunity."""
@@ -131,6 +146,10 @@ def _said(event_type: str, facts: dict[str, Any]) -> str:
         case "lead.routed":
             assignment = facts["assignment"]
             return f"{assignment.get('owner') or assignment.get('queue')}: {assignment['reason']}"
+        case "lead.behaved":
+            return _did(facts)
+        case "behaviour.corrected":
+            return f"{facts['change']}: {facts['kind']} of {facts['occurred_at']}, {facts['reason']}"
         case "lead.merged":
             undo = f"; leads unmerge {facts['merge_id']} undoes it" if facts.get("merge_id") else ""
             return f"{facts['loser_id']} became {facts['winner_id']}{undo}"
@@ -141,6 +160,14 @@ def _said(event_type: str, facts: dict[str, Any]) -> str:
         case _:
             known = ("outcome", "reason", "opportunity_id", "change", "stage", "status")
             return ", ".join(f"{name} {facts[name]}" for name in known if isinstance(facts.get(name), str | int))
+
+
+def _did(facts: dict[str, Any]) -> str:
+    """`page.viewed pricing, 12.5 s`, and whether a machine did it."""
+    about = [str(facts[name]) for name in ("category", "material_id", "campaign") if facts.get(name)]
+    seconds = [f"{facts['dwell_s']} s"] if facts.get("dwell_s") else []
+    machine = [f"a machine ({', '.join(facts.get('bot_reasons') or [])})"] if facts.get("human") is False else []
+    return ", ".join([" ".join([facts["kind"], *about]), *seconds, *machine])
 
 
 def _checked(lead_id: str) -> str:

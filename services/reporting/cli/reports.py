@@ -18,7 +18,7 @@ class Format(StrEnum):
 
 
 def reports(
-    name: Annotated[str, typer.Argument(help="The report: funnel, dead-letters.")],
+    name: Annotated[str, typer.Argument(help="The report: funnel, materials, dead-letters.")],
     by: Annotated[
         str | None,
         typer.Option(
@@ -36,7 +36,7 @@ def reports(
 ) -> None:
     """A report as a table, JSON or CSV."""
     if not name.replace("-", "").isalnum():
-        fail(USAGE, "There is no such report. There are: funnel, dead-letters.")
+        fail(USAGE, "There is no such report. There are: funnel, materials, dead-letters.")
     report = get(f"/v1/reports/{name}", **{"by": by, "mode": mode, "from": first, "to": last})
     if as_json or output is Format.json:
         show_json(report)

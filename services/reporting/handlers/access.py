@@ -10,6 +10,7 @@ from shared.handling.work import Work
 from shared.messaging.commands import Done, Refused
 
 STAGE = Stage("reporting")
+BROWSER = "browser"
 
 Obey = Callable[[InHand, Work], Awaitable[Done | Refused]]
 
@@ -26,9 +27,10 @@ def grant_access(keys: KeyStore) -> Obey:
             held = AccessGranted(
                 key_id=wanted.key_id,
                 secret_hash=wanted.secret_hash,
-                role=wanted.role,
+                role=BROWSER if wanted.origins else wanted.role,
                 source=wanted.source,
                 label=wanted.label,
+                origins=wanted.origins,
                 granted_at=work.instant,
             )
             await keys.save(work, held)

@@ -8,11 +8,13 @@ from services.reporting.adapters.postgres.keys import PostgresKeys
 from services.reporting.adapters.postgres.store import PostgresEventStore
 from services.reporting.subscribers import access, history
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
+from shared.contracts.events.platform import AccessGranted
 from shared.contracts.topics import ACCESS_GRANTED, REPORTING_COMMANDS
 from shared.handling.outcomes import OutEvent, Produced, Rejected
 from shared.handling.records import Record
 from shared.messaging.settling import Settled, Settling
 from shared.persistence.database import Database
+from shared.runtime.access import Principal
 from tests.support.reporting import NOW, Stream, count, lead_id, received
 
 GRANT = GrantAccess(key_id="0123456789ab", secret_hash="0" * 64, role="source", source="website")
@@ -84,3 +86,12 @@ async def test_the_history_lane_refuses_nothing(database: Database) -> None:
     assert {type(s.outcome) for s in settled} == {Produced}
     held = sum([await count(database, table) for table in ("events", "parked")]) + await received(database)
     assert held == len(records) and await count(database, "decisions") == 0
+
+
+async def test_a_key_with_origins_is_a_browsers_and_may_send_no_lead(database: Database) -> None:
+    wanted = GRANT.model_copy(update={"origins": ["https://shop.example"]})
+    (event,) = published(await settling(database).settle([sent(Stream(), wanted, 1)], {}))
+    granted = AccessGranted.model_validate_json(event.data)
+    assert (granted.role, granted.origins) == ("browser", ["https://shop.example"])
+    principal = Principal(granted.key_id, granted.role, granted.source)
+    assert [right for right in ("send", "observe", "read", "change") if principal.may(right)] == ["observe"]

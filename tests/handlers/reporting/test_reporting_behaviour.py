@@ -5,12 +5,13 @@ import pytest
 from services.reporting.adapters.postgres.funnel import recount
 from services.reporting.adapters.postgres.leads import events_of_leads
 from services.reporting.adapters.postgres.ledger import read_ledger
+from services.reporting.adapters.postgres.materials import material_rows
 from services.reporting.domain.leads import timeline
 from services.reporting.domain.ledger import BehaviourBalance, problems
 from shared.handling.records import Record
 from shared.persistence.database import Database
 from tests.support.reporting import NOW, Stream, batches, lead_id, snapshot, store
-from tests.support.reporting_behaviour import behaved, observed, settled
+from tests.support.reporting_behaviour import behaved, corrected, observed, settled
 
 
 def events_with_every_fate(stream: Stream) -> list[Record]:
@@ -87,3 +88,25 @@ async def test_behaviour_survives_a_merge_under_the_winner(database: Database) -
     async with database.transaction(NOW) as work:
         events = (await events_of_leads(work, [lead_id(1)]))[lead_id(1)]
     assert sorted(e.lead_id for e in events if e.type == "lead.behaved") == [lead_id(1), lead_id(2)]
+
+
+async def test_materials_show_what_they_moved_whatever_order_it_came_in(database: Database) -> None:
+    stream = Stream()
+    records: list[Record] = []
+    for n in (1, 2, 3, 4):
+        inbound = stream.inbound()
+        records.append(stream.captured(inbound, n))
+        if n in (1, 4):
+            records.append(stream.converted(inbound, n))
+    for n, step in ((1, "sent"), (1, "opened"), (2, "sent"), (2, "opened"), (5, "replied")):
+        second = -1 if step == "sent" else 0
+        records.append(behaved(stream, observed(stream), n, f"material.{step}", max(second, 0), material_id="brochure"))
+    wrong = records[-2]
+    records += [stream.merged(2, 5), corrected(stream, wrong, 2)]
+    for batch in batches([*records, *records], 4):
+        await store(database, batch)
+    async with database.transaction(NOW) as work:
+        (row,) = await material_rows(work, None, None)
+    assert (row["material"], row["sent"], row["opened"], row["replied"], row["leads"]) == ("brochure", 2, 1, 1, 2)
+    assert (row["converted"], row["rate_percent"], row["rate_without_percent"], row["lift"]) == (1, 50.0, 50.0, 1.0)
+    assert row["influenced"] == "5.00 USD"
