@@ -13,6 +13,7 @@ from services.capture.commands.client import CaptureClient
 from services.capture.commands.duplicates import duplicates
 from services.capture.commands.ending import MISUSED, end, print_json
 from services.capture.commands.importing import import_rows
+from services.capture.commands.lifecycle import mark, promote, targets
 from services.capture.commands.looking import Preview
 from services.capture.commands.mapping import mappings_app
 from services.capture.commands.preparing import Wanted
@@ -176,3 +177,10 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
     app.add_typer(receipts, name="receipts")
     app.add_typer(quarantine_app, name="quarantine")
     app.add_typer(duplicates, name="duplicates")
+    app.add_typer(targets, name="targets")
+
+
+def register_for_leads(leads: typer.Typer) -> None:
+    """Add capture's verbs to `leadstream leads`."""
+    leads.command(epilog="Example: leadstream leads mark 018f… --bounced --reason 'mailer daemon'")(mark)
+    leads.command(epilog="Example: leadstream leads promote 018f… --reason 'called us'")(promote)

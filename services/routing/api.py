@@ -1,6 +1,6 @@
 """HTTP of routing: queues, members, assignments. Every change is a command."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Request
@@ -13,9 +13,9 @@ from services.routing.adapters.postgres.roster import PostgresMembers
 from services.routing.adapters.postgres.rules import PostgresRules
 from services.routing.domain.rules import is_member_id, is_queue_name
 from services.routing.ports import RoutedLead
-from shared.contracts.commands.routing import ReassignLead, SetMember
+from shared.contracts.commands.routing import ReassignLead, SetLeadStatus, SetMember
 from shared.contracts.envelope import rfc3339
-from shared.runtime.access import Requires
+from shared.runtime.access import Principal, Requires
 from shared.runtime.commands_api import answer, send_command
 from shared.runtime.paging import DEFAULT_PAGE, Cursor, PageSize, cursor_of, read_cursor
 from shared.runtime.reading import known_id, not_found, reading
@@ -23,6 +23,7 @@ from shared.runtime.service import Service
 
 _READ: Final = [Depends(Requires("read"))]
 _CHANGE: Final = [Depends(Requires("change"))]
+_Changer = Annotated[Principal, Depends(Requires("change"))]
 
 
 class _Body(BaseModel):
@@ -45,6 +46,13 @@ class ReassignBody(_Body):
     reason: str = Field(min_length=1, max_length=1000)
 
 
+class StatusBody(_Body):
+    """How far the work on a lead has come, and why."""
+
+    status: Literal["open", "junk", "nurturing", "marketing", "disqualified"]
+    reason: str = Field(min_length=1, max_length=1000)
+
+
 def routing_router(service: Service) -> APIRouter:
     """Every route that only routing has."""
     router = APIRouter(prefix="/v1")
@@ -62,7 +70,8 @@ def _queues(router: APIRouter, service: Service) -> None:
         """The leads that wait in a queue, the longest waiting first. `next` is the cursor of the next page."""
         after = read_cursor(cursor)
         async with reading(service) as work:
-            declared = is_queue_name(queue) and queue in (await rules.read(work)).queues
+            policy = await rules.read(work)
+            declared = is_queue_name(queue) and (queue in policy.queues or queue in policy.holding.values())
             if not declared and queue not in await leads.queues_in_use(work):
                 not_found("queue")
             found = await queue_page(work, queue, after, limit + 1)
@@ -96,6 +105,13 @@ def _leads(router: APIRouter, service: Service) -> None:
         asked = known_id(lead_id, "lead")
         wanted = ReassignLead(lead_id=asked, owner=body.owner, queue=body.queue, reason=body.reason)
         return await answer(service, await send_command(service, ReassignLead.TYPE, asked, wanted, request))
+
+    @router.post("/leads/{lead_id}/status", tags=["leads"])
+    async def set_status(lead_id: str, body: StatusBody, who: _Changer, request: Request) -> JSONResponse:
+        """Lay a lead aside, or take it up again. Every reason that was ever given stays."""
+        asked = known_id(lead_id, "lead")
+        wanted = SetLeadStatus(lead_id=asked, status=body.status, reason=body.reason, requested_by=who.key_id)
+        return await answer(service, await send_command(service, SetLeadStatus.TYPE, asked, wanted, request))
 
 
 def _members(router: APIRouter, service: Service) -> None:

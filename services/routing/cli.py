@@ -1,7 +1,8 @@
-"""`leadstream members`: who can own leads."""
+"""`leadstream members`: who can own leads; and the verbs of `leadstream leads` by which they are laid aside."""
 
 import json
 import os
+from enum import StrEnum
 from typing import Annotated, Any, Final, NoReturn
 
 import httpx
@@ -45,6 +46,56 @@ def set_member(
         typer.echo(json.dumps(done))
     elif done["status"] == "done":
         typer.echo(f"{member_id} is {'active' if active else 'inactive'} in {', '.join(queue or []) or 'no queue'}")
+    else:
+        typer.echo(f"sent; ask later for command {done['command_id']}")
+
+
+LeadId = Annotated[str, typer.Argument(help="The lead's id.")]
+Reason = Annotated[str, typer.Option(help="Why. It stays for ever, with who said it and when.", min=1)]
+
+
+class Aside(StrEnum):
+    """Where a lead goes that is not worked on now."""
+
+    nurturing = "nurturing"
+    marketing = "marketing"
+    disqualified = "disqualified"
+
+
+def junk(lead_id: LeadId, reason: Reason, as_json: AsJson = False) -> None:
+    """Take a lead out of everybody's work as junk. It is erased in time unless somebody opens it again."""
+    _set_status(lead_id, "junk", reason, as_json=as_json)
+
+
+def disqualify(
+    lead_id: LeadId,
+    reason: Reason,
+    to: Annotated[Aside, typer.Option(help="Who has it from now on.")] = Aside.nurturing,
+    as_json: AsJson = False,
+) -> None:
+    """End the work on a lead for now. It is lost only where that is asked for."""
+    _set_status(lead_id, to.value, reason, as_json=as_json)
+
+
+def reopen(lead_id: LeadId, reason: Reason, as_json: AsJson = False) -> None:
+    """Take up a lead again that was laid aside; it is given away anew, every earlier reason stays."""
+    _set_status(lead_id, "open", reason, as_json=as_json)
+
+
+def register_for_leads(leads: typer.Typer) -> None:
+    """Add routing's verbs to `leadstream leads`."""
+    leads.command(epilog="Example: leadstream leads junk 018f… --reason 'test entry'")(junk)
+    leads.command(epilog="Example: leadstream leads disqualify 018f… --reason 'no budget yet'")(disqualify)
+    leads.command(epilog="Example: leadstream leads reopen 018f… --reason 'they called back'")(reopen)
+
+
+def _set_status(lead_id: str, status: str, reason: str, *, as_json: bool) -> None:
+    done = _call("POST", f"/v1/leads/{lead_id}/status", {"status": status, "reason": reason})
+    if as_json:
+        typer.echo(json.dumps(done))
+    elif done["status"] == "done":
+        held = done["result"]
+        typer.echo(f"{held['lead_id']} is {held['status']}, with {held['owner'] or 'queue ' + str(held['queue'])}")
     else:
         typer.echo(f"sent; ask later for command {done['command_id']}")
 

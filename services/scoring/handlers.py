@@ -8,7 +8,7 @@ from typing import Final
 
 from services.scoring.domain.inbound import CapturedLead
 from services.scoring.domain.scoring import Weighed
-from services.scoring.domain.standing import Standing, score_captured, score_merged, why_not_scored
+from services.scoring.domain.standing import Standing, score_captured, score_changed, score_merged, why_not_scored
 from services.scoring.ports import Models, Standings
 from shared.contracts.events.scoring import LeadScored
 from shared.contracts.thin import MergedLead, UnmergedLead, received_at
@@ -127,6 +127,43 @@ class FollowUnmerges:
                 if weighed is None
                 else _scored(item, lead, weighed, work.instant)
             )
+
+        outcomes = [outcome(item) for item in items]
+        await self.standings.save(work, [standing for standing in known.values() if standing.changed])
+        _count_grades(outcomes)
+        return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class FollowChanges:
+    """Score what became known of leads without a submission; newer versions only."""
+
+    models: Models
+    standings: Standings
+
+    async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        """One event for each record that was applied; one row written for each lead."""
+        model = await self.models.read(work)
+        lead_ids = {item.event.lead["lead_id"] for item in items}
+        moved = await self.standings.survivors(work, lead_ids)
+        known = await self.standings.lock(work, lead_ids | _subjects(items))
+
+        def outcome(item: InHand) -> Outcome:
+            if item.decision is not None:
+                return _again(item, known)
+            lead_id = item.event.lead["lead_id"]
+            survivor = survivor_at(moved, lead_id, item.event.lead_version)
+            if survivor != lead_id:
+                return Skipped("merged_away", survivor)
+            standing = _standing(known, lead_id)
+            if standing.erased:
+                return Skipped("erased", lead_id)
+            if item.event.lead_version <= standing.lead_version:
+                return Skipped("superseded", lead_id)
+            weighed = score_changed(standing, item.event, model, now=work.instant)
+            if weighed is None:
+                return Skipped("awaits_submission", lead_id)
+            return _scored(item, standing, weighed, work.instant)
 
         outcomes = [outcome(item) for item in items]
         await self.standings.save(work, [standing for standing in known.values() if standing.changed])

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from services.scoring.domain.inbound import CapturedLead
+from services.scoring.domain.inbound import CapturedLead, ChangedLead
 from services.scoring.domain.model import KIND, load_scoring_model
-from services.scoring.handlers import STAGE, FollowMerges, FollowUnmerges, ScoreLeads
+from services.scoring.handlers import STAGE, FollowChanges, FollowMerges, FollowUnmerges, ScoreLeads
 from services.scoring.ports import Models, Standings
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.thin import ErasedLeads, MergedLead, UnmergedLead
@@ -27,6 +27,7 @@ def subscription(
         (CAPTURED, MERGED, ERASED, SCORING_COMMANDS),
         {
             CapturedLead.TYPE: Handled(ScoreLeads(models, standings), CapturedLead),
+            ChangedLead.TYPE: Handled(FollowChanges(models, standings), ChangedLead),
             MergedLead.TYPE: Handled(FollowMerges(models, standings), MergedLead),
             ErasedLeads.TYPE: Handled(forget_people(personal), ErasedLeads),
             UnmergedLead.TYPE: Handled(FollowUnmerges(models, standings), UnmergedLead),

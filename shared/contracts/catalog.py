@@ -24,7 +24,7 @@ from shared.contracts.commands.capture import (
 )
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
-from shared.contracts.commands.routing import ReassignLead, SetMember
+from shared.contracts.commands.routing import PurgeJunk, ReassignLead, SetLeadStatus, SetMember
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead, RedactOpportunity
 from shared.contracts.events.behaviour import (
@@ -78,6 +78,8 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "rules.publish": PublishRules,
         "member.set": SetMember,
         "lead.reassign": ReassignLead,
+        "lead.set_status": SetLeadStatus,
+        "junk.purge": PurgeJunk,
         "lead.convert": ConvertLead,
         "opportunity.change": ChangeOpportunity,
         "opportunity.redact": RedactOpportunity,

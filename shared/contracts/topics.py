@@ -145,7 +145,7 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
         "behaviour.reclassify",
     ),
     "scoring": ("rules.publish", "record.replay"),
-    "routing": ("rules.publish", "member.set", "lead.reassign", "record.replay"),
+    "routing": ("rules.publish", "member.set", "lead.reassign", "lead.set_status", "junk.purge", "record.replay"),
     "conversion": ("lead.convert", "rules.publish", "opportunity.change", "opportunity.redact", "record.replay"),
     "reporting": ("access.grant", "access.revoke", "record.replay"),
 }

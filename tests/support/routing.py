@@ -213,7 +213,9 @@ async def emptied(dsn: str) -> Database:
     """The database of a test: empty tables, default rules and members."""
     database = Database(create_engine(dsn, "routing"))
     async with database.transaction(NOW) as work:
-        tables = "assignments, members, rotations, decisions, commands, aliases, marks, active_rules, rule_versions"
+        tables = (
+            "timers, assignments, members, rotations, decisions, commands, aliases, marks, active_rules, rule_versions"
+        )
         await work.execute(f"TRUNCATE {tables}")
         await seed(work.db)
     return database

@@ -107,6 +107,10 @@ class Log:
     def captured(self, n: int, version: int = 1, **facts: Any) -> Record:
         return self.record(CAPTURED, "lead.captured", captured(n, version, **facts), key=lead_id(n))
 
+    def changed(self, n: int, version: int, **facts: Any) -> Record:
+        value = orjson.dumps({"change": "contactability", "lead": lead(n, **facts), "lead_version": version})
+        return self.record(CAPTURED, "lead.changed", value, key=lead_id(n))
+
     def merged(self, winner: int, loser: int, version: int, **facts: Any) -> Record:
         return self.record(MERGED, "lead.merged", merged(winner, loser, version, **facts), key=lead_id(winner))
 

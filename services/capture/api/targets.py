@@ -1,6 +1,6 @@
 """Targets by list: how many there are, which have had their time, and what becomes of those. Changes are commands."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -50,7 +50,8 @@ def targets_router(service: Service) -> APIRouter:
         """What would become of whom now, or at another moment, list by list. Nothing is changed."""
         async with reading(service) as work:
             items = [
-                await _expiring(row["list_name"], at or work.now, book, work) for row in await target_lists(work, name)
+                await _expiring(row["list_name"], _in_utc(at or work.now), book, work)
+                for row in await target_lists(work, name)
             ]
         return {"dry_run": True, "items": items, "due": sum(item["due"] for item in items)}
 
@@ -64,6 +65,10 @@ def targets_router(service: Service) -> APIRouter:
         return await answer(service, sent)
 
     return router
+
+
+def _in_utc(at: datetime) -> datetime:
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 async def _shown(row: dict[str, Any], book: PostgresTargetBook, work: Work) -> dict[str, Any]:

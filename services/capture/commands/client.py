@@ -47,6 +47,19 @@ class CaptureClient:
                 return self._body(response)
             time.sleep(float(response.headers.get("retry-after", "2")))
 
+    def read(self, path: str, parameters: dict[str, str | None] | None = None) -> dict[str, Any]:
+        """What stands at a path."""
+        given = {name: value for name, value in (parameters or {}).items() if value is not None}
+        return self._body(self._request("GET", path, params=given))
+
+    def order(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What became of a command, or that it is on its way. Ends where it was refused."""
+        response = self._request(method, path, json=body)
+        if response.status_code == httpx.codes.CONFLICT:
+            refused = response.json()
+            end(FOUND_WRONG, f"{refused['reason']}: {refused['result'].get('detail', '')}")
+        return self._body(response)
+
     def receipt(self, receipt_id: str) -> dict[str, Any]:
         """What became of a submission."""
         return self._body(self._request("GET", f"/v1/receipts/{receipt_id}"))

@@ -37,6 +37,8 @@ CATALOGUE: Final = FieldCatalogue(
     OPEN_PREFIXES,
 )
 
+LEAD: Final = "lead"
+OPEN: Final = "open"
 _AMOUNTS: Final = ("budget.", "company.annual_revenue.")
 
 
@@ -126,13 +128,13 @@ def _reader_of(asked: Set[str]) -> Callable[[bytes], Any]:
     def fields(part: str) -> set[str]:
         return {field.split(".")[1] for field in asked if field.startswith(f"{part}.")}
 
-    lead = {field.partition(".")[0] for field in asked} - {"score", "assignment"}
+    lead = {field.partition(".")[0] for field in asked} - {"score", "assignment"} | {"state"}
     parts = [
         ("lead", _some_of(lead)),
         ("lead_version", int),
         ("score", _some_of(fields("score")) | None),
         ("score_version", int),
-        ("assignment", _some_of(fields("assignment")) | None),
+        ("assignment", _some_of(fields("assignment") | {"work"}) | None),
         ("assignment_version", int),
         ("origin", _some_of(()) | None),
     ]
@@ -155,8 +157,20 @@ def _score_criteria(gate: HandOffGate) -> Iterator[Criterion]:
 
 def judge(seen: Seen, gate: Gate, *, identity_only: bool = False) -> Passage:
     """Whether this lead may pass. `identity_only`: what even a conversion by command needs."""
+    if not identity_only and (why := _held(seen)) is not None:
+        return Closed((why,))
     facts = {**seen.lead, "score": seen.score, "assignment": seen.assignment}
     return check_gate(facts_of(facts) if gate.asks_amounts else facts, gate, identity_only=identity_only)
+
+
+def _held(seen: Seen) -> str | None:
+    """What keeps a lead from being converted by itself whatever the gate says; a person can convert it all the same."""
+    if seen.lead.get("state", LEAD) != LEAD:
+        return "a response: it was only listed"
+    work = seen.assignment.get("work") if seen.assignment is not None else None
+    if isinstance(work, dict) and work.get("status", OPEN) != OPEN:
+        return "open work: it was laid aside"
+    return None
 
 
 def check_gate(facts: Facts, gate: Gate, *, identity_only: bool = False) -> Passage:

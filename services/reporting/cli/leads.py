@@ -90,10 +90,19 @@ def _owner(assignment: dict[str, Any] | None) -> Iterator[str]:
         return
     holder = f"Owner {assignment['owner']}" if assignment.get("owner") else f"In queue {assignment.get('queue')}"
     yield f"{holder}: {assignment['reason']}, by {_rules(assignment['rules'])}"
+    yield from _work(assignment.get("work"))
     for step in assignment.get("trace", []):
         verdict = "matched" if step["matched"] else f"not met: {', '.join(step.get('failed', [])) or 'no condition'}"
         passed = f"; passed over: {', '.join(step['skipped'])}" if step.get("skipped") else ""
         yield f"  {step['rule']}: {verdict}{passed}"
+
+
+def _work(work: dict[str, Any] | None) -> Iterator[str]:
+    """How far the work on a lead has come, and everything that was said of it, the newest first."""
+    if work is None:
+        return
+    for said in (work, *reversed(work.get("history", []))):
+        yield f"  {said['status']} since {said['at']}: {said['reason']}, by {said['author'] or 'nobody named'}"
 
 
 def _opportunity(opportunity: dict[str, Any]) -> Iterator[str]:
@@ -118,6 +127,7 @@ def _fields(lead: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "stage": lead["stage"],
         "source": lead["source"],
         "name": facts.get("name") or " ".join(filter(None, (facts.get("first_name"), facts.get("last_name")))),
+        "state": facts.get("state"),
         "email": facts.get("email"),
         "phone": facts.get("phone"),
         "title": facts.get("title"),
@@ -130,6 +140,7 @@ def _fields(lead: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "grade": score.get("grade"),
         "owner": assignment.get("owner"),
         "queue": assignment.get("queue"),
+        "work": (assignment.get("work") or {}).get("status"),
         "opportunities": ", ".join(str(o.get("opportunity_id")) for o in lead["opportunities"]),
         "merged_ids": ", ".join(lead["merged_ids"]),
     }
@@ -150,6 +161,8 @@ def _said(event_type: str, facts: dict[str, Any]) -> str:
             return _did(facts)
         case "behaviour.corrected":
             return f"{facts['change']}: {facts['kind']} of {facts['occurred_at']}, {facts['reason']}"
+        case "lead.changed":
+            return f"{facts['change']}, version {facts['lead_version']}, by {facts.get('author') or 'nobody named'}"
         case "lead.merged":
             undo = f"; leads unmerge {facts['merge_id']} undoes it" if facts.get("merge_id") else ""
             return f"{facts['loser_id']} became {facts['winner_id']}{undo}"

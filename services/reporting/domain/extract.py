@@ -244,6 +244,20 @@ def _fate(data: Mapping[str, Any]) -> Extract:
     return Extract({}, source=plain_text(origin["source"]), settlement=settlement)
 
 
+def _lead_changed(data: Mapping[str, Any]) -> Extract:
+    facts, personal = split_lead(data["lead"])
+    personal["reason"] = data.get("reason")
+    kept = {name: data.get(name) for name in ("change", "author", "changed_at", "details")}
+    kept |= {"lead_version": version_of(data["lead_version"]), "lead": facts}
+    return Extract(kept, lead_id_of(data["lead"]["lead_id"]), personal=personal)
+
+
+def _erasing(data: Mapping[str, Any]) -> Extract:
+    extract = _other(data)
+    extract.facts |= {name: plain_text(data[name]) for name in ("reason", "requested_by") if data.get(name)}
+    return extract
+
+
 def _access(data: Mapping[str, Any]) -> Extract:
     return Extract({name: value for name, value in data.items() if name != "secret_hash"})
 
@@ -321,6 +335,8 @@ _READERS: Final[dict[str, Reader]] = {
     "opportunity.redacted": _redacted,
     "opportunity.changed": _changed,
     "lead.merged": _merged,
+    "lead.changed": _lead_changed,
+    "lead.erase": _erasing,
     "lead.behaved": _behaved,
     "behaviour.corrected": _corrected,
     "behaviour.settled": _fate,

@@ -84,7 +84,7 @@ def _offer(view: LeadView, event: StoredEvent) -> None:
         view.source = view.source or event.source
     if event.type in ("lead.captured", "receipt.settled") and facts.get("receipt_id"):
         view.receipts.append(facts["receipt_id"])
-    if event.type in ("lead.captured", "lead.merged", "lead.unmerged"):
+    if event.type in ("lead.captured", "lead.merged", "lead.unmerged", "lead.changed"):
         view.lead.offer(facts.get("lead_version"), (facts.get("lead") or {}, event.personal))
     if event.type.startswith("opportunity."):
         _offer_opportunity(view, event)

@@ -10,17 +10,20 @@ from typing import Any, Final, Literal, TypeAlias
 import orjson
 
 from services.routing.domain.roster import Roster, next_in_turn
-from services.routing.domain.rules import DEFAULT_RULE, MANUAL_RULE, AssignmentPolicy, AssignmentRule
+from services.routing.domain.rules import DEFAULT_RULE, HOLDING_RULE, MANUAL_RULE, AssignmentPolicy, AssignmentRule
 from shared.rules import CompiledRule, ConditionVerdict, Facts
 
-Strategy: TypeAlias = Literal["owner", "queue", "round_robin", "default", "manual"]
+Strategy: TypeAlias = Literal["owner", "queue", "round_robin", "default", "manual", "holding"]
 
 RULE_MATCHED: Final = "rule_matched"
 NO_RULE_MATCHED: Final = "no_rule_matched"
 OWNER_UNKNOWN: Final = "owner_unknown"
 OWNER_INACTIVE: Final = "owner_inactive"
 NOBODY_AVAILABLE: Final = "nobody_available"
+TARGET: Final = "target"
 
+# As `assignment_of` serialises it.
+_HELD: Final = b'"strategy":"holding","reason":"target"'
 _SHOWN_VALUES: Final = 8
 _SHOWN_TEXT: Final = 60
 
@@ -148,6 +151,22 @@ class Dealing:
             self._rotations[turn.rotation] = turn.member_id
             self.turns[turn.rotation] = turn
         return given
+
+
+def hold_target(policy: AssignmentPolicy) -> tuple[Choice, bytes]:
+    """Where a target waits until it responds: it is given to nobody. The choice, and that as JSON."""
+    choice = Choice(None, policy.holding["targets"], HOLDING_RULE, "holding", TARGET, ())
+    return choice, _choice_json(choice, policy)
+
+
+def is_held_target(assignment: bytes) -> bool:
+    """Whether this assignment, as JSON, is that of a target."""
+    return _HELD in assignment
+
+
+def lay_aside(queue: str, *, reason: str, policy: AssignmentPolicy, now: str, assignment_id: str) -> Assignment:
+    """The assignment of a lead that nobody works on for now. `reason` is the status."""
+    return Assignment(assignment_id, None, queue, HOLDING_RULE, "holding", reason, (), policy.used, now)
 
 
 def find_match(facts: Facts, policy: AssignmentPolicy) -> Match:

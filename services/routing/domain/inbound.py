@@ -1,12 +1,16 @@
 """What routing reads of scoring's events: thin, because lead, score and origin pass through as they came."""
 
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 import orjson
 
 from shared.contracts.base import Contract
-from shared.contracts.thin import NOT_AS_WRITTEN, LeadJson, SeenVersion, Version, lead_id_of, object_of
+from shared.contracts.ids import WRITTEN
+from shared.contracts.thin import NOT_AS_WRITTEN, LeadJson, SeenVersion, Version, object_of
+
+# The state of a lead that is no target: of nearly all, and of those that do not say.
+LEAD: Final = "lead"
 
 
 class ScoredFields(Contract):
@@ -17,6 +21,11 @@ class ScoredFields(Contract):
     score: dict[str, Any]
     score_version: Version
     origin: dict[str, Any]
+
+
+class _Named(msgspec.Struct, gc=False):
+    lead_id: Annotated[str, msgspec.Meta(pattern=f"^{WRITTEN.pattern}$")]
+    state: Any = LEAD
 
 
 class _Parts(msgspec.Struct, gc=False):
@@ -38,6 +47,7 @@ class ScoredLead(msgspec.Struct, gc=False):
     score: bytes
     score_version: int
     origin: bytes
+    is_target: bool = False
 
     @classmethod
     def model_validate_json(cls, value: bytes) -> "ScoredLead":
@@ -50,13 +60,16 @@ class ScoredLead(msgspec.Struct, gc=False):
 
 
 _read_parts: Final = msgspec.json.Decoder(_Parts).decode
+_read_named: Final = msgspec.json.Decoder(_Named).decode
 
 
 def _as_written(parts: _Parts) -> ScoredLead:
-    lead_id, score, origin = lead_id_of(parts.lead), object_of(parts.score), object_of(parts.origin)
-    return ScoredLead(lead_id, bytes(parts.lead), parts.lead_version, score, parts.score_version, origin)
+    named, score, origin = _read_named(parts.lead), object_of(parts.score), object_of(parts.origin)
+    lead, is_target = bytes(parts.lead), named.state != LEAD
+    return ScoredLead(named.lead_id, lead, parts.lead_version, score, parts.score_version, origin, is_target)
 
 
 def _rewritten(read: ScoredFields) -> ScoredLead:
     lead, score, origin = orjson.dumps(read.lead), orjson.dumps(read.score), orjson.dumps(read.origin)
-    return ScoredLead(read.lead["lead_id"], lead, read.lead_version, score, read.score_version, origin)
+    is_target = read.lead.get("state", LEAD) != LEAD
+    return ScoredLead(read.lead["lead_id"], lead, read.lead_version, score, read.score_version, origin, is_target)

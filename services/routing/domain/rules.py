@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from services.routing.domain.catalogue import CATALOGUE, reader_of_facts
+from services.routing.domain.status import LAID_ASIDE
 from shared.rules import (
     CompiledRule,
     Facts,
@@ -37,6 +38,9 @@ MAX_LISTED_MEMBERS: Final = 1000
 # Rule names that assignments carry without an entry of the document.
 DEFAULT_RULE: Final = "default"
 MANUAL_RULE: Final = "manual"
+HOLDING_RULE: Final = "holding"
+# Queues that hold what nobody works on: targets, and leads that were laid aside. A document may name others.
+HOLDING: Final = ("targets", *LAID_ASIDE)
 
 # Declared with types that exclude null, so that a written null is refused while an absent key is fine.
 _ABSENT: Any = None
@@ -83,6 +87,16 @@ class DefaultQueue(RuleModel):
     queue: QueueName
 
 
+class HoldingQueues(RuleModel):
+    """Where leads are that nobody works on. Absent: a queue of the same name, which need not be declared."""
+
+    targets: QueueName = "targets"
+    junk: QueueName = "junk"
+    nurturing: QueueName = "nurturing"
+    marketing: QueueName = "marketing"
+    disqualified: QueueName = "disqualified"
+
+
 class Target(RuleModel):
     """Who gets the lead: exactly one of a fixed owner, a queue, or members in turn."""
 
@@ -127,6 +141,7 @@ class AssignmentRules(RuleSetHeader):
     queues: Annotated[dict[QueueName, Queue], Field(min_length=1, max_length=1000)]
     default: DefaultQueue = Field(default=_ABSENT)
     """Mandatory: every lead has an owner, or is in a queue."""
+    holding: HoldingQueues = HoldingQueues()
     rules: Annotated[tuple[AssignmentRule, ...], Field(max_length=10_000)] = ()
 
     def find_faults(self) -> Iterable[RuleFault]:
@@ -143,8 +158,8 @@ class AssignmentRules(RuleSetHeader):
             yield from self._queue_faults(self.default.queue, ("default", "queue"))
 
     def _entry_faults(self, rule: AssignmentRule, path: tuple[str | int, ...]) -> Iterator[RuleFault]:
-        if rule.id in (DEFAULT_RULE, MANUAL_RULE):
-            hint = "default and manual name assignments that no entry made"
+        if rule.id in (DEFAULT_RULE, MANUAL_RULE, HOLDING_RULE):
+            hint = "default, manual and holding name assignments that no entry made"
             yield RuleFault((*path, "id"), "another id", hint, "a reserved one")
         for key in ("queue", "round_robin"):
             target = getattr(rule.assign, key)
@@ -168,6 +183,7 @@ class AssignmentPolicy:
     rules: tuple[CompiledRule[AssignmentRule], ...]
     queues: frozenset[str]
     default_queue: str
+    holding: Mapping[str, str]
     used: Mapping[str, Any]
     precedents: Precedents[Any]
     see: Callable[[bytes, bytes], Facts]
@@ -185,6 +201,7 @@ def compile_assignment_rules(document: AssignmentRules, *, version: int, content
         compile_rules(document.rules),
         frozenset(document.queues),
         document.default.queue,
+        document.holding.model_dump(),
         used,
         Precedents(rule.when for rule in document.rules),
         reader_of_facts(fields_asked(rule.when for rule in document.rules)),

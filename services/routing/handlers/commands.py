@@ -10,6 +10,7 @@ from services.routing.domain.rules import (
     is_member_id,
     owners_named,
 )
+from services.routing.domain.status import OPEN, status_of, with_work, work_of
 from services.routing.handlers.events import assignment_id_for, routed
 from services.routing.ports import RoutedLead, Tables
 from shared.contracts.commands.routing import ReassignLead, SetMember
@@ -55,6 +56,8 @@ class RoutingCommands:
             return refusal or Refused("unknown_lead", "routing has no such lead")
         if state.erased:
             return Refused("erased", "the lead's person was erased")
+        if (status := status_of(state.assignment)) != OPEN:
+            return Refused("laid_aside", f"this lead is {status}: open it again first")
         moved = _by_hand(state, wanted, policy, item.record, work)
         await self._tables.leads.update(work, [moved])
         LEADS_ASSIGNED.labels(strategy="manual").inc()
@@ -80,7 +83,9 @@ class RoutingCommands:
         """What the document leaves open with the members and leads of today."""
         roster = await self._tables.members.roster(work)
         missing = [owner for owner in owners_named(document) if roster.standing(owner) == "unknown"]
-        left = [queue for queue in await self._tables.leads.queues_in_use(work) if queue not in document.queues]
+        # Marketing works on what it is given; in the other holding queues nobody does.
+        declared = {*document.queues, *document.holding.model_dump(exclude={"marketing"}).values()}
+        left = [queue for queue in await self._tables.leads.queues_in_use(work) if queue not in declared]
         return [
             *(f"{owner} is no member: its leads go to the default queue" for owner in missing),
             *(f"the queue {queue} still holds leads and is declared no more" for queue in left),
@@ -128,7 +133,8 @@ def _by_hand(
         now=work.instant,
         assignment_id=assignment_id_for(cause, state.lead_id),
     )
-    return state.given_to(orjson.dumps(assignment), owner=wanted.owner, queue=wanted.queue, at=work.now)
+    kept = with_work(orjson.dumps(assignment), work_of(state.assignment))
+    return state.given_to(kept, owner=wanted.owner, queue=wanted.queue, at=work.now)
 
 
 def _held(state: RoutedLead) -> dict[str, object]:

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.routing.domain.assignment import Dealing, assignment_json, find_match
+from services.routing.domain.assignment import Choice, Dealing, assignment_json, find_match, hold_target, is_held_target
 from services.routing.domain.inbound import ScoredLead
+from services.routing.domain.rules import AssignmentPolicy
+from services.routing.domain.status import with_work, work_of
 from services.routing.handlers.events import assignment_id_for, new_state, routed
 from services.routing.ports import RoutedLead, Tables
 from shared.contracts.thin import received_at
@@ -22,6 +24,7 @@ class _Batch:
     states: dict[str, RoutedLead]
     winners: Mapping[str, Survivor]
     added: dict[str, RoutedLead] = field(default_factory=dict)
+    released: dict[str, InHand] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
 
 
@@ -50,6 +53,9 @@ class LeadRouting:
         if not new:
             return
         policy = await self._tables.rules.read(work)
+        if targets := [item for item in new if item.event.is_target]:
+            _hold(targets, policy, batch, work)
+            new = [item for item in new if not item.event.is_target]
         roster = await self._tables.members.roster(work)
         matches = [find_match(policy.see(item.event.lead, item.event.score), policy) for item in new]
         needed = {match.rotation for match in matches if match.rotation is not None}
@@ -60,9 +66,7 @@ class LeadRouting:
             event: ScoredLead = item.event
             assignment_id = assignment_id_for(item.record, event.lead_id)
             assignment = assignment_json(chosen, now=work.instant, assignment_id=assignment_id)
-            batch.added[event.lead_id] = new_state(
-                event, assignment, owner=choice.owner, queue=choice.queue, at=work.now
-            )
+            _give(item, choice, assignment, batch, work)
             strategies[choice.strategy] += 1
         await self._tables.rotations.save(work, dealing.turns.values())
         for strategy, n in strategies.items():
@@ -74,17 +78,55 @@ class LeadRouting:
 
 
 def _first_of_each(items: Sequence[InHand], batch: _Batch) -> list[InHand]:
-    """The first record of each lead that has no assignment yet."""
+    """The record by which each lead is assigned that has no assignment yet, or has become a lead: its first, but of a
+    target that becomes a lead in this very batch the first as a lead."""
     new: dict[str, InHand] = {}
     for item in items:
-        known = item.decision is not None or item.event.lead_id in batch.states
-        if not known and not _is_merged_away(item.event, batch):
+        if item.decision is not None or _is_merged_away(item.event, batch):
+            continue
+        state = batch.states.get(item.event.lead_id)
+        if state is None:
+            first = new.setdefault(item.event.lead_id, item)
+            if first.event.is_target and not item.event.is_target:
+                new[item.event.lead_id] = item
+        elif is_released(state, item.event):
             new.setdefault(item.event.lead_id, item)
+            batch.released.setdefault(item.event.lead_id, item)
     return list(new.values())
 
 
 def _is_merged_away(event: ScoredLead, batch: _Batch) -> bool:
     return survivor_at(batch.winners, event.lead_id, event.lead_version) != event.lead_id
+
+
+def is_released(state: RoutedLead, event: ScoredLead) -> bool:
+    """Whether a target has become a lead: now it is given to somebody."""
+    if state.erased or event.is_target or event.lead_version < state.lead_version:
+        return False
+    return is_held_target(state.assignment)
+
+
+def _hold(targets: Sequence[InHand], policy: AssignmentPolicy, batch: _Batch, work: Work) -> None:
+    """Targets are given to nobody."""
+    choice, chosen = hold_target(policy)
+    for item in targets:
+        assignment_id = assignment_id_for(item.record, item.event.lead_id)
+        assignment = assignment_json(chosen, now=work.instant, assignment_id=assignment_id)
+        _give(item, choice, assignment, batch, work)
+    LEADS_ASSIGNED.labels(strategy=choice.strategy).inc(len(targets))
+
+
+def _give(item: InHand, choice: Choice, assignment: bytes, batch: _Batch, work: Work) -> None:
+    """The state of a lead with its first assignment, or of a target with its first as a lead."""
+    event: ScoredLead = item.event
+    if event.lead_id not in batch.released:
+        batch.added[event.lead_id] = new_state(event, assignment, owner=choice.owner, queue=choice.queue, at=work.now)
+        return
+    held = batch.states[event.lead_id]
+    newest = with_newer_parts(held, event) or held
+    kept = with_work(assignment, work_of(held.assignment))
+    batch.states[event.lead_id] = newest.given_to(kept, owner=choice.owner, queue=choice.queue, at=work.now)
+    batch.changed.add(event.lead_id)
 
 
 def _outcome(item: InHand, batch: _Batch, instant: str) -> Outcome:
@@ -100,6 +142,8 @@ def _outcome(item: InHand, batch: _Batch, instant: str) -> Outcome:
         return _applied("assigned", item, batch, instant)
     if batch.states[lead_id].erased:
         return Skipped("erased", subject=lead_id)
+    if batch.released.get(lead_id) is item:
+        return _applied("released", item, batch, instant)
     newest = with_newer_parts(batch.states[lead_id], item.event)
     if newest is None:
         return Skipped("superseded", subject=lead_id)

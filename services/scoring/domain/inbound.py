@@ -46,3 +46,12 @@ class CapturedLead(msgspec.Struct, gc=False):
 
 
 _read_parts: Final = msgspec.json.Decoder(_Parts).decode
+
+
+class ChangedLead(Contract):
+    """`lead.changed`: what became known of a lead without a submission."""
+
+    TYPE: ClassVar[str] = "lead.changed"
+
+    lead: LeadJson
+    lead_version: Version

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from services.scoring.domain.inbound import CapturedLead
+from services.scoring.domain.inbound import CapturedLead, ChangedLead
 from services.scoring.domain.scoring import CompiledModel, Weighed, weigh
 from shared.contracts.thin import MergedLead, UnmergedLead
 
@@ -57,6 +57,13 @@ def score_captured(
     if not redirected and captured.lead_version > standing.lead_version:
         standing.lead, standing.lead_version = captured.lead, captured.lead_version
     return _score(standing, weigh(model.see(standing.lead), model), now)
+
+
+def score_changed(standing: Standing, changed: ChangedLead, model: CompiledModel, *, now: str) -> Weighed | None:
+    """Take a lead's state that no submission brought, and score it; None while no submission is known."""
+    standing.lead, standing.lead_version = orjson.dumps(changed.lead), changed.lead_version
+    standing.changed = True
+    return None if standing.origin is None else _score(standing, weigh(changed.lead, model), now)
 
 
 def score_merged(

@@ -18,6 +18,21 @@ class TraceStep(Contract):
     skipped: list[str] = Field([], description="Members passed over, each with the reason")
 
 
+class StatusChange(Contract):
+    """How far the work on a lead had come, why, and who said so."""
+
+    status: str = Field(description="open, junk, nurturing, marketing or disqualified; more may come")
+    reason: str
+    author: str
+    at: str
+
+
+class Work(StatusChange):
+    """How far the work on a lead has come, with everything that was said of it before, the oldest first."""
+
+    history: list[StatusChange] = []
+
+
 class Assignment(Contract):
     """Who holds the lead: an owner, or a queue with the reason."""
 
@@ -25,11 +40,12 @@ class Assignment(Contract):
     owner: str | None = None
     queue: str | None = None
     rule: str
-    strategy: str = Field(description="owner, queue, round_robin, default or manual; more may come")
+    strategy: str = Field(description="owner, queue, round_robin, default, manual or holding; more may come")
     reason: str
     trace: list[TraceStep] = []
     rules: RulesUsed
     assigned_at: str
+    work: Work | None = Field(None, description="Absent: nobody has said anything of the work on it; it is open")
 
 
 class LeadRouted(Contract):

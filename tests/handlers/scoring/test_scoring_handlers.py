@@ -243,6 +243,19 @@ async def test_a_record_newer_than_the_merge_says_that_it_was_taken_back(lane: S
     assert data(early)["lead"]["lead_id"] == lead_id(2)
 
 
+async def test_what_becomes_known_without_a_submission_is_scored_and_handed_on_once(lane: ScoringLane) -> None:
+    log = Log()
+    await lane.settle(log.captured(1))
+    changed = log.changed(1, 2, state="expired")
+    (scored,) = await lane.settle(changed)
+    data = orjson.loads(scored.events[0].data)
+    assert (data["lead"]["state"], data["lead_version"], data["score_version"]) == ("expired", 2, 2)
+    (again,) = await lane.settle(changed)
+    assert again.events == scored.events
+    assert await lane.settle(log.changed(1, 2)) == [Skipped("superseded", lead_id(1))]
+    assert await lane.settle(log.changed(7, 3)) == [Skipped("awaits_submission", lead_id(7))]
+
+
 async def test_a_lead_merged_into_itself_is_rejected(lane: ScoringLane) -> None:
     (rejected,) = await lane.settle(Log().merged(1, 1, 2))
     assert isinstance(rejected, Rejected) and rejected.reason == "invalid_contract"

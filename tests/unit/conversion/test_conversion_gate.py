@@ -1,5 +1,6 @@
 """The gate: default, score and grades, required facts, and what is said of a closed one."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,13 @@ def passage(known: LeadState, asked: Gate, *, identity_only: bool = False) -> Pa
 
 def test_the_default_gate_opens_for_a_good_lead_and_says_what_was_met() -> None:
     assert passage(state(1), gate(DEFAULT)) == Open(
-        ("a score of 60 or more", "a name", "an e-mail address or a phone number", "a company")
+        (
+            "a score of 60 or more",
+            "a name",
+            "an e-mail address or a phone number",
+            "a company",
+            "a way to reach them that has not bounced and that nobody opted out of",
+        )
     )
 
 
@@ -106,3 +113,38 @@ def test_a_broken_gate_is_refused_with_its_place(text: str, place: str) -> None:
 def test_the_kind_is_known_by_name() -> None:
     assert (rules_kind.KIND, rules_kind.SERVICE) == ("gate", "conversion")
     assert rules_kind.check(DEFAULT, "gate.yaml") == ()
+
+
+def known_as(lead: dict[str, Any], assignment: dict[str, Any]) -> LeadState:
+    """A good lead with these parts."""
+    found = state(1)
+    routed = json.loads(found.routed or b"")
+    routed["lead"] |= lead
+    routed["assignment"] |= assignment
+    found.routed = json.dumps(routed).encode()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lead", "assignment", "missing"),
+    [
+        ({"state": "target"}, {}, "a response: it was only listed"),
+        ({"state": "expired"}, {}, "a response: it was only listed"),
+        ({}, {"work": {"status": "junk"}}, "open work: it was laid aside"),
+        (
+            {"contactable": {"email": False, "any": False}},
+            {},
+            "a way to reach them that has not bounced and that nobody opted out of",
+        ),
+    ],
+)
+def test_who_is_not_converted_by_itself_whatever_the_score(
+    lead: dict[str, Any], assignment: dict[str, Any], missing: str
+) -> None:
+    assert passage(known_as(lead, assignment), gate(DEFAULT)) == Closed((missing,))
+    assert isinstance(passage(known_as(lead, assignment), gate(DEFAULT), identity_only=True), Open)
+
+
+def test_a_lead_that_was_taken_up_again_or_has_a_way_left_passes() -> None:
+    assert isinstance(passage(known_as({"state": "lead"}, {"work": {"status": "open"}}), gate(DEFAULT)), Open)
+    assert isinstance(passage(known_as({"contactable": {"email": False, "any": True}}, {}), gate(DEFAULT)), Open)
