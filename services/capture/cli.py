@@ -13,6 +13,7 @@ from services.capture.commands.client import CaptureClient
 from services.capture.commands.duplicates import duplicates
 from services.capture.commands.ending import MISUSED, end, print_json
 from services.capture.commands.importing import import_rows
+from services.capture.commands.judging import behaviour_app
 from services.capture.commands.lifecycle import mark, promote, targets
 from services.capture.commands.looking import Preview
 from services.capture.commands.mapping import mappings_app
@@ -121,10 +122,11 @@ def import_command(preview: Callable[[], Preview] | None) -> Callable[..., None]
 def send(
     file: Annotated[str, typer.Argument(help="NDJSON, JSON or CSV; `-` is the standard input.")],
     source: Annotated[str | None, typer.Option(help="The source's name; else each lead names its own.")] = None,
+    events: Annotated[bool, typer.Option("--events", help="What people did, and not leads.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send leads over HTTP, as any source would."""
-    send_file(file, source, as_json=as_json)
+    """Send leads, or what people did, over HTTP, as any source would."""
+    send_file(file, source, as_json=as_json, events=events)
 
 
 def backfill(
@@ -178,6 +180,7 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
     app.add_typer(quarantine_app, name="quarantine")
     app.add_typer(duplicates, name="duplicates")
     app.add_typer(targets, name="targets")
+    app.add_typer(behaviour_app, name="behaviour")
 
 
 def register_for_leads(leads: typer.Typer) -> None:

@@ -26,6 +26,7 @@ from services.capture.api.events import events_router
 from services.capture.api.form_tokens import form_tokens_router
 from services.capture.api.forms import forms_router
 from services.capture.api.intake import Intake
+from services.capture.api.judging import judging_router
 from services.capture.api.leads import leads_router
 from services.capture.api.marking import marking_router
 from services.capture.api.matching import matching_router
@@ -33,6 +34,7 @@ from services.capture.api.merging import merging_router
 from services.capture.api.people import people_router
 from services.capture.api.quarantine import quarantine_router
 from services.capture.api.receipts import receipts_router
+from services.capture.api.snippet import snippet_router
 from services.capture.api.targets import targets_router
 from services.capture.api.webhooks import webhooks_router
 from services.capture.domain.guard import Guard
@@ -95,6 +97,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
             bulk_pause_lag=settings.bulk_pause_lag,
             formats=formats,
             double_window_s=settings.double_submit_s,
+            signs=settings.signs,
         )
     )
     redis = RedisLink(settings.redis_url.get_secret_value(), settings.redis_timeout_s)
@@ -111,6 +114,8 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         forms_router(intake, sources),
         form_tokens_router(intake),
         events_router(intake),
+        snippet_router(),
+        judging_router(service),
         receipts_router(service, receipts, settings.secret_bytes),
         merging_router(service, merges),
         duplicates_router(service, leads, pairs),

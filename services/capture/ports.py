@@ -271,6 +271,30 @@ class BehaviourBook(Protocol):
     async def settled_by(self, work: Work, event_ids: Sequence[str]) -> list[Kept]:
         """Events that became a lead's by one of these, by the time at which they happened."""
 
+    async def clicks(self, work: Work, messages: Sequence[str]) -> Sequence[tuple[str, int]]:
+        """When (microseconds since 1970) links in these messages were clicked, the last thousand."""
+
+    async def leads_awaited(self, work: Work, persons: Sequence[str]) -> Mapping[str, str]:
+        """The leads of those persons for whom there is one now."""
+
+    async def visitors_among(self, work: Work, parties: Sequence[str]) -> Sequence[str]:
+        """The visitors of events that wait for these."""
+
+    async def judged(self, work: Work, since_ms: int, until_ms: int, after: str, limit: int) -> list[Kept]:
+        """Events that can be judged again, received in a time, those of its first millisecond after this id; locked."""
+
+    async def correct(self, work: Work, changed: Sequence[Kept], corrected_by: str) -> None:
+        """Store events that are seen otherwise now, because of a command."""
+
+    async def corrected_by(self, work: Work, event_id: str) -> list[Kept]:
+        """Events that a command corrected, in the order of their ids."""
+
+    async def unlink(self, work: Work, visitor: str, lead_id: str, unlinked_by: str) -> Sequence[str]:
+        """Take back what says that a visitor is this lead; the events that had said so."""
+
+    async def came_by(self, work: Work, links: Sequence[str], lead_id: str, limit: int) -> list[Kept]:
+        """Events that are this lead's by these links alone; locked."""
+
     async def save(
         self, work: Work, new: Sequence[Kept], settled: Sequence[Settlement], parties: Iterable[Party]
     ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from services.capture.domain.behaviour.humanity import Signs, signs_with
 from services.capture.domain.limits import Limit
 from shared.runtime.settings import ServiceSettings
 
@@ -48,6 +49,19 @@ class CaptureSettings(ServiceSettings):
     key_burst: float = Field(10_000, ge=1)
     address_rate: float = Field(500, ge=0)
     address_burst: float = Field(5_000, ge=1)
+
+    # Behaviour: further parts of machines' user agents, and networks of machines (data centres), each list by commas.
+    bot_user_agents: str = ""
+    bot_networks: str = ""
+    # How long events are kept for strangers to become known, and for being judged again.
+    behaviour_days: int = Field(90, ge=1, le=3650)
+    # How long a browser stays linked to a person, from the event that said so.
+    visitor_days: int = Field(400, ge=1, le=3650)
+
+    @property
+    def signs(self) -> Signs:
+        """What machines are told by. Raises ValueError for what is no network."""
+        return signs_with(self.bot_user_agents.split(","), self.bot_networks.split(","))
 
     @property
     def limits(self) -> dict[str, Limit]:

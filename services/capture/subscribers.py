@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
+from services.capture.domain.behaviour.humanity import OUR_SIGNS, Signs
 from services.capture.domain.guard import Guard
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.handlers.announced_leads import NoteAnnouncedLeads, WithdrawLeads
 from services.capture.handlers.arrivals import INBOUND_TOPICS
+from services.capture.handlers.behaviour_commands import LetGo, ReclassifyStored, UnlinkVisitors
 from services.capture.handlers.capture_leads import CaptureLeads
 from services.capture.handlers.dead_letters import NoteDeadLetters, bury_unknown
 from services.capture.handlers.erase_leads import EraseLeads, NoteExports
@@ -41,6 +43,8 @@ from services.capture.ports import (
 )
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.contracts.base import Contract
+from shared.contracts.commands.behaviour import ReclassifyBehaviour, UnlinkVisitor
+from shared.contracts.commands.behaviour import StitchBehaviour as StitchCommand
 from shared.contracts.commands.capture import (
     LEAD_SUBMITTED,
     EraseLead,
@@ -98,6 +102,7 @@ def subscriptions(
     double_window_s: int = 600,
     guard: Guard | None = None,
     vocabulary: Vocabulary = BUILT_IN,
+    signs: Signs = OUR_SIGNS,
 ) -> list[Subscription]:
     """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
     live lane takes commands."""
@@ -134,30 +139,44 @@ def subscriptions(
     live = Subscription(
         "capture",
         (INBOUND, CAPTURE_COMMANDS),
-        {LEAD_SUBMITTED: submitted, **_commands(books, capture, repeats, secret)},
+        {
+            LEAD_SUBMITTED: submitted,
+            **_commands(books, capture, repeats, secret),
+            **behaviour_commands(books.behaviours, signs, repeats),
+        },
         others=unknown,
         on_dead_letters=dead_letters,
         inbound=INBOUND_TOPICS,
         max_records=max_records,
         title="Live submissions and commands",
     )
-    events = behaviour_lane(books, secret=secret, default_region=default_region, max_records=max_records)
+    stitch = StitchBehaviour(books.behaviours, books.erasures, secret, default_region, signs)
+    events = behaviour_lane(stitch, dead_letters, secret=secret, max_records=max_records)
     return [with_replays(STAGE, live, bulk, events, repeated=repeats), bulk, events]
 
 
-def behaviour_lane(books: Books, *, secret: bytes, default_region: str | None, max_records: int) -> Subscription:
+def behaviour_commands(behaviours: BehaviourBook, signs: Signs, repeats: SettleRepeats) -> dict[str, Handled]:
+    """What is done about behaviour on command."""
+    unlink = on_command_topic(UnlinkVisitors(behaviours))
+    reclassify = on_command_topic(ReclassifyStored(behaviours, signs))
+    return {
+        StitchCommand.TYPE: Handled(LetGo(behaviours), StitchCommand, repeated=repeats),
+        UnlinkVisitor.TYPE: Handled(unlink, UnlinkVisitor, repeated=repeats),
+        ReclassifyBehaviour.TYPE: Handled(reclassify, ReclassifyBehaviour, repeated=repeats),
+    }
+
+
+def behaviour_lane(
+    stitch: StitchBehaviour, dead_letters: NoteDeadLetters, *, secret: bytes, max_records: int
+) -> Subscription:
     """What people do has a lane of its own: there is far more of it than of leads, and leads go first."""
-    stitch = Handled(
-        StitchBehaviour(books.behaviours, books.erasures, secret, default_region),
-        repeated=SettleRepeatedBehaviour(secret),
-    )
+    repeats = SettleRepeatedBehaviour(secret)
     return Subscription(
         "capture-behaviour",
         (EVENTS_INBOUND,),
-        # A record without a type is read as a lead's by the chassis; on this topic it is behaviour.
-        {BehaviourSubmitted.TYPE: stitch},
-        others=Handled(bury_unknown, repeated=SettleRepeatedBehaviour(secret)),
-        on_dead_letters=NoteDeadLetters(books.receipts, secret),
+        {BehaviourSubmitted.TYPE: Handled(stitch, repeated=repeats)},
+        others=Handled(bury_unknown, repeated=repeats),
+        on_dead_letters=dead_letters,
         inbound=frozenset({EVENTS_INBOUND}),
         max_records=max_records,
         title="What people do",

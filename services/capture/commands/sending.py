@@ -19,6 +19,8 @@ from services.capture.importing.suggesting import suggest
 
 Format = Literal["ndjson", "json", "csv"]
 
+_LEADS: Final = "/v1/leads/batch"
+_EVENTS: Final = "/v1/events"
 _LINES: Final = 1_000
 _BYTES: Final = 4_000_000
 _BY_SUFFIX: Final[dict[str, Format]] = {
@@ -26,14 +28,14 @@ _BY_SUFFIX: Final[dict[str, Format]] = {
 }  # fmt: skip
 
 
-def send_file(name: str, source: str | None, *, as_json: bool) -> None:
-    """Send a file, `-` being the standard input. Ends with 1 when some leads were refused."""
+def send_file(name: str, source: str | None, *, as_json: bool, events: bool = False) -> None:
+    """Send a file, `-` being the standard input. Ends with 1 when some leads, or events, were refused."""
     with tempfile.TemporaryDirectory() as folder:
         path = _spooled(Path(folder)) if name == "-" else Path(name)
         if not path.is_file():
             end(MISUSED, f"there is no file {name}")
         try:
-            totals = _send(_lines(path, source), source, quiet=as_json)
+            totals = _send(_lines(path, source), source, quiet=as_json, path=_EVENTS if events else _LEADS)
         except FileRefused as error:
             end(FOUND_WRONG, f"{name}: {error}")
     _report(totals, as_json=as_json)
@@ -87,12 +89,12 @@ def _rows(path: Path, source: str | None) -> Iterator[bytes]:
             yield orjson.dumps(mapping.document(row.cells))
 
 
-def _send(lines: Iterable[bytes], source: str | None, *, quiet: bool) -> dict[str, Any]:
+def _send(lines: Iterable[bytes], source: str | None, *, quiet: bool, path: str) -> dict[str, Any]:
     totals: dict[str, Any] = {"accepted": 0, "receipts": [], "rejected": []}
     sent = 0
     with CaptureClient() as client, progress_of("send", None, quiet=quiet) as shown:
         for batch in _batches(lines):
-            answer = client.send_lines(batch, source)
+            answer = client.send_lines(batch, source, path)
             totals["accepted"] += answer["accepted"]
             totals["receipts"] += answer["receipts"]
             totals["rejected"] += [{**one, "line": one["line"] + sent} for one in answer["rejected"]]

@@ -12,9 +12,10 @@ from services.capture.handlers.events import STAGE
 from services.capture.ports import Kept
 from shared.contracts import ids
 from shared.contracts.envelope import Envelope
-from shared.contracts.events.behaviour import BehaviourSettled, LeadBehaved
+from shared.contracts.events.behaviour import BehaviourCorrected, BehaviourSettled, LeadBehaved
 from shared.contracts.topics import LEAD_EVENTS, RECEIPTS_SETTLED
 from shared.handling.outcomes import OutEvent
+from shared.handling.records import Record
 
 
 def lead_behaved(kept: Kept, traceparent: bytes | None = None) -> OutEvent:
@@ -37,6 +38,32 @@ def lead_behaved(kept: Kept, traceparent: bytes | None = None) -> OutEvent:
 def behaved_id(event_id: str, lead_id: str) -> str:
     """The id of the `lead.behaved` that an inbound event leads to."""
     return ids.derived_event_id(STAGE.name, event_id, LeadBehaved.TYPE, lead_id)
+
+
+def behaviour_corrected(command: Record, kept: Kept, lead_id: str, change: str, reason: str, at: str) -> OutEvent:
+    """`behaviour.corrected`: an event of this lead is seen otherwise because of a command."""
+    body = orjson.loads(kept.body)
+    data = {
+        "lead_id": lead_id,
+        "corrects": behaved_id(kept.event_id, lead_id),
+        "change": change,
+        "kind": body["kind"],
+        "occurred_at": body["occurred_at"],
+        "human_probability": body.get("human_probability"),
+        "human": body.get("human", True),
+        "bot_reasons": body.get("bot_reasons", []),
+        "reason": reason,
+        "corrected_at": at,
+    }
+    return STAGE.event(
+        command,
+        BehaviourCorrected.TYPE,
+        topic=LEAD_EVENTS,
+        key=lead_id,
+        data=orjson.dumps(data),
+        time=at,
+        discriminator=kept.event_id,
+    )
 
 
 def behaviour_settled(arrival: Arrival, outcome: str, reason: str, at: str, field: str | None = None) -> OutEvent:

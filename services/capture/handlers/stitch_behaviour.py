@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from services.capture.domain.behaviour.humanity import OUR_SIGNS, Signs, judge
 from services.capture.domain.behaviour.reading import Behaviour, read_behaviour
 from services.capture.domain.behaviour.stitching import Found, Known, Link, awaited
 from services.capture.domain.behaviour.view import body_of
@@ -15,6 +16,7 @@ from services.capture.domain.identity import IdentityKey, digest_of
 from services.capture.domain.reading import fingerprint_of
 from services.capture.domain.refusal import Refused, refuse
 from services.capture.handlers.arrivals import Arrival, arrival_of
+from services.capture.handlers.behaviour_context import context_of, message_of, written
 from services.capture.handlers.behaviour_events import behaviour_settled, lead_behaved
 from services.capture.handlers.capture_leads import refusal_of
 from services.capture.ports import BehaviourBook, ErasureBook, Kept, Settlement
@@ -29,19 +31,21 @@ _AT_ONCE: Final = 50
 
 
 class Read(NamedTuple):
-    """An event that can be used, with its record."""
+    """An event that can be used, with its record. `message` is the digest of what was clicked in, and by whom."""
 
     arrival: Arrival
     behaviour: Behaviour
+    message: str | None
 
 
 @dataclass(slots=True)
 class Batch:
     """What a batch makes of its events: rows to keep, and visitors who became known, with the events that said so.
-    `erased_us` says when people were erased."""
+    `erased_us` says when people were erased, `clicks_us` when links were clicked, by message and person."""
 
     known: Known
     erased_us: Mapping[IdentityKey, int] = field(default_factory=dict)
+    clicks_us: Mapping[str, Sequence[int]] = field(default_factory=dict)
     kept: dict[str, Kept] = field(default_factory=dict)
     linked: dict[str, list[str]] = field(default_factory=dict)
 
@@ -59,6 +63,7 @@ class StitchBehaviour:
     erasures: ErasureBook
     secret: bytes
     default_region: str | None = None
+    signs: Signs = OUR_SIGNS
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase."""
@@ -93,15 +98,16 @@ class StitchBehaviour:
             return _refused(arrival, found, work.instant)
         if found.is_test or arrival.is_test:
             return _settled(arrival, "test", "test", work.instant)
-        return Read(arrival, found)
+        return Read(arrival, found, message_of(found))
 
     # -- whose it is --------------------------------------------------------------------------------------------
 
     async def _place(self, readable: Mapping[int, Read], outcomes: list[Outcome | None], work: Work) -> None:
         """Decide on every readable event, in the order of the log; then let go what waited for those now known."""
         known, strangers = await self._known(list(readable.values()), work)
-        batch = Batch(known, await self.erasures.kept_out(work, strangers) if strangers else {})
-        decided = {place: _decide(read, batch, work) for place, read in readable.items()}
+        erased_us = await self.erasures.kept_out(work, strangers) if strangers else {}
+        batch = Batch(known, erased_us, await self._clicks(list(readable.values()), work))
+        decided = {place: self._decide(read, batch, work) for place, read in readable.items()}
         settled = await self._let_go(batch, work)
         await self.behaviours.save(work, list(batch.kept.values()), settled, batch.known.parties.values())
         causes = [event_id for linked in batch.linked.values() for event_id in linked]
@@ -123,6 +129,17 @@ class StitchBehaviour:
         known.parties.update(await self.behaviours.lock(work, parties))
         return known, list({key: None for keys in unknown for key in keys})
 
+    async def _clicks(self, reads: Sequence[Read], work: Work) -> Mapping[str, Sequence[int]]:
+        """When links were clicked in the messages of this batch, before and in it."""
+        found: dict[str, list[int]] = {}
+        for read in reads:
+            if read.message is not None:
+                found.setdefault(read.message, []).append(read.behaviour.occurred_us)
+        if found:
+            for message, occurred_us in await self.behaviours.clicks(work, sorted(found)):
+                found[message].append(occurred_us)
+        return found
+
     async def _let_go(self, batch: Batch, work: Work) -> list[Settlement]:
         """What waited for visitors who became known in this batch, stored before or within it, becomes their lead's."""
         parties = [party for visitor in batch.linked if (party := batch.known.parties[visitor]).waiting > 0]
@@ -143,6 +160,59 @@ class StitchBehaviour:
             else:
                 settled.append(Settlement(kept.event_id, link.lead_id, cause, link.event_id, "visitor"))
         return settled
+
+    # -- one event ----------------------------------------------------------------------------------------------
+
+    def _decide(self, read: Read, batch: Batch, work: Work) -> Produced:
+        """A lead's by itself, by its visitor, or nobody's yet."""
+        arrival, behaviour, _ = read
+        named, known = behaviour.named, batch.known
+        found = known.person(named)
+        if found is None and (why := _why_not(read, batch)) is not None:
+            return _refused(arrival, why, work.instant)
+        if found is not None and named.visitor is not None:
+            _identify(read, found, batch)
+        found = found or known.visitor(named, behaviour.occurred_us)
+        if found is None:
+            return self._keep_waiting(read, batch, work)
+        kept = self._kept(read, batch, None, found)
+        batch.kept[kept.event_id] = kept
+        event = lead_behaved(kept, arrival.record.traceparent)
+        return _produced(arrival, STITCHED, found.matched_by, (event,), found.lead_id)
+
+    def _keep_waiting(self, read: Read, batch: Batch, work: Work) -> Produced:
+        """An event that is nobody's yet: it is kept for whom it names, as long as not too many are."""
+        arrival, named = read.arrival, read.behaviour.named
+        digest = awaited(named)
+        if digest is None:
+            return _settled(arrival, ANONYMOUS, "blocked_id" if named.blocked else "no_identifier", work.instant)
+        party = batch.known.parties[digest]
+        if party.is_shared:
+            return _settled(arrival, ANONYMOUS, "shared_visitor", work.instant)
+        if not party.takes_another():
+            return _settled(arrival, ANONYMOUS, "too_many_wait", work.instant)
+        kept = self._kept(read, batch, digest, None)
+        batch.kept[kept.event_id] = kept
+        return _settled(arrival, ANONYMOUS, "person_unknown" if named.keys else "visitor_unknown", work.instant)
+
+    def _kept(self, read: Read, batch: Batch, waits_for: str | None, found: Found | None) -> Kept:
+        """The row of an event. One that waits for a person notes by what that is named."""
+        arrival, behaviour, message = read
+        record, named = arrival.record, behaviour.named
+        context = context_of(arrival, behaviour)
+        clicks_us = batch.clicks_us.get(message or "", ())
+        judged = judge(behaviour.kind, behaviour.occurred_us, behaviour.properties, context, self.signs, clicks_us)
+        body = body_of(behaviour, arrival.source, judged.fields() if judged else {}, arrival.origin()).decode()
+        kept = Kept(
+            record.event_id, behaviour.occurred_us, record.timestamp, waits_for, None, None, None, named.visitor,
+            message, named.keys[0].kind if named.keys else None, body, written(context) if judged else None,
+        )  # fmt: skip
+        if found is None:
+            return kept
+        linked_by = found.link.event_id if found.link is not None else None
+        return kept._replace(
+            lead_id=found.lead_id, settled_by=record.event_id, linked_by=linked_by, matched_by=found.matched_by
+        )
 
     # -- once more ----------------------------------------------------------------------------------------------
 
@@ -179,34 +249,19 @@ def by_cause(kept: Sequence[Kept]) -> dict[str, list[Kept]]:
     return found
 
 
-def _decide(read: Read, batch: Batch, work: Work) -> Produced:
-    """One event: a lead's by itself, by its visitor, or nobody's yet."""
-    arrival, behaviour = read
-    named, known = behaviour.named, batch.known
-    found = known.person(named)
-    if found is None and stays_out(
-        named.keys,
-        batch.erased_us,
-        sent_us=min(behaviour.occurred_us, arrival.record.timestamp * 1000),
-        is_listed=False,
-    ):
-        return _refused(arrival, refuse("erased_before"), work.instant)
-    if found is None and named.lead_id is not None and not named.keys:
-        return _refused(arrival, refuse("unknown_lead", "lead_id"), work.instant)
-    if found is not None and named.visitor is not None:
-        _identify(read, found, batch)
-    found = found or known.visitor(named, behaviour.occurred_us)
-    if found is not None:
-        kept = _kept(read, None, found)
-        batch.kept[kept.event_id] = kept
-        event = lead_behaved(kept, arrival.record.traceparent)
-        return _produced(arrival, STITCHED, found.matched_by, (event,), found.lead_id)
-    return _keep_waiting(read, batch, work)
+def _why_not(read: Read, batch: Batch) -> Refused | None:
+    """Why an event that belongs to no lead is refused, if so."""
+    arrival, behaviour, _ = read
+    keys = behaviour.named.keys
+    sent_us = min(behaviour.occurred_us, arrival.record.timestamp * 1000)
+    if stays_out(keys, batch.erased_us, sent_us=sent_us, is_listed=False):
+        return refuse("erased_before")
+    return refuse("unknown_lead", "lead_id") if behaviour.named.lead_id is not None and not keys else None
 
 
 def _identify(read: Read, found: Found, batch: Batch) -> None:
     """The event names a visitor and a person: from now on the visitor is this person, and was before if nobody else."""
-    arrival, behaviour = read
+    arrival, behaviour, _ = read
     record, visitor = arrival.record, behaviour.named.visitor or ""
     evidence = {
         "kind": behaviour.kind,
@@ -221,35 +276,6 @@ def _identify(read: Read, found: Found, batch: Batch) -> None:
     )
     if batch.known.parties[visitor].identify(link):
         batch.linked.setdefault(visitor, []).append(record.event_id)
-
-
-def _keep_waiting(read: Read, batch: Batch, work: Work) -> Produced:
-    """An event that is nobody's yet: it is kept for whom it names, as long as not too many are."""
-    arrival, named = read.arrival, read.behaviour.named
-    digest = awaited(named)
-    if digest is None:
-        return _settled(arrival, ANONYMOUS, "blocked_id" if named.blocked else "no_identifier", work.instant)
-    if not batch.known.parties[digest].takes_another():
-        return _settled(arrival, ANONYMOUS, "too_many_wait", work.instant)
-    kept = _kept(read, digest, None)
-    batch.kept[kept.event_id] = kept
-    return _settled(arrival, ANONYMOUS, "person_unknown" if named.keys else "visitor_unknown", work.instant)
-
-
-def _kept(read: Read, waits_for: str | None, found: Found | None) -> Kept:
-    arrival, behaviour = read
-    record = arrival.record
-    body = body_of(behaviour, arrival.source, {}, arrival.origin()).decode()
-    kept = Kept(
-        record.event_id, behaviour.occurred_us, record.timestamp, waits_for, None, None, None, behaviour.named.visitor,
-        None, None, body, None,
-    )  # fmt: skip
-    if found is None:
-        return kept
-    linked_by = found.link.event_id if found.link is not None else None
-    return kept._replace(
-        lead_id=found.lead_id, settled_by=record.event_id, linked_by=linked_by, matched_by=found.matched_by
-    )
 
 
 def settled_kept(kept: Kept, link: Link, cause: str) -> Kept:

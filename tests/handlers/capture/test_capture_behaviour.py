@@ -111,7 +111,7 @@ async def test_a_browser_that_many_share_tells_nothing(bench: Bench) -> None:
         did(20, visitor_id=ANNS_BROWSER),
     )
     assert len(behaved(*settled)) == 6
-    assert fate(settled[-1]) == ("anonymous", "visitor_unknown")
+    assert fate(settled[-1]) == ("anonymous", "shared_visitor")
 
 
 @pytest.mark.parametrize("visitor_id", ["null", "undefined", "000000000", "------", "test", "abc", "[object Object]"])

@@ -1,8 +1,10 @@
 """Behaviour in Postgres: whom a batch names, strangers under lock, events that wait and events of leads."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
+from services.capture.adapters.postgres.behaviour_corrections import Corrections
+from services.capture.adapters.postgres.behaviour_rows import READ, kept_of
 from services.capture.domain.behaviour.stitching import Known, Link, Party
 from services.capture.domain.identity import IdentityKey, digest_of
 from services.capture.ports import Kept, Settlement
@@ -30,7 +32,7 @@ _LINKS: Final = """
     WHERE visitor = ANY($1::uuid[]) AND unlinked_at IS NULL
 """
 _SAVE_PARTIES: Final = """
-    UPDATE parties AS p SET waiting = u.waiting, is_linked = p.is_linked OR u.is_linked
+    UPDATE parties AS p SET waiting = u.waiting, is_linked = u.is_linked
     FROM unnest($1::uuid[], $2::int[], $3::boolean[]) AS u (digest, waiting, is_linked) WHERE p.digest = u.digest
 """
 _SAVE_LINKS: Final = """
@@ -42,16 +44,24 @@ _COLUMNS: Final = (
     "event_id", "occurred_us", "received_ms", "waits_for", "lead_id", "settled_by", "linked_by", "visitor", "message",
     "matched_by", "body", "context",
 )  # fmt: skip
-_READ: Final = """
-    SELECT event_id::text, occurred_us, received_ms, replace(waits_for::text, '-', '') AS waits_for, lead_id::text,
-           settled_by::text, linked_by::text, replace(visitor::text, '-', '') AS visitor,
-           replace(message::text, '-', '') AS message, matched_by, body, context
-    FROM behaviours
-"""
 _WAITING: Final = f"""
-    {_READ} WHERE waits_for = ANY($1::uuid[]) ORDER BY waits_for, occurred_us, event_id LIMIT $2 FOR UPDATE
+    {READ} WHERE waits_for = ANY($1::uuid[]) ORDER BY waits_for, occurred_us, event_id LIMIT $2 FOR UPDATE
 """
-_SETTLED_BY: Final = f"{_READ} WHERE settled_by = ANY($1::uuid[]) ORDER BY occurred_us, event_id"
+# Two ways, each with its index: by its own event, and by another one.
+_SETTLED_BY: Final = f"""
+    {READ} WHERE event_id = ANY($1::uuid[]) AND settled_by = event_id
+    UNION ALL {READ} WHERE settled_by = ANY($1::uuid[]) AND settled_by <> event_id
+    ORDER BY occurred_us, event_id
+"""
+_CLICKS: Final = """
+    SELECT replace(message::text, '-', ''), occurred_us FROM behaviours
+    WHERE message = ANY($1::uuid[]) ORDER BY occurred_us DESC LIMIT 1000
+"""
+_AWAITED: Final = """
+    SELECT i.digest, i.lead_id::text FROM identities i
+    WHERE i.digest = ANY($1::uuid[]) AND NOT EXISTS (SELECT FROM identity_shares s WHERE s.digest = i.digest)
+"""
+_VISITORS: Final = "SELECT DISTINCT visitor FROM behaviours WHERE waits_for = ANY($1::uuid[]) AND visitor IS NOT NULL"
 _SETTLE: Final = """
     UPDATE behaviours AS b
     SET lead_id = u.lead_id, settled_by = u.settled_by, linked_by = u.linked_by, matched_by = u.matched_by,
@@ -62,7 +72,7 @@ _SETTLE: Final = """
 """
 
 
-class PostgresBehaviourBook:
+class PostgresBehaviourBook(Corrections):
     """See ports.BehaviourBook. Identities are only read; strangers are locked in the order of their digests."""
 
     async def people(self, work: Work, keys: Iterable[IdentityKey], lead_ids: Iterable[str]) -> Known:
@@ -103,11 +113,25 @@ class PostgresBehaviourBook:
 
     async def waiting(self, work: Work, parties: Sequence[str], limit: int) -> list[Kept]:
         """See ports.BehaviourBook."""
-        return [_kept(row) for row in await work.fetch(_WAITING, sorted(parties), limit)] if parties else []
+        return [kept_of(row) for row in await work.fetch(_WAITING, sorted(parties), limit)] if parties else []
 
     async def settled_by(self, work: Work, event_ids: Sequence[str]) -> list[Kept]:
         """See ports.BehaviourBook."""
-        return [_kept(row) for row in await work.fetch(_SETTLED_BY, event_ids)] if event_ids else []
+        return [kept_of(row) for row in await work.fetch(_SETTLED_BY, event_ids)] if event_ids else []
+
+    async def clicks(self, work: Work, messages: Sequence[str]) -> Sequence[tuple[str, int]]:
+        """See ports.BehaviourBook."""
+        return [(row[0], row[1]) for row in await work.fetch(_CLICKS, messages)]
+
+    async def leads_awaited(self, work: Work, persons: Sequence[str]) -> Mapping[str, str]:
+        """See ports.BehaviourBook. An identity that several leads share by now names none of them."""
+        found = {row["digest"].hex: row["lead_id"] for row in await work.fetch(_AWAITED, persons)}
+        survivors = await resolve(work, set(found.values()))
+        return {digest: survivors.get(lead_id, lead_id) for digest, lead_id in found.items()}
+
+    async def visitors_among(self, work: Work, parties: Sequence[str]) -> Sequence[str]:
+        """See ports.BehaviourBook."""
+        return [row["visitor"].hex for row in await work.fetch(_VISITORS, parties)]
 
     async def save(
         self, work: Work, new: Sequence[Kept], settled: Sequence[Settlement], parties: Iterable[Party]
@@ -119,7 +143,7 @@ class PostgresBehaviourBook:
             await work.execute(_SETTLE, *map(list, zip(*sorted(settled), strict=True)))
         changed = sorted((p for p in parties if p.changed or p.new_links), key=lambda party: party.digest)
         if changed:
-            columns = ([p.digest for p in changed], [p.waiting for p in changed], [bool(p.new_links) for p in changed])
+            columns = ([p.digest for p in changed], [p.waiting for p in changed], [bool(p.links) for p in changed])
             await work.execute(_SAVE_PARTIES, *columns)
         links = [
             (p.digest, link.event_id, link.lead_id, link.since_us, link.matched_by, link.evidence)
@@ -128,7 +152,3 @@ class PostgresBehaviourBook:
         ]
         if links:
             await work.execute(_SAVE_LINKS, *map(list, zip(*sorted(links), strict=True)), work.now)
-
-
-def _kept(row: Any) -> Kept:
-    return Kept._make(row.values())

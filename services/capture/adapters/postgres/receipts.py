@@ -74,7 +74,18 @@ class PostgresReceiptBook:
         first = (await read_decisions(work, [receipt_id])).get(receipt_id)
         if first is None or "source" not in (first.decision.detail or {}):
             return rows
-        return [_of_decision(receipt_id, first.decision), *(row for row in rows if row["repeats"])]
+        shown = _of_decision(receipt_id, first.decision)
+        if shown["outcome"] == "anonymous":
+            shown |= await _stitched_since(work, receipt_id)
+        return [shown, *(row for row in rows if row["repeats"])]
+
+
+async def _stitched_since(work: Work, event_id: str) -> dict[str, Any]:
+    """What became of an event that was nobody's: it may have found its lead since."""
+    rows = await work.fetch(
+        "SELECT lead_id::text, matched_by FROM behaviours WHERE event_id = $1 AND lead_id IS NOT NULL", event_id
+    )
+    return {"outcome": "stitched", "reason": rows[0]["matched_by"], "lead_id": rows[0]["lead_id"]} if rows else {}
 
 
 def _of_decision(receipt_id: str, decision: Decision) -> dict[str, Any]:

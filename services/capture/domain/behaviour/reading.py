@@ -123,7 +123,7 @@ def _when(given: Any, received_ms: int, properties: dict[str, Any]) -> tuple[int
     received_us = received_ms * 1000
     if given is None or given == "":
         return received_us, properties
-    found = _instant_us(given)
+    found = instant_us(given)
     latest, earliest = received_us + AHEAD // _MICROSECOND, received_us - LONG_AGO // _MICROSECOND
     if found is not None and earliest <= found <= latest:
         return found, properties
@@ -133,7 +133,7 @@ def _when(given: Any, received_ms: int, properties: dict[str, Any]) -> tuple[int
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def _instant_us(given: Any) -> int | None:
+def instant_us(given: Any) -> int | None:
     """ISO 8601 with a zone or in UTC, or milliseconds since 1970 as browsers count."""
     if type(given) is int:
         return given * 1000 if 0 < given < 2**46 else None
