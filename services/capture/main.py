@@ -42,6 +42,7 @@ from services.capture.domain.source_tree import load_source_tree
 from services.capture.domain.spam_rules import load_spam_rules
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.fetching import Fetching
+from services.capture.keeping import keeping
 from services.capture.settings import CaptureSettings
 from services.capture.sources.register import Formats
 from services.capture.subscribers import Books, subscriptions
@@ -101,7 +102,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         )
     )
     redis = RedisLink(settings.redis_url.get_secret_value(), settings.redis_timeout_s)
-    service.background.extend((redis.running, sources.running, sweeping(service)))
+    service.background.extend((redis.running, sources.running, sweeping(service), keeping(service, settings)))
     limiter = Limiter(redis, settings.limits, settings.secret_bytes, prefix=f"leadstream:{settings.topic_prefix}limit:")
     admission = Admission(limiter)
     intake = Intake(service, settings, IdempotencyMemory(redis, settings.idempotency_memory_s), admission)
