@@ -112,8 +112,8 @@ class CaptureClient:
         except httpx.TransportError as error:
             end(NOT_THERE, f"capture does not answer at {self._client.base_url} ({type(error).__name__}): `make up`")
 
-    def _body(self, response: httpx.Response, answers: tuple[int, ...] = ()) -> dict[str, Any]:
-        if response.is_success or response.status_code in answers:
+    def _body(self, response: httpx.Response) -> dict[str, Any]:
+        if response.is_success:
             body: dict[str, Any] = response.json()
             return body
         try:

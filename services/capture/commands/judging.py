@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from services.capture.commands.client import CaptureClient
-from services.capture.commands.ending import FOUND_WRONG, end, print_json
+from services.capture.commands.ending import FOUND_WRONG, NOT_THERE, end, print_json
 
 behaviour_app = typer.Typer(help="What people did: judge it again, take it back.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def reclassify(
     corrected, following = 0, None
     with CaptureClient(admin=True) as client:
         while True:
-            result = _done(client.change("/v1/events/reclassify", {**body, "after": following}))
+            result = _done(client.command("/v1/events/reclassify", {**body, "after": following}))
             corrected += result["corrected"]
             following = result["next"]
             if following is None:
@@ -51,7 +51,7 @@ def unlink(
     taken_back = 0
     with CaptureClient(admin=True) as client:
         while True:
-            result = _done(client.change(f"/v1/visitors/{visitor}/unlink", {"lead_id": lead, "reason": reason}))
+            result = _done(client.command(f"/v1/visitors/{visitor}/unlink", {"lead_id": lead, "reason": reason}))
             taken_back += result["taken_back"]
             if not result["more"]:
                 break
@@ -59,6 +59,8 @@ def unlink(
 
 
 def _done(completed: dict[str, Any]) -> dict[str, Any]:
+    if completed["status"] == "pending":
+        end(NOT_THERE, f"not done yet; give it again later (command {completed['command_id']})")
     if completed["status"] != "done":
         end(FOUND_WRONG, f"{completed['reason']}: {completed['result'].get('detail', '')}")
     result: dict[str, Any] = completed["result"]
