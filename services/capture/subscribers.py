@@ -24,6 +24,7 @@ from services.capture.handlers.merge_leads import (
 )
 from services.capture.handlers.note_targets import NoteTargets
 from services.capture.handlers.quarantine import SettleQuarantined
+from services.capture.handlers.record_consent import RecordConsents
 from services.capture.handlers.repeated_behaviour import SettleRepeatedBehaviour
 from services.capture.handlers.repeats import SettleRepeats
 from services.capture.handlers.stitch_behaviour import StitchBehaviour
@@ -56,6 +57,7 @@ from shared.contracts.commands.capture import (
     MergeDuplicate,
     MergeLeads,
     PromoteLead,
+    RecordConsent,
     RejectQuarantined,
     ReleaseQuarantined,
     SetTargetList,
@@ -197,6 +199,7 @@ def _commands(books: Books, capture: CaptureLeads, repeats: SettleRepeats, secre
         (FetchLead, NoteAnnouncedLeads(books.announced)),
         (WithdrawLead, WithdrawLeads(books.announced, secret)),
         (MarkLead, MarkLeads(books.leads, books.erasures)),
+        (RecordConsent, RecordConsents(books.leads, books.erasures, books.consents)),
         (PromoteLead, PromoteLeads(books.leads, books.erasures, books.targets)),
         (SetTargetList, SetTargetLists(books.targets)),
         (ReleaseQuarantined, settle),

@@ -135,6 +135,7 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
         "lead.withdraw",
         "lead.mark",
         "lead.promote",
+        "consent.record",
         "target_list.set",
         "targets.expire",
         "quarantine.release",

@@ -2,15 +2,35 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.capture.adapters.postgres.consents import consent_history
 from services.capture.adapters.postgres.leads import PostgresLeadBook
+from services.capture.api.marking import Changer
 from services.capture.domain.view import lead_view
+from shared.contracts.commands.capture import RecordConsent
 from shared.persistence.aliases import all_ids
 from shared.runtime.access import Principal, Requires
+from shared.runtime.commands_api import answer, send_command
 from shared.runtime.reading import known_id, not_found, reading
 from shared.runtime.service import Service
+
+
+class ConsentBody(BaseModel):
+    """What was said, for one purpose, and how that is known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    purpose: str = Field(min_length=1, max_length=256)
+    given: bool
+    confirmed: bool = False
+    text: str | None = Field(None, max_length=20_000)
+    lawful_basis: str | None = Field(None, max_length=256)
+    wording_id: str | None = Field(None, max_length=256)
+    at: str | None = Field(None, max_length=64)
+    source: str = Field("", max_length=256)
 
 
 def consent_router(service: Service) -> APIRouter:
@@ -39,6 +59,13 @@ def consent_router(service: Service) -> APIRouter:
             "confirmed": _confirmed(standing, shown),
             "statements": statements,
         }
+
+    @router.post("/v1/leads/{lead_id}/consent")
+    async def note(lead_id: str, body: ConsentBody, who: Changer, request: Request) -> JSONResponse:
+        """Note what a person agreed to or took back. A refusal stands until an agreement that is confirmed."""
+        asked = known_id(lead_id, "lead")
+        wanted = RecordConsent(lead_id=asked, requested_by=who.key_id, **body.model_dump())
+        return await answer(service, await send_command(service, RecordConsent.TYPE, asked, wanted, request))
 
     return router
 

@@ -247,3 +247,20 @@ class RejectQuarantined(Contract):
     event_id: str = Field(description="The submission's event id, which its receipt names")
     requested_by: str
     note: str
+
+
+class RecordConsent(Contract):
+    """Note what a person agreed to or took back. A refusal stands until an agreement that is `confirmed`."""
+
+    TYPE: ClassVar[str] = "consent.record"
+
+    lead_id: str
+    purpose: str = Field(description="marketing_email, marketing_phone or another one")
+    given: bool = Field(description="False: refused or withdrawn")
+    confirmed: bool = Field(False, description="By a second step of the person, such as a double opt-in")
+    text: str | None = Field(None, description="The wording that was agreed to")
+    lawful_basis: str | None = None
+    wording_id: str | None = None
+    at: str | None = Field(None, description="When it was said, RFC 3339")
+    source: str = Field("", description="Where it was said")
+    requested_by: str = ""
