@@ -16,11 +16,11 @@ from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.intake import Intake
 from services.capture.domain.payload import JSON_TYPE
-from services.capture.handlers.arrivals import DAMAGE_HEADER
 from services.capture.ports import Announced, Fetched, LeadProvider, NotEver, NotNow
 from services.capture.sources.configured import ConfiguredSource
 from services.capture.sources.protocol import Element
 from services.capture.sources.register import NOT_FETCHED
+from shared.contracts.commands.capture import DAMAGE_HEADER
 from shared.observability.metrics import LEADS_FETCHED
 from shared.persistence.database import is_transient
 from shared.runtime.problems import Problem

@@ -62,6 +62,16 @@ class StoredPair(NamedTuple):
     decided_at: str | None
 
 
+class Standing(NamedTuple):
+    """What a receipt says as it is stored."""
+
+    outcome: str
+    reason: str | None
+    field: str | None
+    lead_id: str | None
+    settled_at: datetime
+
+
 class LeadBook(Protocol):
     """Leads and whose identities are whose."""
 
@@ -114,8 +124,8 @@ class ReceiptBook(Protocol):
     async def save(self, work: Work, receipts: Sequence[Receipt]) -> None:
         """Store receipts; one that is there already stands, but for a dead letter that was replayed."""
 
-    async def settled_at(self, work: Work, receipt_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """When these were first settled."""
+    async def standing(self, work: Work, receipt_ids: Sequence[str]) -> Mapping[str, Standing]:
+        """What these say."""
 
 
 class MergeBook(Protocol):

@@ -83,6 +83,7 @@ Outcome: TypeAlias = Produced | Skipped | Rejected
 
 REPEATED_EVENT: Final = "repeated_event"
 DEAD_LETTERED: Final = "dead_lettered"
+REJECTED: Final = "rejected"
 SKIPPED: Final = "skipped"
 
 

@@ -1,8 +1,8 @@
 """`record.replay`, obeyed alike by every service: the original record goes to the handler that it has for its topic.
 
 The record comes back with its own event id, coordinates and time, so that the decision stored for it absorbs repeats:
-it is locked, and only a dead letter is tried again. What fails again is a new dead letter that names the first one;
-it costs nobody else's replay, and never stops the consumer.
+it is locked, and only a dead letter, or what was refused, is tried again. What fails again is a new dead letter that names
+the first one; it costs nobody else's replay, and never stops the consumer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +14,7 @@ from shared.contracts.topics import COMMAND_TOPICS
 from shared.handling.originals import UnreadableOriginal, unpack_original
 from shared.handling.outcomes import (
     DEAD_LETTERED,
+    REJECTED,
     REPEATED_EVENT,
     SKIPPED,
     Decision,
@@ -208,13 +209,20 @@ def _place(each: Try, claim: Claim | None) -> ToHandle | Settled | Outcome:
     before = _answer_before(each)
     if before is not None:
         return _place_again(each, claim, before)
-    if claim is None or claim.decision.outcome == DEAD_LETTERED:
+    if claim is None or _is_open(claim, each.record):
         return _place_fresh(each, None)
     if claim.is_of(each.record):
         return _standing(each, claim.decision)
     if each.handled is None or each.handled.repeated is None:
         return Settled(_applied(each, Skipped(REPEATED_EVENT), REPEATED))
     return ToHandle(each.handled.repeated, InHand(each.record, None, claim.decision))
+
+
+def _is_open(claim: Claim, record: Record) -> bool:
+    """Whether a replay may put another decision in the place of this one. A refusal is that of one record: another one
+    with the same event id still repeats it, or is in conflict with it."""
+    outcome = claim.decision.outcome
+    return outcome == DEAD_LETTERED or (outcome == REJECTED and claim.is_of(record))
 
 
 def _place_fresh(each: Try, decision: Decision | None) -> ToHandle | Outcome:
@@ -261,7 +269,7 @@ async def _run(use_case: UseCase, items: Sequence[InHand], work: Work) -> Sequen
 
 
 async def _decide(each: Try, outcome: Outcome, claims: dict[str, Claim], work: Work) -> None:
-    """Put the new decision in the dead letter's place. An edited body has no fingerprint: its source, sending what it
+    """Put the new decision in the place of the one that was open. An edited body has no fingerprint: its source, sending what it
     sent before, repeats the event and is in no conflict with it."""
     record = each.record
     decision = decision_of(outcome, work)

@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 
 from shared.contracts.envelope import rfc3339
-from shared.handling.outcomes import DEAD_LETTERED, Decision
+from shared.handling.outcomes import DEAD_LETTERED, REJECTED, Decision
 from shared.handling.records import Record
 from shared.handling.work import Work
 
@@ -50,14 +50,15 @@ _SAVE_FIRST: Final = """
     ON CONFLICT (event_id) DO NOTHING
 """
 
-
+# What a replay may put another decision in the place of.
+OPEN_TO_REPLAYS: Final = (DEAD_LETTERED, REJECTED)
 _REOPEN: Final = """
     UPDATE decisions AS d
     SET topic_id = u.topic_id, partition = u.partition, "offset" = u.at, outcome = u.outcome, subject = u.subject,
         reason = u.reason, detail = u.detail, fingerprint = u.fingerprint, decided_at = $10
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::text[], $6::uuid[], $7::text[], $8::text[],
                 $9::bigint[]) AS u (event_id, topic_id, partition, at, outcome, subject, reason, detail, fingerprint)
-    WHERE d.event_id = u.event_id AND d.outcome = $11
+    WHERE d.event_id = u.event_id AND d.outcome = ANY($11::text[])
 """
 
 
@@ -122,9 +123,11 @@ def _rows(decided: Sequence[tuple[Record, Decision]], now: datetime) -> list[tup
     ]
 
 
-async def reopen_decisions(work: Work, decided: Sequence[tuple[Record, Decision]], *, was: str = DEAD_LETTERED) -> None:
-    """Put these in the place of dead letters (or of what they were), all or none. Raises ClaimLost when one of them was
-    reopened meanwhile."""
+async def reopen_decisions(
+    work: Work, decided: Sequence[tuple[Record, Decision]], *, was: Sequence[str] = OPEN_TO_REPLAYS
+) -> None:
+    """Put these in the place of dead letters and refusals (or of what they were), all or none. Raises ClaimLost when one of
+    them was reopened meanwhile."""
     if decided and _touched(await _execute(work, _REOPEN, decided, was)) != len(decided):
         raise ClaimLost
 
@@ -133,7 +136,7 @@ def _touched(status: str) -> int:
     return int(status.rsplit(" ", 1)[1])
 
 
-async def _execute(work: Work, statement: str, decided: Sequence[tuple[Record, Decision]], *more: str) -> str:
+async def _execute(work: Work, statement: str, decided: Sequence[tuple[Record, Decision]], *more: Sequence[str]) -> str:
     ordered = sorted(decided, key=_event_id)
     records = [record for record, _ in ordered]
     decisions = [decision for _, decision in ordered]

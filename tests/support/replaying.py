@@ -1,10 +1,13 @@
 """Replay commands as reporting sends them, for tests that hand them to a service."""
 
+from types import SimpleNamespace
+
 from shared.contracts import ids
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.envelope import Envelope, Headers
+from shared.contracts.topics import CAPTURE_COMMANDS
 from shared.handling.originals import pack_original
-from shared.handling.records import Record
+from shared.handling.records import Record, read_record
 
 FIRST_LETTER = "018f0000-0000-7000-8000-0000000000aa"
 
@@ -41,3 +44,12 @@ def replay_headers(n: int | str) -> Headers:
     return Envelope(
         event_id, ReplayRecord.TYPE, "leadstream/reporting/api", command_id, "2026-01-05T10:00:00Z"
     ).headers()
+
+
+def replay_command(n: int, wanted: ReplayRecord, *, topic: str = CAPTURE_COMMANDS) -> Record:
+    """The n-th replay on a command topic, read as the lane reads it."""
+    raw = SimpleNamespace(
+        partition=0, offset=n, timestamp=1_772_370_000_000, key=b"key", value=wanted.model_dump_json().encode(),
+        headers=tuple(replay_headers(n)),
+    )  # fmt: skip
+    return read_record(raw, topic, "22222222-2222-4333-8444-555555555555", inbound=False)

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from services.capture.domain.consent import parse_moment
 from services.capture.domain.reading import fingerprint_of
 from services.capture.domain.receipt import receipt_of
+from shared.contracts.commands.capture import DAMAGE_HEADER
 from shared.contracts.envelope import from_millis, header_map
 from shared.contracts.topics import EVENTS_INBOUND, INBOUND, INBOUND_BULK
 from shared.handling.records import Record
@@ -21,7 +22,6 @@ MAX_SOURCE: Final = 128
 RECEIPT_HEADER: Final = "ls_receipt_id"
 TEST_HEADER: Final = "ls_test"
 ROW_HEADER: Final = "ls_row"
-DAMAGE_HEADER: Final = "ls_damage"
 # Whose bytes the value holds (services/capture/sources); absent: the JSON or form of `POST /v1/leads`.
 FORMAT_HEADER: Final = "ls_format"
 # The form that a submission without an id of its own came by: the same again within a while is a double submit.

@@ -45,7 +45,7 @@ class SettleQuarantined:
         outcome = await self._outcome(wanted, record, work)
         if not isinstance(outcome, Produced):
             return Refused("not_processable", f"the record cannot be processed: {outcome.reason}")
-        await reopen_decisions(work, [(record, decision_of(outcome, work))], was=QUARANTINED)
+        await reopen_decisions(work, [(record, decision_of(outcome, work))], was=(QUARANTINED,))
         became: HeldState = "released" if isinstance(wanted, ReleaseQuarantined) else "rejected"
         await self.quarantine.settle(work, record.event_id, became, outcome.subject, wanted.requested_by, wanted.note)
         return _done(wanted, outcome)

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from services.capture.domain.receipt import repeat_id
-from services.capture.domain.refusal import Refused, refuse
+from services.capture.domain.refusal import DETAILS, RefusalCode, Refused
 from services.capture.handlers.arrivals import INBOUND_TOPICS, Arrival, arrival_of
-from services.capture.handlers.capture_leads import TEST_REASON, refusal_of
+from services.capture.handlers.capture_leads import TEST_REASON
 from services.capture.handlers.events import lead_rejected, receipt_settled
-from services.capture.ports import Receipt, ReceiptBook
+from services.capture.ports import Receipt, ReceiptBook, Standing
 from shared.contracts.envelope import rfc3339
 from shared.handling.outcomes import (
     DEAD_LETTERED,
+    REJECTED,
     REPEATED_EVENT,
     Decision,
     InHand,
@@ -32,32 +34,34 @@ class SettleRepeats:
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase. Nothing is stored of these by the chassis, so that a redelivery
-        comes here again: the receipt that stands says when it was settled."""
+        comes here again: the receipt that stands says what it came to, and when. A refusal stands when the first
+        record is replayed, and comes to something else."""
         settled = [(item, settle_repeat(item, self.secret)) for item in items]
         receipts = [receipt for _, receipt in settled if receipt is not None]
         await self.receipts.save(work, receipts)
-        times = await self.receipts.settled_at(work, [receipt.receipt_id for receipt in receipts])
+        standing = await self.receipts.standing(work, [receipt.receipt_id for receipt in receipts])
         return [
             Skipped(REPEATED_EVENT)
             if receipt is None
-            else self._outcome(item, receipt, rfc3339(times[receipt.receipt_id]))
+            else self._outcome(item, receipt.receipt_id, standing[receipt.receipt_id])
             for item, receipt in settled
         ]
 
-    def _outcome(self, item: InHand, receipt: Receipt, at: str) -> Outcome:
-        arrival = arrival_of(item.record, secret=self.secret, receipt_for=receipt.receipt_id)
-        if receipt.outcome == DEAD_LETTERED:
-            return Rejected(receipt.reason or "processing_failed")
-        if receipt.outcome == "rejected":
-            event = lead_rejected(arrival, self._refusal(item, receipt), at)
+    def _outcome(self, item: InHand, receipt_id: str, stands: Standing) -> Outcome:
+        arrival = arrival_of(item.record, secret=self.secret, receipt_for=receipt_id)
+        at = rfc3339(stands.settled_at)
+        if stands.outcome == DEAD_LETTERED:
+            return Rejected(stands.reason or "processing_failed")
+        if stands.outcome == REJECTED:
+            event = lead_rejected(arrival, _refusal(stands), at)
         else:
-            event = receipt_settled(arrival, receipt.outcome, receipt.reason or "", receipt.lead_id, at)
-        return Produced(receipt.outcome, (event,), subject=receipt.lead_id, reason=receipt.reason)
+            event = receipt_settled(arrival, stands.outcome, stands.reason or "", stands.lead_id, at)
+        return Produced(stands.outcome, (event,), subject=stands.lead_id, reason=stands.reason)
 
-    def _refusal(self, item: InHand, receipt: Receipt) -> Refused:
-        if receipt.reason == "id_conflict" or item.decision is None:
-            return refuse("id_conflict")
-        return refusal_of(item.decision)
+
+def _refusal(stands: Standing) -> Refused:
+    code = cast(RefusalCode, stands.reason or "invalid_value")
+    return Refused(code, stands.field, DETAILS.get(code, ""))
 
 
 def settle_repeat(item: InHand, secret: bytes) -> Receipt | None:
@@ -87,9 +91,9 @@ def _judge(arrival: Arrival, first: Decision) -> tuple[str, str, str | None]:
     if arrival.fault is not None:
         return DEAD_LETTERED, arrival.fault, None
     if first.fingerprint and arrival.fingerprint() not in (0, first.fingerprint):
-        return "rejected", "id_conflict", None
-    if first.outcome == "rejected":
-        return "rejected", first.reason or "invalid_value", (first.detail or {}).get("field")
+        return REJECTED, "id_conflict", None
+    if first.outcome == REJECTED:
+        return REJECTED, first.reason or "invalid_value", (first.detail or {}).get("field")
     if first.outcome == "test":
         return "test", TEST_REASON, None
     return "merged", REPEATED_EVENT, None

@@ -10,11 +10,11 @@ from services.capture.domain.payload import JSON_TYPE
 from services.capture.domain.reading import MAX_BYTES, ROW_TYPE, judge_value
 from services.capture.domain.receipt import receipt_of
 from services.capture.domain.refusal import DETAILS, Refused
-from services.capture.handlers.arrivals import DAMAGE_HEADER, RECEIPT_HEADER, ROW_HEADER
+from services.capture.handlers.arrivals import RECEIPT_HEADER, ROW_HEADER
 from services.capture.importing.mapping import ColumnMapping
 from services.capture.importing.table import Row
 from shared.contracts import ids
-from shared.contracts.commands.capture import LEAD_SUBMITTED
+from shared.contracts.commands.capture import DAMAGE_HEADER, LEAD_SUBMITTED
 from shared.contracts.envelope import Envelope
 
 

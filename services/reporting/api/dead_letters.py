@@ -1,5 +1,6 @@
 """Dead letters, rejects and unreadable records: list, count, show. Their values are personal data."""
 
+import contextlib
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from services.reporting.adapters.postgres.parked import count_parked, list_parked, read_letters
 from services.reporting.adapters.postgres.replays import replays_of
+from services.reporting.api.originals import with_originals
 from services.reporting.api.parked_reading import Asked, exact, whole
 from services.reporting.api.reading import Reader, sees_personal
 from shared.runtime.paging import DEFAULT_PAGE, Cursor, PageSize, cursor_of, read_cursor
@@ -57,6 +59,8 @@ def router(service: Service) -> APIRouter:
         if not sees_personal(reader):
             masked = {"key": None, "value": None, "value_encoding": "masked", "original_headers": None}
             return {**letter.row, **masked, "replays": [{**each, "note": None} for each in replays]}
+        with contextlib.suppress(Problem):  # without Kafka, what reporting has of it is shown
+            letter = (await with_originals(service, {asked: letter}))[asked]
         return {**whole(letter), "replays": replays}
 
     return routes

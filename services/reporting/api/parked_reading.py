@@ -11,7 +11,7 @@ from services.reporting.api.reading import asked_time
 from services.reporting.handlers.replays import HeldLetter, headers_of
 
 Kind = Literal["dead_letter", "rejected", "unreadable"]
-State = Literal["waiting", "replayed", "failed_again"]
+State = Literal["waiting", "replayed", "failed_again", "refused"]
 
 
 def asked_filters(
@@ -21,7 +21,7 @@ def asked_filters(
     source: str | None = None,
     first: Annotated[datetime | None, Query(alias="from")] = None,
     last: Annotated[datetime | None, Query(alias="to")] = None,
-    state: Annotated[State | None, Query(description="What became of a dead letter")] = None,
+    state: Annotated[State | None, Query(description="What became of it")] = None,
 ) -> Filters:
     """The filters of a request."""
     return Filters(

@@ -1,4 +1,4 @@
-"""Replays: a dead letter, or many, become commands to the service that failed; and what became of a run of them."""
+"""Replays: what is parked, one or many, becomes commands to the service that failed; and what became of a run of them."""
 
 import base64
 from collections.abc import Mapping
@@ -11,10 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.reporting.adapters.postgres.parked import read_letters
 from services.reporting.adapters.postgres.replays import run_counts
+from services.reporting.api.originals import with_originals
 from services.reporting.api.reading import Reader
 from services.reporting.handlers.replays import HeldLetter, NotReplayable, Wanted, replay_command
+from services.reporting.handlers.storing import is_readable
 from shared.contracts import ids
 from shared.contracts.commands.replay import ReplayRecord
+from shared.handling.originals import unpack_original
 from shared.runtime.access import Principal, Requires
 from shared.runtime.commands_api import Sent, ToSend, answer, send_commands, sent_by
 from shared.runtime.problems import Problem
@@ -99,13 +102,19 @@ def router(service: Service) -> APIRouter:
 
 async def _letters(service: Service, asked: list[str]) -> dict[str, HeldLetter]:
     async with reading(service) as work:
-        return await read_letters(work, asked)
+        found = await read_letters(work, asked)
+    return await with_originals(service, found)
 
 
 def _command(letters: Mapping[str, HeldLetter], parked_id: str, wanted: Wanted) -> ReplayRecord | NotReplayable:
     if parked_id not in letters:
         return NotReplayable("not_found", "There is no such dead letter; they are kept for a limited time.")
-    return replay_command(letters[parked_id], wanted)
+    found = replay_command(letters[parked_id], wanted)
+    if isinstance(found, NotReplayable) or letters[parked_id].row["kind"] != "unreadable":
+        return found
+    if not is_readable(unpack_original(found.record, inbound=False)):
+        return NotReplayable("still_unreadable", "Reporting cannot read this value: replay it with a mended one.")
+    return found
 
 
 def _key(letter: HeldLetter) -> str:

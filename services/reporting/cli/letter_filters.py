@@ -18,7 +18,7 @@ Since: TypeAlias = Annotated[
 ]
 Before: TypeAlias = Annotated[str | None, typer.Option("--to", help="Parked before this time.")]
 State: TypeAlias = Annotated[
-    str | None, typer.Option(help="waiting, replayed, or failed_again (its newer letter waits).")
+    str | None, typer.Option(help="waiting, replayed, failed_again (its newer letter waits), or refused.")
 ]
 Chosen: TypeAlias = dict[str, str | None]
 PAGE: Final = 200

@@ -18,6 +18,8 @@ from services.reporting.cli.progress import progress_of
 from services.reporting.cli.tables import print_table
 from services.reporting.domain.editing import NotEditable, edited
 
+# Which of a kind are chosen where no id is named.
+_STATE_OF: Final = {"dead_letter": "waiting", "rejected": "refused"}
 _MOST_AT_ONCE: Final = 100
 _SLICES_A_SECOND: Final = 4
 _STUCK_S: Final = 60.0
@@ -28,7 +30,7 @@ _OUTCOMES: Final = ("service", "status", "outcome", "reason", "count")
 
 @dataclass
 class Run:
-    """Letters that are replayed together."""
+    """Records that are replayed together."""
 
     ids: list[str]
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -39,6 +41,7 @@ class Run:
 
 def replay(
     dead_letter_id: Annotated[str | None, typer.Argument(help="One letter; without it, all that are chosen.")] = None,
+    kind: Annotated[str, typer.Option(help="dead_letter, or rejected: what capture refused.")] = "dead_letter",
     service: ServiceName = None,
     reason: Reason = None,
     source: Source = None,
@@ -56,12 +59,14 @@ def replay(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Hand dead letters again to the service that failed, under their original id and time.
+    """Hand dead letters, or what was refused, again to the service that failed, under their original id and time.
 
     Each is applied once, however often it is replayed. What fails again is a new letter that names the first one.
-    Exit code 1 when one failed again or was refused.
+    What was refused is read from Kafka, which keeps it for 14 days. Exit code 1 when one failed again or was refused.
     """
-    filters = chosen("dead_letter", service, reason, source, first, last, "waiting")
+    if kind not in _STATE_OF:
+        fail(USAGE, "A kind is dead_letter or rejected; what could not be read is replayed one by one, by its id.")
+    filters = chosen(kind, service, reason, source, first, last, _STATE_OF[kind])
     editing = edit or body is not None or bool(changes)
     if dead_letter_id is not None:
         if any((service, reason, source, first, last, everything)):
@@ -102,7 +107,7 @@ def _replay_one(
         show_json(said)
     else:
         typer.echo(said_of(said), err=answer.status_code == 409)
-    if answer.status_code == 409:
+    if answer.status_code == 409 or (said.get("result") or {}).get("outcome") == "rejected":
         raise typer.Exit(WRONG)
 
 
@@ -112,6 +117,8 @@ def said_of(completed: dict[str, Any]) -> str:
     match completed["status"]:
         case "pending":
             return "sent; it is not done yet. `leadstream dead-letters show` tells what became of it"
+        case "done" if result.get("outcome") == "rejected":
+            return f"refused again: {result.get('outcome_reason') or 'as it was before'}"
         case "done" if result.get("replayed"):
             subject = f", {result['subject']}" if result.get("subject") else ""
             reason = f" ({result['outcome_reason']})" if result.get("outcome_reason") else ""
@@ -133,6 +140,8 @@ def _edited_value(letter_id: str, edit: bool, body: Path | None, changes: list[s
     if not edit and not changes:
         return None
     found = get(f"/v1/dead-letters/{letter_id}")
+    if found["kind"] == "rejected" and found["value"] is None and found["value_encoding"] != "masked":
+        fail(WRONG, "Kafka, which has the original, does not answer or does not hold it any more.")
     if found["value_encoding"] != "utf-8":
         fail(WRONG, "The value is no text, or this key may not see it; give a whole one with --body.")
     try:
@@ -227,7 +236,8 @@ def _await(run: Run, *, quiet: bool) -> dict[str, Any]:
 
 
 def _report(run: Run, found: dict[str, Any], *, as_json: bool) -> None:
-    failed = sum(row["count"] for row in found["counts"] if row["status"] not in (None, "done"))
+    counts = found["counts"]
+    failed = sum(row["count"] for row in counts if row["status"] not in (None, "done") or row["outcome"] == "rejected")
     open_ones = run.sent - found["completed"]
     if as_json:
         show_json(

@@ -6,7 +6,7 @@ be read raises one of UNREADABLE, and the record is stored as it came.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from uuid_utils import UUID
 
@@ -21,6 +21,14 @@ _INT8: Final = 2**63
 _TEXT: Final = 200
 
 
+class Refusal(NamedTuple):
+    """Why a submission was refused, and the topic that it came on."""
+
+    code: str
+    field: str | None
+    topic: str | None
+
+
 @dataclass(slots=True)
 class Extract:
     """One event's parts. `stages` are those that the lead reached with it; `source` is the submission's source."""
@@ -32,7 +40,7 @@ class Extract:
     stages: tuple[str, ...] = ()
     settlement: Settlement | None = None
     alias: tuple[str, str, int] | None = None
-    refused: tuple[str, str | None] | None = None
+    refused: Refusal | None = None
     replay: ReplaySaid | None = None
     erased: Mapping[str, int] | None = None
 
@@ -52,6 +60,10 @@ def plain_text(value: object) -> str:
     if type(value) is str and len(value) <= _TEXT and "\x00" not in value:
         return value
     return str(value).replace("\x00", "")[:_TEXT]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else plain_text(value)
 
 
 def without_nul(value: Any) -> Any:
@@ -118,7 +130,7 @@ def _rejected(data: Mapping[str, Any]) -> Extract:
         facts,
         source=plain_text(origin["source"]),
         settlement=settlement_of(origin, "rejected", code, None),
-        refused=(code, None if named is None else plain_text(named)),
+        refused=Refusal(code, _text(named), _text(origin["inbound"].get("topic"))),
     )
 
 

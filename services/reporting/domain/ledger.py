@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 FINAL: Final = ("new", "merged", "rejected", "test")
+REJECTED: Final = "rejected"
+# Where a record has one of these, that it was refused before says only that somebody replayed it.
+ADMITTED: Final = ("new", "merged", "test")
 PROVISIONAL: Final = ("dead_lettered", "quarantined")
 OUTCOMES: Final = ("new", "merged", "rejected", "dead_lettered", "quarantined", "test")
 # Of behaviour: what became of an event, the one that counts first. An event that was nobody's may become a lead's, and a

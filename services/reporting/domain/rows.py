@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.reporting.domain.ledger import FINAL
+from services.reporting.domain.ledger import FINAL, Place
 from services.reporting.domain.pages import Pages
 
 
@@ -138,7 +138,7 @@ class Rows:
 
     `stored` marks the records of `kept`, `received` the inbound ones. `final` are outcomes that stand, `outcomes` those
     that another may follow; the outcomes of what is kept come to them when it is known to be new. Of behaviour, `observed`
-    marks what came, and `fates` what became of it; `corrected` says of `lead.behaved` whether they count after all.
+    marks what came, and `fates` what became of it; `replayed_places` are records of which a replay was asked for; `corrected` says of `lead.behaved` whether they count after all.
     """
 
     received: Pages = field(default_factory=Pages)
@@ -154,6 +154,7 @@ class Rows:
     personal: list[PersonalRow] = field(default_factory=list)
     parked: list[ParkedRow] = field(default_factory=list)
     replays: dict[str, ReplayRow] = field(default_factory=dict)
+    replayed_places: list[Place] = field(default_factory=list)
     aliases: dict[str, tuple[str, int]] = field(default_factory=dict)
     erased: dict[str, int] = field(default_factory=dict)
     """Final versions of leads whose person was erased."""

@@ -1,6 +1,5 @@
 """Records that are parked: dead letters, refused submissions, what cannot be read. With all that a replay needs."""
 
-from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Final
 
@@ -8,10 +7,11 @@ import orjson
 from uuid_utils import UUID
 
 from services.reporting.domain.extract import Extract, plain_text
+from services.reporting.domain.ledger import Place
 from services.reporting.domain.parking import number_of, plain_headers, row_of
 from services.reporting.domain.replays import said_by_burial
 from services.reporting.domain.rows import OutcomeRow, ParkedRow, Rows
-from services.reporting.handlers.replays import note_replay
+from services.reporting.handlers.replays import note_replay, packed_headers
 from shared.contracts import ids
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.topics import EVENTS_INBOUND, INBOUND, INBOUND_BULK
@@ -49,13 +49,13 @@ def parked_row(
     """A record of an ordinary topic that is parked: refused, unreadable, or reporting's own dead letter."""
     origin = parts.settlement.place if parts is not None and parts.settlement is not None else None
     return ParkedRow(
-        _parked_id(record),
+        _parked_id(record) if origin is None else _refused_id(origin),
         kind,
         "capture" if kind == "rejected" else "reporting",
         reason,
         place,
         (parts.source if parts is not None else None) or plain_text(record.source),
-        record.topic,
+        (parts.refused.topic if parts is not None and parts.refused is not None else None) or record.topic,
         origin.topic_id if origin else record.topic_id,
         origin.partition if origin else record.partition,
         origin.offset if origin else record.offset,
@@ -65,7 +65,7 @@ def parked_row(
         instant_of(record),
         None if parts else record.key,
         None if parts else record.value,
-        None if parts else _all_headers(record),
+        None if parts else packed_headers(record.headers),
         row_of(parts.facts.get("row")) if parts is not None else None,
     )
 
@@ -89,17 +89,16 @@ def _dead_letter_row(record: Record) -> ParkedRow:
         instant_of(record),
         record.key,
         record.value,
-        _all_headers(record),
+        packed_headers(record.headers),
         row_of(dict(record.headers).get("ls_row")),
         _uuid(headers.get(REPLAY_OF)),
         number_of(headers, REPLAY_ATTEMPT, 2**31),
     )
 
 
-def _all_headers(record: Record) -> str:
-    """The headers of the original: those of ours that tell of its failure are left out."""
-    kept = [(name, held) for name, held in record.headers if held is not None and not name.startswith("dlq-")]
-    return orjson.dumps([(name, b64encode(held).decode()) for name, held in kept]).decode()
+def _refused_id(origin: Place) -> str:
+    """A submission that is refused again, or told of again, is the same one."""
+    return ids.derive(ids.EVENTS, "refused", origin.topic_id, str(origin.partition), str(origin.offset))
 
 
 def _parked_id(record: Record) -> str:

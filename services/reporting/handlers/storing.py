@@ -72,6 +72,13 @@ def park_dead_letters(store: EventStore) -> Callable[[Sequence[tuple[Record, Rej
     return park
 
 
+def is_readable(record: Record) -> bool:
+    """Whether a record that was once stored as it came would now be understood."""
+    rows = Rows()
+    sort_out(record, rows)
+    return all(row.kind != "unreadable" for row in rows.parked)
+
+
 def sort_out(record: Record, rows: Rows) -> None:
     """Put a record into the rows of the tables that it belongs to. Never raises."""
     topic = record.topic
@@ -134,7 +141,7 @@ def _event(record: Record, rows: Rows) -> None:
         return note_fate(parts, rows)
     _keep(record, parts, facts, personal, rows)
     if parts.refused is not None:
-        rows.parked.append(parked_row(record, "rejected", *parts.refused, parts=parts))
+        rows.parked.append(parked_row(record, "rejected", parts.refused.code, parts.refused.field, parts=parts))
 
 
 def _json(value: object) -> str:

@@ -9,6 +9,8 @@ from shared.contracts.base import Contract
 from shared.contracts.commands.timers import TimerDue
 
 LEAD_SUBMITTED = "lead.submitted"
+# A header of inbound records: what the sender says is wrong with the value, which is stored as it stood all the same.
+DAMAGE_HEADER = "ls_damage"
 
 _Short = Annotated[str, MaxLen(256)]
 _Long = Annotated[str, MaxLen(2048)]

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import asyncpg
+import orjson
 import pytest
 
 from services.capture.adapters.postgres.personal import FREE, PERSONAL
@@ -15,6 +16,7 @@ from shared.persistence.database import is_transient
 from tests.support.capture import NOW, RECEIVED_MS, Bench, event_of, record
 from tests.support.capture_commands import erase, merge
 from tests.support.erasing import CANARY, canary, remains, tables_of, unaccounted
+from tests.support.replaying import replay_command, replay_of
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -209,3 +211,15 @@ async def test_a_submission_of_the_moment_after_is_a_new_one(bench: Bench) -> No
     after = int(NOW.timestamp() * 1000) + 1
     assert after > RECEIVED_MS
     assert refused((await bench.settle(record(20, canary(), timestamp=after)))[0]) == ("new", None)
+
+
+async def test_replayed_refusals_of_somebody_erased_stay_out(bench: Bench, own: Servers) -> None:
+    """As it was, and mended with the very address: it was sent before the erasure."""
+    nobody, late = record(1, {"first_name": "Somebody"}), record(20, canary(message="late"))
+    lead_id = await captured(bench)
+    await bench.settle(nobody, erase(10, lead_id), late)
+    replays = [replay_of(late), replay_of(nobody, value=orjson.dumps({"email": CANARY[0]}))]
+    settled = await bench.settle(*(replay_command(n, wanted) for n, wanted in enumerate(replays)))
+    results = [completed(each).result for each in settled]
+    assert [(said["outcome"], said["outcome_reason"]) for said in results] == [("rejected", "erased_before")] * 2
+    assert await remains(own.postgres, "capture") == []

@@ -11,12 +11,13 @@ from services.capture.adapters.postgres.receipts import PostgresReceiptBook
 from services.capture.domain.reading import read_documents
 from services.capture.handlers import capture_leads
 from shared.contracts.commands.replay import ReplayRecord
-from shared.contracts.topics import CAPTURE_COMMANDS, COMMANDS_COMPLETED
+from shared.contracts.topics import COMMANDS_COMPLETED
 from shared.handling.outcomes import Produced, Rejected
-from shared.handling.records import Record, read_record
+from shared.handling.records import Record
 from shared.messaging.settling import ATTEMPTS, BAD_IN_A_ROW, EverythingBad, Settled
 from tests.support.capture import Bench, record
-from tests.support.replaying import FIRST_LETTER, replay_headers, replay_of
+from tests.support.replaying import FIRST_LETTER, replay_of
+from tests.support.replaying import replay_command as command
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -53,17 +54,6 @@ def submitted(offset: int, email: str, *, ce_id: str | None = None, **more: Any)
     headers = (("ce_source", b"web"), ("ce_id", ce_id.encode()), time, ("ls_row", str(offset).encode()))
     made = record(offset, {"email": email, **more}, ce_id=ce_id, headers=headers)
     return made._replace(time="2026-03-01T10:00:00Z")
-
-
-def command(n: int, wanted: ReplayRecord, *, topic: str = CAPTURE_COMMANDS) -> Record:
-    """A replay on the command topic, read as the lane reads it."""
-    raw = _Raw(0, n, 1_772_370_000_000, b"key", wanted.model_dump_json().encode(), tuple(replay_headers(n)))
-    return read_record(raw, topic, "22222222-2222-4333-8444-555555555555", inbound=False)
-
-
-class _Raw:
-    def __init__(self, *parts: Any) -> None:
-        self.partition, self.offset, self.timestamp, self.key, self.value, self.headers = parts
 
 
 def completed(settled: Settled) -> dict[str, Any]:
@@ -238,3 +228,86 @@ async def test_replays_that_race_in_two_processes_apply_once(fragile: Bench, bug
     said = [completed(settled)["result"]["replayed"] for (settled,) in answers]
     assert sorted(said) == [False, False, False, True]
     assert len(await fragile.fetch("SELECT 1 FROM leads WHERE lead_version = 1")) == 1
+
+
+async def test_what_was_refused_is_mended_and_applied_once_however_often_replayed(bench: Bench) -> None:
+    bad = submitted(1, "")
+    (refused,) = await bench.settle(bad)
+    assert isinstance(refused.outcome, Produced) and refused.outcome.outcome == "rejected"
+    mended = orjson.dumps({"email": "ann@example.com"})
+    settled = await bench.settle(*(command(n, replay_of(bad, value=mended)) for n in range(3)))
+    assert [completed(each)["status"] for each in settled] == ["done", "refused", "refused"]
+    assert {completed(each)["reason"] for each in settled[1:]} == {"already_applied"}
+    (captured,) = others(settled[0])
+    data = orjson.loads(captured.data)
+    assert (data["outcome"], data["origin"]["inbound"]["offset"]) == ("new", 1)
+    assert data["lead"]["first_touch"]["occurred_at"] == "2026-03-01T10:00:00Z"
+    receipt = await receipt_of(bench, bad)
+    assert (receipt["outcome"], receipt["reason"], receipt["field"]) == ("new", None, None)
+    assert (receipt["lead_id"], receipt["row_number"]) == (data["lead"]["lead_id"], 1)
+    # The record itself, read once more, says what stands now; its source, sending the same again, repeats it.
+    redelivered, repeat = await bench.settle(bad, submitted(2, "", ce_id="evt-1"))
+    assert isinstance(redelivered.outcome, Produced) and redelivered.outcome.events[0].envelope == captured.envelope
+    assert isinstance(repeat.outcome, Produced) and repeat.outcome.outcome == "merged"
+    assert len(await bench.fetch("SELECT 1 FROM leads WHERE lead_version = 1")) == 1
+
+
+async def test_what_is_refused_again_may_be_replayed_again(bench: Bench) -> None:
+    bad = submitted(1, "")
+    await bench.settle(bad)
+    first, second = await bench.settle(
+        command(1, replay_of(bad)), command(2, replay_of(bad, value=b'{"email": "ann@example.com", "employees": []'))
+    )
+    said = [completed(each)["result"] for each in (first, second)]
+    assert [(each["outcome"], each["outcome_reason"]) for each in said] == [
+        ("rejected", "no_identifier"),
+        ("rejected", "invalid_json"),
+    ]
+    assert (await receipt_of(bench, bad))["reason"] == "invalid_json"
+    (done,) = await bench.settle(command(3, replay_of(bad, value=b'{"email": "ann@example.com"}')))
+    assert completed(done)["result"]["outcome"] == "new"
+    (again,) = await bench.settle(command(1, replay_of(bad)))
+    assert completed(again) == completed(first)
+    assert (await receipt_of(bench, bad))["outcome"] == "new"
+
+
+async def test_a_refusal_that_was_a_repeat_stays_when_the_first_is_replayed(bench: Bench) -> None:
+    """Another body under an id that was taken, and the same one again: what is mended is the first."""
+    first, same, other = submitted(1, ""), submitted(2, "", ce_id="evt-1"), submitted(3, "b@example.com", ce_id="evt-1")
+    before = await bench.settle(first, same, other)
+    (conflict,) = await bench.settle(command(1, replay_of(other)))
+    assert completed(conflict)["result"]["outcome_reason"] == "id_conflict"
+    await bench.settle(command(2, replay_of(first, value=b'{"email": "ann@example.com"}')))
+    after = await bench.settle(same, other)
+    for was, now in zip(before[1:], after, strict=True):
+        assert isinstance(was.outcome, Produced) and isinstance(now.outcome, Produced)
+        assert now.outcome.events == was.outcome.events
+    assert len(await bench.fetch("SELECT 1 FROM leads WHERE lead_version = 1")) == 1
+
+
+async def test_a_refused_replay_that_fails_is_a_dead_letter_and_the_refusal_stands(fragile: Bench, bug: Bug) -> None:
+    bad = submitted(1, "")
+    await fragile.settle(bad)
+    poison = replay_of(bad, value=b'{"email": "poison@example.com"}')
+    (failed,) = await fragile.settle(command(1, poison))
+    assert isinstance(failed.outcome, Produced) and len(failed.outcome.letters) == 1
+    assert completed(failed)["status"] == "dead_lettered"
+    assert (await receipt_of(fragile, bad))["outcome"] == "rejected"
+    bug.fixed = True
+    (done,) = await fragile.settle(command(2, poison))
+    assert completed(done)["result"]["outcome"] == "new"
+
+
+async def test_replays_of_a_refusal_that_race_in_two_processes_apply_once(bench: Bench, own: Servers) -> None:
+    bad = submitted(1, "")
+    await bench.settle(bad)
+    mended = replay_of(bad, value=b'{"email": "ann@example.com"}')
+    other = Bench(own.postgres)
+    try:
+        answers = await asyncio.gather(
+            *(each.settle(command(n, mended)) for n, each in enumerate((bench, other, bench, other)))
+        )
+    finally:
+        await other.database.dispose()
+    assert sorted(completed(settled)["status"] for (settled,) in answers) == ["done", "refused", "refused", "refused"]
+    assert len(await bench.fetch("SELECT 1 FROM leads WHERE lead_version = 1")) == 1

@@ -95,3 +95,17 @@ async def test_a_lead_that_was_erased_on_its_way_is_not_missed(database: Databas
     await store(database, [erasure(stream, 2, 1)])
     async with database.transaction(NOW) as work:
         assert [stage.waiting for stage in (await read_ledger(work)).stages] == [0, 0]
+
+
+async def test_what_was_noted_of_a_refusal_that_became_the_person_goes_too(database: Database) -> None:
+    stream = Stream()
+    unfit = stream.inbound()
+    await store(database, [unfit, stream.rejected(unfit), stream.captured(unfit, 1)])
+    async with database.transaction(NOW) as work:
+        await work.execute(
+            "INSERT INTO replays (command_id, parked_id, first_id, note) "
+            "SELECT gen_random_uuid(), parked_id, parked_id, 'Ann Lee1 called' FROM parked"
+        )
+    await store(database, [erasure(stream, 2, 1)])
+    async with database.transaction(NOW) as work:
+        assert [row["note"] for row in await work.fetch("SELECT note FROM replays")] == [None]

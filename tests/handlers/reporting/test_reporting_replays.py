@@ -1,74 +1,42 @@
 """Dead letters over HTTP: who may replay which, what the command carries, and what is told of replays afterwards."""
 
 import base64
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
-from pydantic import SecretStr
 
 from services.reporting.keeping import count_dead_letters
-from services.reporting.main import build_app
-from services.reporting.settings import ReportingSettings
 from shared.contracts import ids
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.envelope import Envelope
-from shared.contracts.events.platform import AccessGranted, CommandCompleted
-from shared.contracts.topics import CAPTURE_COMMANDS, COMMANDS_COMPLETED, SCORED, dead_letter_topic
+from shared.contracts.topics import CAPTURE_COMMANDS, SCORED, dead_letter_topic
 from shared.handling.originals import MAX_VALUE_BYTES, unpack_original
 from shared.handling.outcomes import Rejected
 from shared.handling.records import Record
 from shared.messaging.dead_letters import dead_letter_headers
-from shared.messaging.raw_producer import RawRecord
+from shared.messaging.rereading import Coordinates, Reread
 from shared.persistence.database import Database
-from shared.runtime.access import secret_hash
 from tests.support.reporting import NOW, Stream, instant, store
+from tests.support.reporting_replays import SOURCE, VIEWER, Taken, client, completion, listed, replaying_app, request_of
 
 pytestmark = pytest.mark.stack
-ADMIN, VIEWER, SOURCE = "ls_a_1", "ls_b_2", "ls_c_3"
 ORIGINAL = b'{"email": "x@example.com"}\xff'
-
-
-class Taken:
-    """Kafka's place: what was sent."""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[str, RawRecord]] = []
-
-    async def send(self, topic: str, records: Sequence[RawRecord]) -> None:
-        self.records += [(topic, record) for record in records]
-
-    @property
-    def commands(self) -> list[ReplayRecord]:
-        return [ReplayRecord.model_validate_json(record.value) for _, record in self.records]
 
 
 @pytest.fixture
 async def app(dsn: str, database: Database) -> AsyncIterator[FastAPI]:
-    async with database.transaction(NOW) as work:
-        await work.execute("TRUNCATE replays")
-    app = build_app(ReportingSettings(postgres_dsn=SecretStr(dsn), admin_key=SecretStr(ADMIN)))
-    for key, role in ((VIEWER, "viewer"), (SOURCE, "source")):
-        granted = {"key_id": key.split("_")[1], "secret_hash": secret_hash(key), "role": role, "granted_at": instant()}
-        app.state.service.access.apply(AccessGranted.model_validate(granted))
-    app.state.service.raw = Taken()
-    yield app
-    await app.state.service.database.dispose()
+    async with replaying_app(dsn, database) as made:
+        yield made
 
 
 @pytest.fixture
 def taken(app: FastAPI) -> Taken:
     found: Taken = app.state.service.raw
     return found
-
-
-def client(app: FastAPI, key: str = ADMIN) -> httpx.AsyncClient:
-    headers = {"Authorization": f"Bearer {key}"}
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test", headers=headers)
 
 
 def parked(stream: Stream, *, service: str = "capture", marks: tuple[tuple[str, str], ...] = ()) -> Record:
@@ -79,28 +47,6 @@ def parked(stream: Stream, *, service: str = "capture", marks: tuple[tuple[str, 
     )
     letter = dead_letter_headers(original, Rejected("processing_failed"), "capture-bulk", "0.1.0", marks)
     return stream.record(dead_letter_topic(service), "lead.submitted", ORIGINAL, key="k", headers=letter)
-
-
-async def listed(app: FastAPI, **filters: Any) -> list[dict[str, Any]]:
-    async with client(app) as http:
-        found: list[dict[str, Any]] = (await http.get("/v1/dead-letters", params=filters)).json()["dead_letters"]
-    return found
-
-
-def completion(stream: Stream, command_id: str, letter_id: str, status: str, **result: Any) -> Record:
-    linked = {"dead_letter_id": letter_id, "first_id": letter_id, "run_id": None, **result}
-    data = CommandCompleted(
-        command_id=command_id, command=ReplayRecord.TYPE, service="capture", status=status, result=linked,
-        reason=None if status == "done" else "processing_failed", completed_at=instant(),
-    )  # fmt: skip
-    return stream.record(COMMANDS_COMPLETED, CommandCompleted.TYPE, data, key=command_id)
-
-
-def request_of(stream: Stream, sent: tuple[str, RawRecord]) -> Record:
-    """What was sent, as it comes from the command topic."""
-    topic, raw = sent
-    command_id = dict(raw.headers)["ce_subject"].decode()
-    return stream.record(topic, ReplayRecord.TYPE, raw.value, key=command_id)
 
 
 async def test_the_command_carries_the_original_to_the_service_that_failed(
@@ -163,17 +109,25 @@ async def test_only_who_may_change_replays(app: FastAPI, database: Database, tak
     assert (one.status_code, many.status_code, values.status_code, taken.records) == (403, 403, 403, [])
 
 
-async def test_what_cannot_be_replayed_is_named_and_not_sent(app: FastAPI, database: Database, taken: Taken) -> None:
+async def kafka_without_it(*_: Any) -> dict[Coordinates, Reread]:
+    return {}
+
+
+async def test_what_cannot_be_replayed_is_named_and_not_sent(
+    app: FastAPI, database: Database, taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stream = Stream()
     inbound = stream.inbound()
     nested = stream.record(dead_letter_topic("capture"), "record.replay", b"{", headers=[("ce_type", b"record.replay")])
     nowhere = stream.record(dead_letter_topic("capture"), "lead.submitted", b"{}", headers=[])
     cut = parked(stream, marks=(("dlq-value-bytes", "950000"),))
+    monkeypatch.setattr("services.reporting.api.originals.read_again", kafka_without_it)
     await store(database, [stream.rejected(inbound), stream.record(SCORED, "lead.scored", b"no"), nested, nowhere, cut])
     rows = {row["id"]: row for row in await listed(app)}
     async with client(app) as http:
         answer = (await http.post("/v1/dead-letters/replay", json={"ids": [*rows, ids.new_id()]})).json()
-        assert {each["code"] for each in answer["refused"]} == {"not_replayable", "value_cut", "not_found"}
+        codes = {"not_replayable", "value_cut", "not_found", "original_gone", "still_unreadable"}
+        assert {each["code"] for each in answer["refused"]} == codes
         assert len(answer["refused"]) == len(rows) + 1 and answer["sent"] == []
         assert taken.records == []
         for path in (f"/v1/dead-letters/{ids.new_id()}/replay", "/v1/dead-letters/x/replay"):

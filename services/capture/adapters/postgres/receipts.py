@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from services.capture.ports import Receipt
+from services.capture.ports import Receipt, Standing
 from shared.handling.outcomes import Decision
 from shared.handling.work import Work
 from shared.persistence.decisions import read_decisions
@@ -24,6 +24,10 @@ _SAVE: Final = """
     SET lead_id = excluded.lead_id, settled_at = excluded.settled_at, outcome = excluded.outcome,
         reason = excluded.reason, field = excluded.field
     WHERE r.outcome = 'dead_lettered' AND excluded.outcome <> 'dead_lettered'
+"""
+_STANDING: Final = """
+    SELECT receipt_id::text, outcome, reason, field, lead_id::text, settled_at FROM receipts
+    WHERE receipt_id = ANY($1::uuid[])
 """
 _READ: Final = """
     SELECT r.receipt_id::text, r.outcome, r.reason, r.field, r.lead_id::text, r.row_number, r.source, r.received_at,
@@ -61,12 +65,10 @@ class PostgresReceiptBook:
             work.now,
         )
 
-    async def settled_at(self, work: Work, receipt_ids: Sequence[str]) -> Mapping[str, datetime]:
+    async def standing(self, work: Work, receipt_ids: Sequence[str]) -> Mapping[str, Standing]:
         """See ports.ReceiptBook."""
-        rows = await work.fetch(
-            "SELECT receipt_id::text, settled_at FROM receipts WHERE receipt_id = ANY($1::uuid[])", receipt_ids
-        )
-        return {row[0]: row[1] for row in rows}
+        rows = await work.fetch(_STANDING, receipt_ids)
+        return {row[0]: Standing(*row[1:]) for row in rows}
 
     async def read(self, work: Work, receipt_id: str) -> Sequence[dict[str, Any]]:
         """A receipt, and after it those of later records with the same event id, 100 at most."""

@@ -8,7 +8,7 @@ from asyncpg import BitString
 
 from services.reporting.adapters.postgres.counts import Counts
 from services.reporting.adapters.postgres.leads import events_of_leads
-from services.reporting.domain.ledger import FINAL
+from services.reporting.domain.ledger import ADMITTED, FINAL, REJECTED
 from services.reporting.domain.pages import EMPTY, PAGE, Page, Pages, offsets_in
 from services.reporting.domain.rows import Kept, OutcomeRow, Rows
 from shared.handling.work import Work
@@ -16,12 +16,18 @@ from shared.handling.work import Work
 Coordinates = tuple[str, int, int]
 _FIRST_DAY: Final = date(1970, 1, 1)
 _HELD: Final = "held"
-_KINDS: Final = (*FINAL, _HELD)
+_REPLAYED: Final = "replayed"
+_KINDS: Final = (*FINAL, _HELD, _REPLAYED)
 
 
 def any_final(row: str) -> str:
     """SQL: the records of a page of `settled` that have a final outcome."""
     return " | ".join(f"{row}.{kind}_bits" for kind in FINAL)
+
+
+def any_admitted(row: str) -> str:
+    """SQL: the records of a page of `settled` that were taken: what was refused before is replaced by that."""
+    return " | ".join(f"{row}.{kind}_bits" for kind in ADMITTED)
 
 
 _STORED: Final = f"""
@@ -44,20 +50,22 @@ _RECEIVED: Final = f"""
     RETURNING r.received_on AS day, r.source, bit_count(new.bits) - coalesce(bit_count(old.bits), 0) AS n
 """
 
-# A record that has its final outcome keeps it: what comes second is looked into. One may give way to another (`held`).
+# A record that was taken keeps its outcome: what comes second is looked into. A refusal gives way to it, whichever comes
+# first, and both are remembered; others may give way to another too (`held`), and some were asked to (`replayed`).
 _SETTLED: Final = f"""
     WITH marked AS (
         INSERT INTO settled AS s (topic_id, partition, page, {", ".join(f"{k}_bits" for k in _KINDS)})
-        SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], {", ".join(f"${n}::bit({PAGE})[]" for n in range(4, 9))})
+        SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], {", ".join(f"${n}::bit({PAGE})[]" for n in range(4, 10))})
         ON CONFLICT (topic_id, partition, page) DO UPDATE
-        SET held_bits = s.held_bits | excluded.held_bits,
-            {", ".join(f"{k}_bits = s.{k}_bits | (excluded.{k}_bits & ~({any_final('s')}))" for k in FINAL)}
-        RETURNING s.topic_id, s.partition, s.page, {any_final("old")} AS bits
+        SET {", ".join(f"{k}_bits = s.{k}_bits | excluded.{k}_bits" for k in (REJECTED, _HELD, _REPLAYED))},
+            {", ".join(f"{k}_bits = s.{k}_bits | (excluded.{k}_bits & ~({any_admitted('s')}))" for k in ADMITTED)}
+        RETURNING s.topic_id, s.partition, s.page, {any_admitted("old")} AS admitted, old.{REJECTED}_bits AS refused
+    ), again AS (
+        SELECT topic_id, partition, page, m.admitted & u.admitted AS admitted, m.refused & u.refused AS refused
+        FROM marked m JOIN unnest($1::uuid[], $2::int[], $3::bigint[], $10::bit({PAGE})[], $6::bit({PAGE})[])
+             AS u (topic_id, partition, page, admitted, refused) USING (topic_id, partition, page)
     )
-    SELECT topic_id::text, partition, page, m.bits & u.bits AS again
-    FROM marked m JOIN unnest($1::uuid[], $2::int[], $3::bigint[], $9::bit({PAGE})[]) AS u (topic_id, partition, page, bits)
-         USING (topic_id, partition, page)
-    WHERE bit_count(m.bits & u.bits) > 0
+    SELECT topic_id::text, partition, page, admitted, refused FROM again WHERE bit_count(admitted | refused) > 0
 """
 
 _DOUBLES: Final = """
@@ -94,19 +102,23 @@ async def save_received(work: Work, received: Pages) -> Counts:
 
 
 async def settle(work: Work, rows: Rows) -> None:
-    """Note final outcomes, and where there are others; a final one that comes second for its record is a double."""
-    first: dict[Coordinates, str] = {}
+    """Note final outcomes, where there are others, and who was replayed; a final one that comes second for its record, not
+    in the place of a refusal, is a double."""
+    first: dict[tuple[Coordinates, bool], str] = {}
     pages, doubtful = Pages(), list[OutcomeRow]()
     for row in rows.final:
-        if first.setdefault(row[:3], row.event_id) != row.event_id:
+        if first.setdefault((row[:3], row.outcome == REJECTED), row.event_id) != row.event_id:
             doubtful.append(row)
         else:
             pages.mark(*row[:3], row.outcome)
+    for place in rows.replayed_places:
+        pages.mark(*place, _REPLAYED)
     for row in rows.outcomes:
         pages.mark(*row[:3], _HELD)
     if pages.bits:
-        again = _places(await work.fetch(_SETTLED, *_settled_columns(pages)))
-        doubtful += [row for row in rows.final if row[:3] in again]
+        found = await work.fetch(_SETTLED, *_settled_columns(pages))
+        admitted, refused = _places(found, "admitted"), _places(found, "refused")
+        doubtful += [row for row in rows.final if row[:3] in (refused if row.outcome == REJECTED else admitted)]
     if doubles := [row for row in doubtful if not await _is_known(work, row)]:
         places = [list(column) for column in zip(*(row[:5] for row in doubles), strict=True)]
         await work.execute(_DOUBLES, *places, [row.settled_at for row in doubles])
@@ -122,7 +134,7 @@ async def _is_known(work: Work, row: OutcomeRow) -> bool:
 
 
 def _settled_columns(pages: Pages) -> list[list[Any]]:
-    """A row a page, with the bits of each kind, and those of any final outcome."""
+    """A row a page, with the bits of each kind, and those of everything that was taken."""
     kinds: dict[Page, dict[str, bytes]] = {}
     for page, bits in pages.in_order():
         kinds.setdefault(page._replace(label=None), {})[page.label] = bits
@@ -132,7 +144,7 @@ def _settled_columns(pages: Pages) -> list[list[Any]]:
 
 def _any(found: dict[str, bytes]) -> BitString:
     together = 0
-    for kind in FINAL:
+    for kind in ADMITTED:
         together |= int.from_bytes(found.get(kind, EMPTY))
     return _bits(together.to_bytes(len(EMPTY)))
 
@@ -145,10 +157,10 @@ def _bits(found: bytes) -> BitString:
     return BitString.frombytes(found, PAGE)
 
 
-def _places(rows: Sequence[Any]) -> Collection[Coordinates]:
+def _places(rows: Sequence[Any], kind: str = "again") -> Collection[Coordinates]:
     """The coordinates of what was marked before."""
     return {
         (row["topic_id"], row["partition"], offset)
         for row in rows
-        for offset in offsets_in(row["page"], row["again"].bytes)
+        for offset in offsets_in(row["page"], row[kind].bytes)
     }

@@ -23,14 +23,13 @@ _MARK: Final = """
     SELECT u.id, 0, '{}', true FROM unnest($1::uuid[]) AS u (id) ORDER BY u.id
     ON CONFLICT (lead_id) DO UPDATE SET erased = true
 """
-_FORGET_VALUES: Final = """
-    DELETE FROM parked_values WHERE parked_id IN (
-        SELECT parked_id FROM parked WHERE lead_id = ANY($1::uuid[])
-        UNION
-        SELECT k.parked_id FROM parked k JOIN unnest($2::uuid[], $3::int[], $4::bigint[]) AS u (topic_id, partition, at)
-            ON (k.topic_id, k.partition, k."offset") = (u.topic_id, u.partition, u.at)
-    ) RETURNING parked_id
+_OF_PERSON: Final = """
+    SELECT parked_id FROM parked WHERE lead_id = ANY($1::uuid[])
+    UNION
+    SELECT k.parked_id FROM parked k JOIN unnest($2::uuid[], $3::int[], $4::bigint[]) AS u (topic_id, partition, at)
+        ON (k.topic_id, k.partition, k."offset") = (u.topic_id, u.partition, u.at)
 """
+_FORGET_VALUES: Final = "DELETE FROM parked_values WHERE parked_id = ANY($1::uuid[])"
 _FORGET_NOTES: Final = "UPDATE replays SET note = NULL WHERE first_id = ANY($1::uuid[]) OR parked_id = ANY($1::uuid[])"
 _PARKED: Final = """
     SELECT k.parked_id::text, k.kind, k.service, k.reason, k.place, k.parked_at, v.value
@@ -71,11 +70,13 @@ class History:
 
 
 async def _forget_parked(work: Work, lead_ids: Sequence[str], places: Sequence[Place]) -> None:
-    """The values of records that could not be processed, by the lead or by the submissions that became it."""
+    """The values of records that could not be processed, by the lead or by the submissions that became it, and what was noted
+    of their replays; of what was refused there are only notes."""
     columns = [list(column) for column in zip(*places, strict=True)] or [[], [], []]
-    rows = await work.fetch(_FORGET_VALUES, lead_ids, *columns)
-    if rows:
-        await work.execute(_FORGET_NOTES, [row["parked_id"] for row in rows])
+    parked_ids = [row["parked_id"] for row in await work.fetch(_OF_PERSON, lead_ids, *columns)]
+    if parked_ids:
+        await work.execute(_FORGET_VALUES, parked_ids)
+        await work.execute(_FORGET_NOTES, parked_ids)
 
 
 PERSONAL: Final[tuple[PersonalTables, ...]] = (History(),)

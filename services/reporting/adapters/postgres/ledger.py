@@ -5,8 +5,8 @@ from itertools import islice
 from typing import Any, Final
 
 from services.reporting.adapters.postgres.behaviour import read_behaviour_ledger
-from services.reporting.adapters.postgres.books import any_final
-from services.reporting.domain.ledger import FINAL, PROVISIONAL, Balance, Findings, StageEquation
+from services.reporting.adapters.postgres.books import any_admitted, any_final
+from services.reporting.domain.ledger import ADMITTED, FINAL, PROVISIONAL, REJECTED, Balance, Findings, StageEquation
 from services.reporting.domain.pages import PAGE, offsets_in
 from services.reporting.domain.stages import BIT
 from shared.contracts.envelope import rfc3339
@@ -18,7 +18,8 @@ _LOST: Final = f"r.bits & ~({_SETTLED} | coalesce(s.held_bits, {_ZERO}))"
 
 
 def _sum(kind: str) -> str:
-    return f"coalesce(sum(bit_count(r.bits & s.{kind}_bits)), 0)::bigint AS {kind}"
+    standing = f"s.{kind}_bits & ~({any_admitted('s')})" if kind == REJECTED else f"s.{kind}_bits"
+    return f"coalesce(sum(bit_count(r.bits & {standing})), 0)::bigint AS {kind}"
 
 
 # An outcome that another may follow counts while none that is final has come; of several, the newest.
@@ -72,6 +73,17 @@ _DOUBLES: Final = f"""
     GROUP BY d.topic_id, d.partition, d."offset" ORDER BY d.topic_id, d.partition, d."offset" LIMIT $1
 """
 
+# Refused and taken, and nobody asked for it.
+_UNASKED: Final = f"""
+    WITH both_ways AS (
+        SELECT s.topic_id, s.partition, s.page, k.kind,
+               s.{REJECTED}_bits & ~s.replayed_bits & (CASE k.kind {_KIND_OF} END) AS bits
+        FROM settled s CROSS JOIN unnest(ARRAY[{", ".join(f"'{kind}'" for kind in ADMITTED)}]) AS k (kind)
+    )
+    SELECT topic_id::text, partition, page, kind, bits, sum(bit_count(bits)) OVER ()::bigint AS total
+    FROM both_ways WHERE bit_count(bits) > 0 ORDER BY topic_id, partition, page, kind LIMIT $1
+"""
+
 # Leads by how far they came are counted already; only days on which some did not go on are looked into.
 _STAGE: Final = """
     SELECT coalesce(sum(count) FILTER (WHERE stages & $2 <> 0), 0)::bigint AS done,
@@ -107,6 +119,7 @@ async def read_ledger(work: Work, *, limit: int = 100) -> Findings:
     balances = [Balance(**dict(row)) for row in await work.fetch(_BALANCES)]
     strangers = await work.fetch(_STRANGERS, limit)
     doubles = await work.fetch(_DOUBLES, limit)
+    unasked = await work.fetch(_UNASKED, limit)
     lost = await work.fetch(_IN_FLIGHT, limit) if any(b.in_flight for b in balances) else []
     behaviour, unsettled = await read_behaviour_ledger(work, limit)
     place = ("topic", "topic_id", "partition", "source", "received_on")
@@ -114,10 +127,10 @@ async def read_ledger(work: Work, *, limit: int = 100) -> Findings:
         "in_flight": list(islice(_each(lost, *place), limit)),
         "events_in_flight": list(islice(_each(unsettled, *place), limit)),
         "strangers": list(islice(_each(strangers, "topic_id", "partition", outcome="kind"), limit)),
-        "doubles": _plain(doubles),
+        "doubles": [*_plain(doubles), *_unasked(unasked)][:limit],
     }
     stages = [await _stage(work, step, offenders, limit) for step in STEPS]
-    return Findings(balances, stages, _total(strangers), _total(doubles), offenders, behaviour)
+    return Findings(balances, stages, _total(strangers), _total(doubles) + _total(unasked), offenders, behaviour)
 
 
 async def _stage(
@@ -139,6 +152,11 @@ def _each(rows: Sequence[Any], *names: str, outcome: str | None = None) -> Itera
         said = {name: _plain_value(row[name]) for name in names}
         for offset in offsets_in(row["page"], row["bits"].bytes):
             yield {**said, "offset": offset, **({"outcome": row[outcome]} if outcome else {})}
+
+
+def _unasked(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    found = _each(rows, "topic_id", "partition", outcome="kind")
+    return [{**each, "outcomes": [REJECTED, kind], "event_ids": []} for each in found for kind in [each.pop("outcome")]]
 
 
 def _total(rows: Sequence[Any]) -> int:

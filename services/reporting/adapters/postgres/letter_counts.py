@@ -17,9 +17,10 @@ BY: Final = {
 
 # Of a record that failed more than once the first letter counts, under the source that the ledger knows it by.
 _REPLAYED: Final = """
-    SELECT p.source, count(*) AS replayed FROM parked p
-    WHERE p.kind = 'dead_letter' AND p.service = 'capture' AND p.topic = ANY($1::text[]) AND p.replay_of IS NULL
-      AND EXISTS (SELECT 1 FROM replays r WHERE r.first_id = p.parked_id AND r.status = 'done')
+    SELECT p.source, count(DISTINCT (p.topic_id, p.partition, p."offset")) AS replayed
+    FROM replays r JOIN parked p ON p.parked_id = r.first_id
+    WHERE r.status = 'done' AND p.service = 'capture' AND p.topic = ANY($1::text[]) AND p.replay_of IS NULL
+      AND (p.kind = 'dead_letter' OR (p.kind = 'rejected' AND r.outcome <> 'rejected'))
     GROUP BY p.source
 """
 
@@ -33,7 +34,7 @@ _TABLE: Final = """
 
 
 async def replayed_by_source(work: Work) -> dict[str, int]:
-    """Submissions that were dead-lettered and then applied, of those whose letters are still kept."""
+    """Submissions that were dead-lettered or refused and then applied, of those whose letters are still kept."""
     rows = await work.fetch(_REPLAYED, [INBOUND, INBOUND_BULK])
     return {row["source"]: row["replayed"] for row in rows}
 

@@ -13,14 +13,16 @@ from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 
 # A record that was applied in the end counts as replayed with all of its letters; one that failed again waits as the
-# newest of them. What was refused or could not be read is no dead letter and has no state.
+# newest of them. What was refused stays refused until a replay came to something else; what could not be read has no
+# state before it was replayed.
 STATE: Final = """
-    CASE WHEN p.kind <> 'dead_letter' THEN NULL
-         WHEN EXISTS (SELECT 1 FROM replays r WHERE r.first_id = COALESCE(p.replay_of, p.parked_id)
-                                                AND r.status = 'done') THEN 'replayed'
+    CASE WHEN EXISTS (SELECT 1 FROM replays r
+                      WHERE r.first_id = COALESCE(p.replay_of, p.parked_id) AND r.status = 'done'
+                        AND (p.kind <> 'rejected' OR r.outcome <> 'rejected')) THEN 'replayed'
          WHEN EXISTS (SELECT 1 FROM parked q WHERE q.replay_of = COALESCE(p.replay_of, p.parked_id)
                                                AND q.parked_at > p.parked_at) THEN 'failed_again'
-         ELSE 'waiting' END
+         WHEN p.kind = 'dead_letter' THEN 'waiting'
+         WHEN p.kind = 'rejected' THEN 'refused' END
 """
 
 _COLUMNS: Final = f"""

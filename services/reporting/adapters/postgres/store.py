@@ -1,5 +1,6 @@
 """Writes a batch: what is known of millions as pages and bundles, exceptions as rows, counts only for what was new."""
 
+from datetime import datetime
 from typing import Final
 
 from services.reporting.adapters.postgres.behaviour import save_behaviour
@@ -7,7 +8,7 @@ from services.reporting.adapters.postgres.books import first_deliveries, save_re
 from services.reporting.adapters.postgres.erasure import forget_leads, share_erasing
 from services.reporting.adapters.postgres.history import save_history
 from services.reporting.adapters.postgres.replays import save_replays
-from services.reporting.domain.rows import Rows, columns
+from services.reporting.domain.rows import ParkedRow, Rows, columns
 from shared.handling.work import Work
 
 # Kafka's timestamps travel as milliseconds: a datetime costs three times as much to send.
@@ -39,15 +40,18 @@ _PERSONAL: Final = f"""
     ON CONFLICT DO NOTHING
 """
 
+# What is refused once more is shown with its newest reason; everything else stays as it came.
 _PARKED: Final = """
     WITH fresh AS (
-        INSERT INTO parked (parked_id, kind, service, reason, place, source, topic, topic_id, partition, "offset",
+        INSERT INTO parked AS p (parked_id, kind, service, reason, place, source, topic, topic_id, partition, "offset",
                             event_id, lead_id, headers, parked_at, row_number, replay_of, attempt)
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                              $8::uuid[], $9::int[], $10::bigint[], $11::uuid[], $12::uuid[], $13::text[],
                              $14::timestamptz[], $18::int[], $19::uuid[], $20::int[])
-        ON CONFLICT DO NOTHING
-        RETURNING parked_id, lead_id
+        ON CONFLICT (parked_id) DO UPDATE
+        SET reason = excluded.reason, place = excluded.place, parked_at = excluded.parked_at
+        WHERE p.kind = 'rejected' AND p.parked_at < excluded.parked_at
+        RETURNING p.parked_id, p.lead_id
     )
     INSERT INTO parked_values (parked_id, key, value, headers)
     SELECT u.* FROM unnest($1::uuid[], $15::bytea[], $16::bytea[], $17::text[]) AS u (parked_id, key, value, headers)
@@ -94,7 +98,8 @@ class PostgresEventStore:
         if rows.outcomes:
             await work.execute(_OUTCOMES, *columns(rows.outcomes, 9))
         if rows.parked:
-            await work.execute(_PARKED, *columns(rows.parked, 20))
+            newest = {row.parked_id: row for row in sorted(rows.parked, key=_parked)}
+            await work.execute(_PARKED, *columns(list(newest.values()), 20))
         if rows.replays:
             await save_replays(work, rows.replays)
         if rows.aliases:
@@ -104,3 +109,7 @@ class PostgresEventStore:
         losers = sorted(rows.aliases)
         winners = [rows.aliases[loser] for loser in losers]
         await work.execute(_ALIASES, losers, [w for w, _ in winners], [v for _, v in winners], work.now)
+
+
+def _parked(row: ParkedRow) -> tuple[str, datetime]:
+    return row.parked_id, row.parked_at
