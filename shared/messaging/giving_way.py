@@ -23,7 +23,9 @@ from shared.observability import metrics
 log = structlog.get_logger(__name__)
 
 _LOOK_S: Final = 0.5
-_ANSWER_S: Final = 5.0
+# On a machine that is too busy an answer takes long: it is waited for, since asking anew would make it busier.
+_ANSWER_S: Final = 30.0
+_AFTER_FAILURE_S: Final = 5.0
 
 
 class GroupsLag:
@@ -39,22 +41,13 @@ class GroupsLag:
 
     async def read(self) -> int:
         """The records, over all groups. Markers of transactions count too, one or two a partition. Raises KafkaError."""
-        if self._reader is None:
+        if not self._parts:
             await self._connect()
-        return sum([await self._lag_of(group, parts) for group, parts in self._parts.items()])
+        return sum(await asyncio.gather(*(self._lag_of(group, parts) for group, parts in self._parts.items())))
 
     async def _connect(self) -> None:
         wanted = {topic for topics in self._topics.values() for topic in topics}
         found = await admin.describe(self._bootstrap, self._names, wanted)
-        self._parts = {
-            self._names.group(group): [
-                TopicPartition(self._names.topic(topic), n)
-                for topic in topics
-                if topic in found
-                for n in range(found[topic].partitions)
-            ]
-            for group, topics in self._topics.items()
-        }
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, client_id="leadstream-lag")
         await self._admin.start()
         self._reader = AIOKafkaConsumer(
@@ -64,6 +57,15 @@ class GroupsLag:
             enable_auto_commit=False,
         )
         await self._reader.start()
+        self._parts = {
+            self._names.group(group): [
+                TopicPartition(self._names.topic(topic), n)
+                for topic in topics
+                if topic in found
+                for n in range(found[topic].partitions)
+            ]
+            for group, topics in self._topics.items()
+        }
 
     async def _lag_of(self, group: str, parts: list[TopicPartition]) -> int:
         committed = await self._admin.list_consumer_group_offsets(group, partitions=parts)
@@ -80,6 +82,7 @@ class GroupsLag:
             client for client in (self._reader and self._reader.stop, self._admin and self._admin.close) if client
         ]
         self._admin = self._reader = None
+        self._parts = {}
         for close in closing:
             with contextlib.suppress(Exception):
                 await close()
@@ -127,6 +130,7 @@ class GivingWay:
                 # What was found last stands: with Kafka away nothing moves anyway.
                 log.info("lag_not_read", group=self._lane.group, error=type(error).__name__)
                 await self._lag.close()
+                await asyncio.sleep(_AFTER_FAILURE_S)
 
     def _judge(self, behind: int) -> None:
         consumer, group = self._lane.consumer, self._lane.group
