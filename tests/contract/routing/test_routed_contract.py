@@ -47,7 +47,7 @@ def test_a_routed_lead_is_what_the_contract_says(grade: str) -> None:
     read = LeadRouted.model_validate_json(raw, strict=True)
     assert orjson.loads(read.model_dump_json(exclude_unset=True)) == orjson.loads(raw)
     assert set(orjson.loads(raw)) == set(LeadRouted.model_fields)
-    assert set(orjson.loads(raw)["assignment"]) == set(Assignment.model_fields)
+    assert set(orjson.loads(raw)["assignment"]) == set(Assignment.model_fields) - {"work"}
     assert (read.assignment.owner is None) != (read.assignment.queue is None)
 
 
