@@ -14,7 +14,7 @@ from tests.support.erasing import CANARY, remains
 from tests.support.topics import read_to_end
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.processes]
+pytestmark = [pytest.mark.stack, pytest.mark.processes, pytest.mark.timeout(300)]
 
 EMAIL, PHONE, FIRST, LAST, SECRET = CANARY
 PERSON = {
