@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from services.capture.commands.backfilling import backfill_source, check_file
 from services.capture.commands.client import CaptureClient
+from services.capture.commands.creating import create
 from services.capture.commands.duplicates import duplicates
 from services.capture.commands.ending import MISUSED, end, print_json
 from services.capture.commands.importing import import_rows
@@ -185,5 +186,6 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
 
 def register_for_leads(leads: typer.Typer) -> None:
     """Add capture's verbs to `leadstream leads`."""
+    leads.command(epilog="Example: leadstream leads create --email ann@example.com --entered-by sam")(create)
     leads.command(epilog="Example: leadstream leads mark 018f… --bounced --reason 'mailer daemon'")(mark)
     leads.command(epilog="Example: leadstream leads promote 018f… --reason 'called us'")(promote)

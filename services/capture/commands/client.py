@@ -36,11 +36,19 @@ class CaptureClient:
 
     def send_lines(self, lines: list[bytes], source: str | None, path: str = "/v1/leads/batch") -> dict[str, Any]:
         """Send a batch, again where Kafka cannot take it yet or this key has sent too much."""
-        headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": ids.new_id()}
+        headers = {"Content-Type": "application/x-ndjson"}
         parameters = {"source": source} if source else {}
+        return self._send(path, headers, content=b"\n".join(lines), params=parameters)
+
+    def submit(self, lead: dict[str, Any]) -> dict[str, Any]:
+        """Send one lead; the answer has its receipt."""
+        return self._send("/v1/leads", {}, json=lead)
+
+    def _send(self, path: str, headers: dict[str, str], **parts: Any) -> dict[str, Any]:
+        key = {"Idempotency-Key": ids.new_id()}
         deadline = time.monotonic() + _GIVE_UP_S
         while True:
-            response = self._request("POST", path, content=b"\n".join(lines), headers=headers, params=parameters)
+            response = self._request("POST", path, headers={**headers, **key}, **parts)
             if response.status_code not in _TRY_AGAIN or time.monotonic() > deadline:
                 return self._body(response)
             time.sleep(float(response.headers.get("retry-after", "2")))

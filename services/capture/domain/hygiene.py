@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from services.capture.domain.consent import clean_consent
 from services.capture.domain.fact_shape import EmailEntry, Facts, PhoneEntry
+from services.capture.domain.hands import HANDS, clean_author, clean_referrer
 from services.capture.domain.listing import STATES, TARGET, clean_list
 from services.capture.domain.normalise.address import normalise_address
 from services.capture.domain.normalise.company import normalise_company, registrable_domain
@@ -214,6 +215,20 @@ def _take_listing(notes: _Notes, submission: Submission, facts: Facts) -> None:
             notes.o["list"] = listed
 
 
+def _take_hands(notes: _Notes, submission: Submission) -> None:
+    """Who typed the lead in, and who sent the person; what names nobody stays the source's own field."""
+    for unit, given, taken in (
+        ("entered_by", submission.get("entered_by"), clean_author),
+        ("referrer_ref", submission.get("referrer_ref"), clean_referrer),
+    ):
+        if given is None:
+            continue
+        if (value := taken(given)) is not None:
+            notes.o[unit] = value
+        else:
+            notes.unknown({unit: given})
+
+
 def _clean_emails(submission: Submission) -> list[EmailEntry]:
     """One entry an address, the first spelling of each; an address that is none has no key and keeps its original."""
     entries: list[EmailEntry] = []
@@ -267,6 +282,8 @@ def _assemble(
     notes.unknown(submission, SUBMISSION_FIELDS)
     if "list" in submission or "state" in submission:
         _take_listing(notes, submission, facts)
+    if not HANDS.isdisjoint(submission):
+        _take_hands(notes, submission)
     _add_given(facts, notes)
     if emails:
         facts["e"] = emails

@@ -141,6 +141,8 @@ class Submission(TypedDict, total=False):
     # Any JSON: what is no state and no list of ours was the source's own field, and stays that.
     state: Any
     list: Any
+    entered_by: Any
+    referrer_ref: Any
     extra: dict[str, Any] | None
 
 

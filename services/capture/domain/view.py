@@ -30,8 +30,8 @@ def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
         )
     if "m" in facts:
         view.update(lifecycle_fields(state))
-    if "list" in facts.get("o", _NOTHING):
-        view["list"] = _list(facts["o"]["list"])
+    if "o" in facts:
+        _add_firsts(view, facts["o"])
     return view
 
 
@@ -145,6 +145,16 @@ def _company(value: Callable[..., Any], emails: Sequence[EmailEntry]) -> dict[st
 
 def _money(pair: list[str | None] | None) -> dict[str, str | None] | None:
     return {"amount": pair[0], "currency": pair[1]} if pair else None
+
+
+def _add_firsts(view: dict[str, Any], firsts: dict[str, Any]) -> None:
+    """What few leads have: a list, whoever typed them in, whoever referred them."""
+    if "list" in firsts:
+        view["list"] = _list(firsts["list"])
+    if "entered_by" in firsts:
+        view["entered_by"] = firsts["entered_by"]
+    if "referrer_ref" in firsts:
+        view["referrer_ref"] = firsts["referrer_ref"]
 
 
 def _list(listed: dict[str, Any]) -> dict[str, Any]:

@@ -103,6 +103,10 @@ class LeadSubmitted(_Part):
     consent: SubmittedConsent | None = None
     state: Any = Field(None, description="`target`: the person was only listed, and has not responded; else a lead")
     list: SubmittedList | None = Field(None, description="The list that the person stands on")
+    entered_by: Any = Field(None, description="Who typed the lead in: a name or an id")
+    referrer_ref: Any = Field(
+        None, description="Who referred the person: an e-mail address, or `lead:`, `contact:` or `account:` and an id"
+    )
     extra: dict[str, Any] | None = None
 
 

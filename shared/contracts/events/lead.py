@@ -99,6 +99,10 @@ class Lead(Contract):
     contactable: Contactable = Contactable()
     stale_fields: list[str] = Field([], description="Fields that nobody has confirmed for long")
     previous_companies: list[PreviousCompany] = []
+    entered_by: str | None = Field(None, description="Who typed the lead in first; null where nobody did")
+    referrer_ref: str | None = Field(
+        None, description="Who referred the person first: `email:`, `lead:`, `contact:` or `account:`, and which"
+    )
     list: LeadList | None = None
 
 
