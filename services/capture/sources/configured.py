@@ -22,12 +22,16 @@ from shared.rules import (
 )
 from shared.rules.loading import load_yaml
 
-Kind: TypeAlias = Literal["form", "salesforce", "google", "meta", "linkedin", "typeform", "hubspot", "generic"]
+Kind: TypeAlias = Literal[
+    "form", "salesforce", "google", "meta", "linkedin", "typeform", "hubspot", "generic", "social", "intent"
+]
 FormKind: TypeAlias = Literal["landing_page", "popup", "signup", "contact"]
 Resolve: TypeAlias = Callable[["Secret"], str | None]
 
 _NEED_SECRET: Final = frozenset({"google", "meta", "linkedin", "typeform"})
 _PROVIDER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
+# Signed by a scheme of their own choice, or not at all.
+_BY_SCHEME: Final = frozenset({"generic", "social", "intent"})
 _FETCHED: Final = frozenset({"meta", "linkedin"})
 
 
@@ -148,9 +152,9 @@ class SourcesFile(RuleSetHeader):
             yield RuleFault(path, "form_kind: landing_page, popup, signup or contact")
         if entry.kind == "salesforce" and entry.oid is None:
             yield RuleFault(path, "oid, which the form sends")
-        if entry.kind == "generic" and entry.signature is not None and not entry.secrets:
+        if entry.kind in _BY_SCHEME and entry.signature is not None and not entry.secrets:
             yield RuleFault(path, "secrets for its signature")
-        if entry.kind == "generic" and entry.signature is None and entry.secrets:
+        if entry.kind in _BY_SCHEME and entry.signature is None and entry.secrets:
             yield RuleFault(path, "signature, which says what the secrets are for")
         for number, secret in enumerate(entry.secrets):
             yield from _secret_faults(secret, (*path, "secrets", number))

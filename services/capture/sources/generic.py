@@ -41,7 +41,7 @@ class Generic:
             return [self._element(raw, asked, source, None) for raw in _rows(asked.body)]
         if asked.content_type == FORM_TYPE:
             return [self._element(asked.body, asked, source, standard_id(asked))]
-        several = _listed(asked.body, paths.leads)
+        several = listed(asked.body, paths.leads)
         if several is None:
             return [self._element(asked.body, asked, source, standard_id(asked))]
         return [self._element(raw, asked, source, None) for raw in several]
@@ -106,7 +106,7 @@ def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def _listed(body: bytes, path: str | None) -> list[bytes] | None:
+def listed(body: bytes, path: str | None) -> list[bytes] | None:
     """The elements of the list at a path, or of a body that is a list, each its own bytes; None where there is none."""
     here: Any = msgspec.Raw(body)
     try:

@@ -12,9 +12,11 @@ from services.capture.sources.configured import NO_SOURCES, ConfiguredSource, So
 from services.capture.sources.generic import Generic
 from services.capture.sources.google import Google
 from services.capture.sources.hubspot import HubSpot
+from services.capture.sources.intent import Intent
 from services.capture.sources.linkedin import LinkedIn
 from services.capture.sources.meta import Meta
 from services.capture.sources.protocol import Asked, Document, Element, Reader, WebSource
+from services.capture.sources.social import Social
 from services.capture.sources.typeform import Typeform
 from services.capture.sources.web_form import WebForm
 
@@ -28,6 +30,8 @@ WEBHOOKS: Final[Mapping[str, WebSource]] = {
     "typeform": Typeform(),
     "hubspot": HubSpot(),
     "generic": Generic(),
+    "social": Social(),
+    "intent": Intent(),
 }
 # Those of web pages: `/v1/forms/<form>` and `/servlet/servlet.WebToLead`.
 FORMS: Final[Mapping[str, WebSource]] = {"form": WebForm(), "salesforce": WebForm()}
