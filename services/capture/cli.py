@@ -121,7 +121,7 @@ def import_command(preview: Callable[[], Preview] | None) -> Callable[..., None]
 
 
 def send(
-    file: Annotated[str, typer.Argument(help="NDJSON, JSON or CSV; `-` is the standard input.")],
+    file: Annotated[str, typer.Argument(help="NDJSON, JSON, CSV or a mail (.eml); `-` is the standard input.")],
     source: Annotated[str | None, typer.Option(help="The source's name; else each lead names its own.")] = None,
     events: Annotated[bool, typer.Option("--events", help="What people did, and not leads.")] = False,
     as_json: AsJson = False,

@@ -21,6 +21,7 @@ from services.capture.adapters.sources_file import SourcesFile
 from services.capture.api.admission import Admission
 from services.capture.api.batch import batch_router
 from services.capture.api.consent import consent_router
+from services.capture.api.contacts import contacts_router
 from services.capture.api.duplicates import duplicates_router
 from services.capture.api.events import events_router
 from services.capture.api.form_tokens import form_tokens_router
@@ -110,6 +111,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     service.background.append(fetching.running)
     routers = [
         leads_router(intake),
+        contacts_router(intake),
         batch_router(intake),
         webhooks_router(intake, sources),
         forms_router(intake, sources),

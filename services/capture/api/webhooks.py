@@ -15,6 +15,7 @@ from services.capture.api.intake import Intake
 from services.capture.domain.payload import FORM_TYPE, JSON_TYPE
 from services.capture.handlers.arrivals import FORM_HEADER
 from services.capture.sources.configured import ConfiguredSource
+from services.capture.sources.mail import MAIL_TYPE
 from services.capture.sources.protocol import Answer, Asked, Element, WebSource
 from services.capture.sources.register import WEBHOOKS
 from shared.contracts.commands.capture import FetchLead, WithdrawLead
@@ -24,8 +25,11 @@ from shared.runtime.problems import Problem
 
 log = structlog.get_logger(__name__)
 
-_JSON: Final = frozenset({JSON_TYPE})
-_ACCEPTED: Final = {"generic": frozenset({JSON_TYPE, FORM_TYPE, "text/csv"})}
+JSON_ONLY: Final = frozenset({JSON_TYPE})
+ACCEPTED: Final = {
+    "generic": frozenset({JSON_TYPE, FORM_TYPE, "text/csv"}),
+    "mail": frozenset({MAIL_TYPE}),
+}
 _BODY: Final = {"requestBody": {"required": True, "content": {JSON_TYPE: {"schema": {"type": "object"}}}}}
 
 
@@ -47,7 +51,7 @@ def webhooks_router(intake: Intake, file: SourcesFile) -> APIRouter:
     async def receive(kind: str, source: str, request: Request) -> Response:
         await intake.admission.admit("address", address_of(request))
         found = configured(file, kind, source)
-        media = content_type(request, _ACCEPTED.get(kind, _JSON))
+        media = content_type(request, ACCEPTED.get(kind, JSON_ONLY))
         settings = intake.settings
         raw = await read_body(request, limit=settings.webhook_limit_bytes, timeout_s=settings.body_timeout_s)
         asked = asked_by(request, raw, media, intake)

@@ -44,6 +44,11 @@ class CaptureClient:
         """Send one lead; the answer has its receipt."""
         return self._send("/v1/leads", {}, json=lead)
 
+    def send_mail(self, mail: bytes, source: str | None) -> dict[str, Any]:
+        """Send a mail as it came; the answer has its receipt."""
+        parameters = {"source": source} if source else {}
+        return self._send("/v1/mails", {"Content-Type": "message/rfc822"}, content=mail, params=parameters)
+
     def _send(self, path: str, headers: dict[str, str], **parts: Any) -> dict[str, Any]:
         key = {"Idempotency-Key": ids.new_id()}
         deadline = time.monotonic() + _GIVE_UP_S

@@ -16,11 +16,13 @@ from services.capture.importing.csv import open_csv
 from services.capture.importing.inspecting import inspect_file
 from services.capture.importing.refusal import FileRefused
 from services.capture.importing.suggesting import suggest
+from services.capture.sources.mail import without_attachments
 
 Format = Literal["ndjson", "json", "csv"]
 
 _LEADS: Final = "/v1/leads/batch"
 _EVENTS: Final = "/v1/events"
+_MAIL: Final = ".eml"
 _LINES: Final = 1_000
 _BYTES: Final = 4_000_000
 _BY_SUFFIX: Final[dict[str, Format]] = {
@@ -34,11 +36,19 @@ def send_file(name: str, source: str | None, *, as_json: bool, events: bool = Fa
         path = _spooled(Path(folder)) if name == "-" else Path(name)
         if not path.is_file():
             end(MISUSED, f"there is no file {name}")
+        if path.suffix.lower() == _MAIL and not events:
+            return _report(_send_mail(path, source), as_json=as_json)
         try:
             totals = _send(_lines(path, source), source, quiet=as_json, path=_EVENTS if events else _LEADS)
         except FileRefused as error:
             end(FOUND_WRONG, f"{name}: {error}")
     _report(totals, as_json=as_json)
+
+
+def _send_mail(path: Path, source: str | None) -> dict[str, Any]:
+    """Send a mail without its attachments, which nobody would keep. What becomes of it stands on its receipt."""
+    with CaptureClient() as client:
+        return {**client.send_mail(without_attachments(path.read_bytes()), source), "rejected": []}
 
 
 def _spooled(folder: Path) -> Path:

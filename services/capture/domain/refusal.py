@@ -30,6 +30,9 @@ RefusalCode = Literal[
     "no_kind",
     "event_too_large",
     "unknown_lead",
+    "invalid_mail",
+    "auto_reply",
+    "mailing_list",
 ]
 
 # Refused before the content is looked at (HTTP 400); every other code is understood and refused (HTTP 422).
@@ -72,6 +75,9 @@ DETAILS: Final[dict[RefusalCode, str]] = {
     "no_kind": "kind says what was done, such as page.viewed",
     "event_too_large": "an event may have 32 KiB",
     "unknown_lead": "there is no lead with this id",
+    "invalid_mail": "the mail cannot be read",
+    "auto_reply": "a machine sent the mail, so nobody wrote",
+    "mailing_list": "the mail went to a list, not to us",
 }
 
 

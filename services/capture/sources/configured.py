@@ -23,7 +23,18 @@ from shared.rules import (
 from shared.rules.loading import load_yaml
 
 Kind: TypeAlias = Literal[
-    "form", "salesforce", "google", "meta", "linkedin", "typeform", "hubspot", "generic", "social", "intent"
+    "form",
+    "salesforce",
+    "google",
+    "meta",
+    "linkedin",
+    "typeform",
+    "hubspot",
+    "generic",
+    "social",
+    "intent",
+    "mail",
+    "calls",
 ]
 FormKind: TypeAlias = Literal["landing_page", "popup", "signup", "contact"]
 Resolve: TypeAlias = Callable[["Secret"], str | None]
@@ -31,7 +42,7 @@ Resolve: TypeAlias = Callable[["Secret"], str | None]
 _NEED_SECRET: Final = frozenset({"google", "meta", "linkedin", "typeform"})
 _PROVIDER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 # Signed by a scheme of their own choice, or not at all.
-_BY_SCHEME: Final = frozenset({"generic", "social", "intent"})
+_BY_SCHEME: Final = frozenset({"generic", "social", "intent", "mail", "calls"})
 _FETCHED: Final = frozenset({"meta", "linkedin"})
 
 

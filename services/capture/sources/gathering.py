@@ -14,8 +14,8 @@ from services.capture.sources.protocol import Answer, Asked, Element, Unverified
 from services.capture.sources.signing import verify_scheme
 
 
-class Gathered:
-    """The steps of protocol.WebSource that these sources share. Each event has `id`, `at` and `test` where it has any."""
+class Signed:
+    """The steps of protocol.WebSource that senders without a way of their own share."""
 
     def greet(self, asked: Asked, source: ConfiguredSource) -> Answer | None:
         """Nobody asks."""
@@ -26,13 +26,17 @@ class Gathered:
         how = source.entry.signature
         return None if how is None else verify_scheme(how, asked, source.secrets_at(asked.at))
 
-    def split(self, asked: Asked, source: ConfiguredSource) -> Sequence[Element]:
-        """Each event of a list by itself, its own bytes."""
-        return [_element(raw) for raw in listed(asked.body, None) or [asked.body]]
-
     def answer(self, asked: Asked, source: ConfiguredSource, elements: Sequence[Element]) -> Answer:
         """How many were taken; each has a receipt, by the sender's own id."""
         return Answer(202, b'{"accepted":%d}' % len(elements))
+
+
+class Gathered(Signed):
+    """Events of JSON. Each has `id`, `at` and `test` where it has any."""
+
+    def split(self, asked: Asked, source: ConfiguredSource) -> Sequence[Element]:
+        """Each event of a list by itself, its own bytes."""
+        return [_element(raw) for raw in listed(asked.body, None) or [asked.body]]
 
 
 def _element(raw: bytes) -> Element:

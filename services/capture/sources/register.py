@@ -7,6 +7,7 @@ from typing import Final
 from services.capture.domain.identity import IdentityKey
 from services.capture.domain.reading import MAX_BYTES, judge_document
 from services.capture.domain.refusal import Refused, refuse
+from services.capture.sources.calls import Calls
 from services.capture.sources.composing import as_id
 from services.capture.sources.configured import NO_SOURCES, ConfiguredSource, Sources
 from services.capture.sources.generic import Generic
@@ -14,6 +15,7 @@ from services.capture.sources.google import Google
 from services.capture.sources.hubspot import HubSpot
 from services.capture.sources.intent import Intent
 from services.capture.sources.linkedin import LinkedIn
+from services.capture.sources.mail import Mail
 from services.capture.sources.meta import Meta
 from services.capture.sources.protocol import Asked, Document, Element, Reader, WebSource
 from services.capture.sources.social import Social
@@ -32,10 +34,14 @@ WEBHOOKS: Final[Mapping[str, WebSource]] = {
     "generic": Generic(),
     "social": Social(),
     "intent": Intent(),
+    "mail": Mail(),
+    "calls": Calls(),
 }
 # Those of web pages: `/v1/forms/<form>` and `/servlet/servlet.WebToLead`.
 FORMS: Final[Mapping[str, WebSource]] = {"form": WebForm(), "salesforce": WebForm()}
 CONFIGURED: Final[Mapping[str, WebSource]] = {**WEBHOOKS, **FORMS}
+# Those that a key of ours may send under its own name, without an entry in the file.
+BY_KEY: Final = frozenset({"mail", "calls"})
 # Every format that a record may be of. A source without an address of its own is only here.
 READERS: Final[Mapping[str, Reader]] = {**CONFIGURED}
 
@@ -50,7 +56,7 @@ class Formats:
         """Why a record cannot be read now, though it may be after a repair: it becomes a dead letter."""
         if name not in READERS:
             return "unknown_format"
-        if name in CONFIGURED and source not in self.current().by_name:
+        if name in CONFIGURED and name not in BY_KEY and source not in self.current().by_name:
             return "unknown_source"
         return None
 
