@@ -8,14 +8,21 @@ from fastapi import APIRouter, Query
 from services.reporting.adapters.postgres.funnel import read_counts, recount
 from services.reporting.adapters.postgres.letter_counts import STATES, letter_table
 from services.reporting.adapters.postgres.materials import material_rows
-from services.reporting.api.reading import Reader
+from services.reporting.adapters.postgres.origins import (
+    REFERRAL_COLUMNS,
+    UNMAPPED_COLUMNS,
+    referral_rows,
+    unmapped_rows,
+)
+from services.reporting.api.reading import Reader, sees_personal
 from services.reporting.domain.funnel import By, funnel_table
 from services.reporting.domain.materials import COLUMNS as MATERIAL_COLUMNS
+from services.reporting.domain.personal import MASK
 from shared.runtime.problems import Problem
 from shared.runtime.reading import reading
 from shared.runtime.service import Service
 
-NAMES: Final = ("funnel", "materials", "dead-letters")
+NAMES: Final = ("funnel", "materials", "dead-letters", "unmapped-sources", "referrals")
 ByOfLetters = Literal["service", "reason", "source", "day"]
 Mode = Literal["activity", "cohort"]
 
@@ -67,6 +74,22 @@ def router(service: Service) -> APIRouter:
         async with reading(service) as work:
             rows = await material_rows(work, first, last)
         return {"report": "materials", "columns": MATERIAL_COLUMNS, "rows": rows}
+
+    @routes.get("/v1/reports/unmapped-sources")
+    async def unmapped_sources(_: Reader) -> dict[str, Any]:
+        """Words for sources that the vocabulary does not know, with their leads."""
+        async with reading(service) as work:
+            rows = await unmapped_rows(work)
+        return {"report": "unmapped-sources", "columns": UNMAPPED_COLUMNS, "rows": rows}
+
+    @routes.get("/v1/reports/referrals")
+    async def referrals(reader: Reader) -> dict[str, Any]:
+        """Who referred how many leads, and how many of these were converted. A referrer is a person: masked but for admins."""
+        async with reading(service) as work:
+            rows = await referral_rows(work)
+        if not sees_personal(reader):
+            rows = [{**row, "referrer": MASK} for row in rows]
+        return {"report": "referrals", "columns": REFERRAL_COLUMNS, "rows": rows}
 
     @routes.get("/v1/reports/{name}")
     async def unknown(name: str, _: Reader) -> None:

@@ -18,7 +18,9 @@ class Format(StrEnum):
 
 
 def reports(
-    name: Annotated[str, typer.Argument(help="The report: funnel, materials, dead-letters.")],
+    name: Annotated[
+        str, typer.Argument(help="The report: funnel, materials, dead-letters, unmapped-sources, referrals.")
+    ],
     by: Annotated[
         str | None,
         typer.Option(
@@ -36,7 +38,7 @@ def reports(
 ) -> None:
     """A report as a table, JSON or CSV."""
     if not name.replace("-", "").isalnum():
-        fail(USAGE, "There is no such report. There are: funnel, materials, dead-letters.")
+        fail(USAGE, "There is no such report. There are: funnel, materials, dead-letters, unmapped-sources, referrals.")
     report = get(f"/v1/reports/{name}", **{"by": by, "mode": mode, "from": first, "to": last})
     if as_json or output is Format.json:
         show_json(report)

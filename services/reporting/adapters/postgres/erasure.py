@@ -52,7 +52,7 @@ async def forget_leads(work: Work, versions: Mapping[str, int]) -> None:
 class History:
     """See shared.persistence.erasing.PersonalTables. Counts, days, sources and outcomes stay."""
 
-    tables: Final = ("progress", "bundles", "events", "personal", "parked", "parked_values", "replays")
+    tables: Final = ("progress", "bundles", "events", "personal", "parked", "parked_values", "replays", "lead_origins")
 
     async def erase(self, work: Work, lead_ids: Sequence[str]) -> None:
         """See PersonalTables."""
@@ -60,6 +60,7 @@ class History:
         await work.execute(_MARK, list(lead_ids))
         places = await blank_bundles(work, lead_ids)
         await work.execute("DELETE FROM personal WHERE lead_id = ANY($1::uuid[])", lead_ids)
+        await work.execute("DELETE FROM lead_origins WHERE lead_id = ANY($1::uuid[])", lead_ids)
         await _forget_parked(work, lead_ids, sorted(places))
 
     async def export(self, work: Work, lead_ids: Sequence[str]) -> Mapping[str, Any]:
