@@ -70,8 +70,9 @@ async def set_timers(work: Work, timers: Sequence[Timer]) -> None:
 
 
 async def add_timers(work: Work, timers: Sequence[Timer]) -> None:
-    """Set those timers that are not set, or are being acted on; the others stay as they are."""
-    await _set(work, timers, f"{_ADD} DO NOTHING")
+    """Set those timers that are not set, and move those that would be due later; the others stay as they are, also those
+    that are being acted on."""
+    await _set(work, timers, f"{_SET} WHERE t.done_at IS NULL AND t.due_at > excluded.due_at")
 
 
 async def _set(work: Work, timers: Sequence[Timer], sql: str) -> None:

@@ -154,6 +154,16 @@ async def test_a_shorter_time_holds_for_those_that_are_there_too(bench: Bench) -
     assert isinstance(settled.outcome, Produced) and len(settled.outcome.events) == 1
 
 
+async def test_a_shorter_time_holds_for_a_list_that_had_a_timer_and_nobody_left(bench: Bench) -> None:
+    await bench.settle(target(0, "ann@example.com"))
+    await bench.settle(record(1, {"email": "ann@example.com", "message": "Call me"}))
+    await bench.settle(command(2, "target_list.set", list_name="cfos", ttl_days=7, then="expire"))
+    (captured,) = await bench.settle(target(3, "bob@example.com"))
+    bench.now += timedelta(days=8)
+    (settled,) = await bench.settle(*await due_commands(bench, 10))
+    assert settled.outcome.detail["leads"] == [event_of(captured)["lead"]["lead_id"]]  # type: ignore[union-attr,index]
+
+
 async def test_a_timer_that_was_moved_meanwhile_expires_nobody(bench: Bench) -> None:
     await bench.settle(target(0, "ann@example.com"))
     bench.now += timedelta(days=181)

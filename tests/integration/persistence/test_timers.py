@@ -16,7 +16,7 @@ from shared.handling.records import Record
 from shared.messaging.raw_producer import IntakeUnavailable, RawRecord
 from shared.messaging.settling import Settling
 from shared.persistence.database import Database
-from shared.persistence.timers import LONGEST_PAYLOAD, Timer, cancel_timers, set_timers, timer_id
+from shared.persistence.timers import LONGEST_PAYLOAD, Timer, add_timers, cancel_timers, set_timers, timer_id
 from shared.runtime.sweeper import Sweeper
 from tests.support import hop
 from tests.support.stack import Servers, create_database, drop_database
@@ -209,3 +209,18 @@ async def test_timers_of_one_kind_and_subject_are_told_apart_by_name(belfry: Bel
 async def test_a_payload_that_no_command_should_carry_is_refused(belfry: Belfry) -> None:
     with pytest.raises(ValueError, match="16384 at most"):
         await belfry.set(bell(1)._replace(payload={"n": 1, "pad": "x" * LONGEST_PAYLOAD}))
+
+
+async def test_an_added_timer_brings_one_forward_and_never_puts_it_off_or_repeats_what_is_sent(belfry: Belfry) -> None:
+    async def add(minutes: int) -> datetime:
+        async with belfry.database.transaction(belfry.now) as work:
+            await add_timers(work, [bell(1, START + timedelta(minutes=minutes))])
+        (row,) = await belfry.rows()
+        return row["due_at"]  # type: ignore[no-any-return]
+
+    for minutes, due in ((30, 30), (60, 30), (10, 10)):
+        assert await add(minutes) == START + timedelta(minutes=due)
+    belfry.turn(minutes=11)
+    assert await belfry.sweeper().sweep() == 1
+    await add(5)
+    assert await belfry.sweeper().sweep() == 0
