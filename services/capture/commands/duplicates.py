@@ -93,7 +93,11 @@ def _say(found: dict[str, Any], as_json: bool) -> None:
 
 def _side_by_side(pair: Mapping[str, Any]) -> Iterator[str]:
     one, other = ({} if lead is None else lead for lead in pair["leads"])
-    yield f"{'lead_id':<14}{one.get('lead_id', 'gone'):<40}{other.get('lead_id', 'gone')}"
+    merged = bool(one) and one["lead_id"] == other.get("lead_id")
+    if merged:
+        yield f"both are the lead {one['lead_id']} now; `leads timeline` names the merge"
+        other = {}
+    yield f"{'lead_id':<14}{one.get('lead_id', 'gone'):<40}{other.get('lead_id', '' if merged else 'gone')}"
     for field in _COMPARED:
         yield f"{field:<14}{_text(one.get(field)):<40}{_text(other.get(field))}"
     for field, level in pair["evidence"].items():
@@ -101,5 +105,6 @@ def _side_by_side(pair: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _text(value: Any) -> str:
-    shown = ", ".join(str(part) for part in value.values() if part) if isinstance(value, dict) else str(value or "")
+    parts = {key: part for key, part in value.items() if key != "name_key"} if isinstance(value, dict) else {"": value}
+    shown = ", ".join(str(part) for part in parts.values() if part)
     return "".join(char if char.isprintable() else " " for char in shown)

@@ -14,7 +14,10 @@ from shared.handling.outcomes import InHand
 from shared.handling.work import Work
 from shared.messaging.commands import Done, Refused, is_readable
 
-UNKNOWN_MERGE = Refused("unknown_merge", "there is no such merge of this lead")
+UNKNOWN_MERGE = Refused(
+    "unknown_merge",
+    "no merge of this lead is known that could be taken back; `leads timeline` names merges with their ids",
+)
 
 
 @dataclass(frozen=True, slots=True)
