@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.capture.domain.blocking import MAX_BLOCK
+from services.capture.domain.consent import Statement
 from services.capture.domain.facts import state_to_json
 from services.capture.domain.identity import IdentityKey, digest_of
 from services.capture.domain.joining import Merge, Pair
@@ -78,6 +79,16 @@ class MemoryLeads:
                 root_id = person.root_id = self.root_of(person.lead_id)
                 people.setdefault(root_id, self._person(root_id))
         return people
+
+
+class MemoryConsents:
+    """`ConsentBook`, as far as submissions need it."""
+
+    def __init__(self) -> None:
+        self.statements: list[Statement] = []
+
+    async def add(self, work: Work, statements: Sequence[Statement]) -> None:
+        self.statements += statements
 
 
 class MemoryMerges:

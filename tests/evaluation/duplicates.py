@@ -11,13 +11,13 @@ import orjson
 
 from services.capture.handlers.capture_leads import CaptureLeads
 from services.capture.importing.suggesting import suggest
-from services.capture.ports import LeadBook, MergeBook
+from services.capture.ports import ConsentBook, LeadBook, MergeBook
 from shared.contracts import ids
 from shared.contracts.topics import INBOUND_BULK
 from shared.handling.outcomes import InHand, Produced
 from shared.handling.records import Record
 from shared.handling.work import Work
-from tests.evaluation.books import MemoryLeads, MemoryMerges
+from tests.evaluation.books import MemoryConsents, MemoryLeads, MemoryMerges
 
 TOPIC_ID: Final = "11111111-2222-4333-8444-555555555555"
 _SOURCE: Final = "evaluation"
@@ -78,7 +78,7 @@ async def run(rows: Sequence[Labelled], work: Work, *, batch: int, region: str |
         unused,
         cast(Any, _no_targets),
         unused,
-        unused,
+        cast(ConsentBook, MemoryConsents()),
         b"evaluation",
         region,
     )
