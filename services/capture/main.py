@@ -41,6 +41,8 @@ from services.capture.api.webhooks import webhooks_router
 from services.capture.domain.guard import Guard
 from services.capture.domain.source_tree import load_source_tree
 from services.capture.domain.spam_rules import load_spam_rules
+from services.capture.domain.survivorship import DEFAULT, Survivorship
+from services.capture.domain.survivorship_file import load_survivorship
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.fetching import Fetching
 from services.capture.keeping import keeping
@@ -74,7 +76,8 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     publishes = [CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, ERASED, LEAD_EVENTS, INBOUND, EVENTS_INBOUND]
     service = Service("capture", settings, publishes=publishes)
     receipts, announced, quarantine = PostgresReceiptBook(), PostgresAnnouncedBook(), PostgresQuarantineBook()
-    leads, merges, pairs = PostgresLeadBook(), PostgresMergeBook(), PostgresPairBook()
+    leads, pairs = PostgresLeadBook(_survivorship(settings)), PostgresPairBook()
+    merges = PostgresMergeBook(leads.survivorship)
     books = Books(
         leads,
         receipts,
@@ -95,6 +98,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
             default_region=settings.default_region,
             guard=_guard(settings),
             vocabulary=_vocabulary(settings),
+            survivorship=leads.survivorship,
             max_records=settings.max_records,
             bulk_pause_lag=settings.bulk_pause_lag,
             formats=formats,
@@ -124,7 +128,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         duplicates_router(service, leads, pairs),
         marking_router(service),
         targets_router(service),
-        matching_router(service, settings.default_region),
+        matching_router(service, leads, settings.default_region),
         quarantine_router(service, quarantine, settings.secret_bytes),
         consent_router(service),
         people_router(service, settings.secret_bytes, settings.default_region),
@@ -145,6 +149,12 @@ def _vocabulary(settings: CaptureSettings) -> Vocabulary:
     """What sources are called. Raises RuleFileError for a file that is none."""
     file = settings.source_vocabulary
     return BUILT_IN if file is None else load_source_tree(file.read_bytes(), file=str(file)).vocabulary()
+
+
+def _survivorship(settings: CaptureSettings) -> Survivorship:
+    """Which record decides a field. Raises RuleFileError for a file that is none."""
+    file = settings.survivorship
+    return DEFAULT if file is None else load_survivorship(file.read_bytes(), file=str(file))
 
 
 def _intake_reasons(service: Service) -> list[str]:

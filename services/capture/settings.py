@@ -41,6 +41,8 @@ class CaptureSettings(ServiceSettings):
     form_burst: float = Field(20, ge=1)
     # Sources, details and words beside (or instead of) the built-in ones; see services/capture/README.md.
     source_vocabulary: Path | None = None
+    # Which record decides a field, where that is not as built in; see docs/identity.md.
+    survivorship: Path | None = None
     # What makes a submission suspicious; see services/capture/rules/spam.yaml.
     spam_rules: Path = Path(__file__).parent / "rules" / "spam.yaml"
     # Requests a second of one key and of one address, and how many at once after a pause; 0 a second is no limit.

@@ -5,6 +5,7 @@ from typing import Final
 
 from services.capture.domain.behaviour.humanity import OUR_SIGNS, Signs
 from services.capture.domain.guard import Guard
+from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.handlers.announced_leads import NoteAnnouncedLeads, WithdrawLeads
 from services.capture.handlers.arrivals import INBOUND_TOPICS
@@ -104,6 +105,7 @@ def subscriptions(
     double_window_s: int = 600,
     guard: Guard | None = None,
     vocabulary: Vocabulary = BUILT_IN,
+    survivorship: Survivorship = DEFAULT,
     signs: Signs = OUR_SIGNS,
 ) -> list[Subscription]:
     """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
@@ -123,6 +125,7 @@ def subscriptions(
         double_window_s,
         guard,
         vocabulary,
+        survivorship,
     )
     submitted = Handled(capture, repeated=repeats)
     unknown = Handled(bury_unknown, repeated=repeats)

@@ -29,10 +29,9 @@ class LeadsToMatch(BaseModel):
     leads: Annotated[list[dict[str, Any]], Field(max_length=MAX_LEADS)]
 
 
-def matching_router(service: Service, default_region: str | None) -> APIRouter:
+def matching_router(service: Service, book: PostgresLeadBook, default_region: str | None) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["leads"])
-    book = PostgresLeadBook()
 
     @router.post("/v1/leads/match", dependencies=[Depends(Requires("read"))])
     async def match(wanted: LeadsToMatch) -> dict[str, Any]:

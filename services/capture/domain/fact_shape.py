@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypedDict
 
+from services.capture.domain.survivorship import DEFAULT, Survivorship
+
 # [match key, value, original when it differs, mailbox kind, domain of a company mailbox]; for what is no address
 # all are None but the original.
 EmailEntry = list[str | None]
@@ -35,6 +37,8 @@ class Facts(TypedDict, total=False):
     """Fields that the contract does not know, by key."""
     m: dict[str, Any]
     """Units of the lead's life that are no submission's: a target or not, marks (`lifecycle.py`)."""
+    s: str
+    """The source of the record, where survivorship asks how far it is trusted."""
 
 
 class Stamp(NamedTuple):
@@ -59,6 +63,8 @@ class LeadFacts(NamedTuple):
     counted: int
     layers: tuple[Layer, ...]
     silent: tuple[Stamp, ...] = ()
+    survivorship: Survivorship = DEFAULT
+    """By which the layers decide; never stored."""
 
     def named(self) -> Sequence[Layer]:
         """Every record that is named, also those with nothing left, by ascending stamp."""

@@ -15,6 +15,7 @@ from services.capture.domain.consent import iso_utc
 from services.capture.domain.fact_shape import Facts, Layer, LeadFacts, Stamp
 from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.lifecycle import joined_state
+from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.domain.thinning import overlay, part_silent, thin
 
 FORMAT: Final = 1
@@ -39,14 +40,18 @@ def _latest_consent(received_us: int) -> str:
     return iso_utc(_EPOCH + timedelta(microseconds=received_us) + _ONE_DAY)
 
 
-def facts_of(submission: CleanSubmission, stamp: Stamp, *, source_name: str) -> LeadFacts:
+def facts_of(
+    submission: CleanSubmission, stamp: Stamp, *, source_name: str, survivorship: Survivorship = DEFAULT
+) -> LeadFacts:
     """The facts of a lead that has this one submission. `source_name` names whose external id it is."""
     facts = submission.facts
     if submission.external_id is not None:
         facts = {**facts, "i": [[source_name, submission.external_id]]}
     if "k" in facts and "at" in facts["k"]:
         facts = _without_future_consent(facts, stamp)
-    return LeadFacts(0, (Layer(stamp, facts),))
+    if survivorship.by_trust:
+        facts = {**facts, "s": source_name}
+    return LeadFacts(0, (Layer(stamp, facts),), (), survivorship)
 
 
 def _without_future_consent(facts: Facts, stamp: Stamp) -> Facts:
@@ -62,17 +67,17 @@ def _without_future_consent(facts: Facts, stamp: Stamp) -> Facts:
 
 
 def merge_facts(one: LeadFacts, other: LeadFacts) -> LeadFacts:
-    """The facts of both: of a submission and its lead, or of two leads that are one person."""
+    """The facts of both: of a submission and its lead, or of two leads that are one person; under one survivorship."""
     one, other = joined_state(one, other)
     counted = one.counted + other.counted
     if other.layers[0].stamp > one.layers[-1].stamp:  # the newest submission mostly comes last
-        return thin(counted, [*one.layers, *other.layers], (*one.silent, *other.silent))
+        return thin(counted, [*one.layers, *other.layers], (*one.silent, *other.silent), one.survivorship)
     layers = {layer.stamp: layer for layer in one.layers}
     for layer in other.layers:
         known = layers.get(layer.stamp)
         layers[layer.stamp] = layer if known is None else overlay(known, layer)
     silent = {*one.silent, *other.silent} - layers.keys()
-    return thin(counted, sorted(layers.values(), key=lambda layer: layer.stamp), sorted(silent))
+    return thin(counted, sorted(layers.values(), key=lambda layer: layer.stamp), sorted(silent), one.survivorship)
 
 
 def state_to_json(state: LeadFacts) -> bytes:
@@ -80,9 +85,10 @@ def state_to_json(state: LeadFacts) -> bytes:
     return orjson.dumps([FORMAT, state.counted, [[*layer.stamp, layer.facts] for layer in state.named()]])
 
 
-def state_from_json(stored: bytes | str) -> LeadFacts:
-    """The facts of a stored form. Raises ValueError for another format."""
+def state_from_json(stored: bytes | str, survivorship: Survivorship = DEFAULT) -> LeadFacts:
+    """The facts of a stored form, to be merged by this survivorship. Raises ValueError for another format."""
     version, counted, layers = orjson.loads(stored)
     if version != FORMAT:
         raise ValueError(f"lead facts of format {version}, this build reads {FORMAT}")
-    return part_silent(counted, [Layer(Stamp(us, record_id), facts) for us, record_id, facts in layers])
+    named = [Layer(Stamp(us, record_id), facts) for us, record_id, facts in layers]
+    return part_silent(counted, named, (), survivorship)

@@ -64,7 +64,7 @@ def marked(facts: LeadFacts, stamp: Stamp, units: Mapping[str, Any], more: Facts
     said = cast(Facts, {**(more or {}), PART: dict(units)})
     layers = {layer.stamp: layer for layer in facts.layers}
     layers[stamp] = Layer(stamp, said)
-    return thin(facts.counted, sorted(layers.values(), key=lambda layer: layer.stamp), facts.silent)
+    return thin(facts.counted, sorted(layers.values(), key=lambda layer: layer.stamp), facts.silent, facts.survivorship)
 
 
 def units_of_mark(facts: LeadFacts, mark: Mark, channel: Channel | None, at: str) -> dict[str, Any]:

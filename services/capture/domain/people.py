@@ -18,6 +18,7 @@ from services.capture.domain.identity import (
 )
 from services.capture.domain.joining import Finding, Joining, is_strong
 from services.capture.domain.person import Person
+from services.capture.domain.survivorship import DEFAULT, Survivorship
 from shared.contracts import ids
 
 # A phone that more leads share is a switchboard's: it is no evidence of being the same person any more.
@@ -58,21 +59,28 @@ class Placed(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
-def submission_facts(clean: CleanSubmission, stamp: Stamp, *, source: str, touched_at: str) -> LeadFacts:
+def submission_facts(
+    clean: CleanSubmission, stamp: Stamp, *, source: str, touched_at: str, survivorship: Survivorship = DEFAULT
+) -> LeadFacts:
     """The facts of a lead that has this submission only. `touched_at` is when the source says that it happened: it orders
     nothing, that is the time of receipt's to do."""
-    facts = facts_of(clean, stamp, source_name=source)
+    facts = facts_of(clean, stamp, source_name=source, survivorship=survivorship)
     if not touched_at:
         return facts
     layer = facts.layers[0]
     touch = {**layer.facts.get("t", {}), "occurred_at": touched_at}
-    return LeadFacts(facts.counted, (Layer(layer.stamp, {**layer.facts, "t": touch}),))
+    return facts._replace(layers=(Layer(layer.stamp, {**layer.facts, "t": touch}),))
 
 
 def submitted(clean: CleanSubmission, facts: LeadFacts, event_id: str, *, source: str) -> Submitted:
     """A submission with the lead that it makes by itself: the id is the event's for ever."""
     as_new = Person(
-        ids.derive(ids.LEADS, event_id), 1, facts.layers[0].stamp.received_us, state_to_json(facts), changed=True
+        ids.derive(ids.LEADS, event_id),
+        1,
+        facts.layers[0].stamp.received_us,
+        state_to_json(facts),
+        changed=True,
+        survivorship=facts.survivorship,
     )
     keys = identity_keys(clean, source_name=source)
     tagged, blocks = tagged_addresses(clean.emails), block_keys(clean.facts)

@@ -8,6 +8,7 @@ from services.capture.domain.facts import merge_facts, state_from_json, state_to
 from services.capture.domain.identifiers import is_role_address
 from services.capture.domain.identity import LinkedLead, tagged_addresses
 from services.capture.domain.likeness import Profile, profile_of
+from services.capture.domain.survivorship import DEFAULT, Survivorship
 
 
 class Person:
@@ -19,7 +20,7 @@ class Person:
 
     __slots__ = (
         "_blocks", "_facts", "_linked", "_own", "_profile", "_stored", "_stored_own", "changed", "created_us", "lead_id",
-        "parent_id", "reshaped", "root_id", "version",
+        "parent_id", "reshaped", "root_id", "survivorship", "version",
     )  # fmt: skip
 
     def __init__(
@@ -32,11 +33,13 @@ class Person:
         own: str | None = None,
         parent_id: str | None = None,
         changed: bool = False,
+        survivorship: Survivorship = DEFAULT,
     ) -> None:
         self.lead_id = lead_id
         self.version = version
         self.created_us = created_us
         self.changed = changed
+        self.survivorship = survivorship
         self.parent_id = parent_id
         self.root_id: str | None = parent_id
         self.reshaped = False
@@ -57,14 +60,14 @@ class Person:
         """What is known of the lead, with all that were merged into it."""
         if self._facts is None:
             assert self._stored is not None
-            self._facts = state_from_json(self._stored)
+            self._facts = state_from_json(self._stored, self.survivorship)
         return self._facts
 
     @property
     def own(self) -> LeadFacts:
         """What came to this lead itself."""
         if self._own is None and self._stored_own is not None:
-            self._own = state_from_json(self._stored_own)
+            self._own = state_from_json(self._stored_own, self.survivorship)
         return self.facts if self._own is None else self._own
 
     @property

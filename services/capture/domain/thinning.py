@@ -1,10 +1,11 @@
 """What a record's layer still decides, seen beside all others: each unit stays in one layer only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from services.capture.domain.consent import is_confirmed
 from services.capture.domain.fact_shape import Facts, Layer, LeadFacts, Stamp
+from services.capture.domain.survivorship import DEFAULT, NAME_PARTS, Survivorship
 
 # Records with nothing left are still named, so that a repetition is recognised, up to this many of the newest.
 EXACT_RECORDS: Final = 256
@@ -12,6 +13,7 @@ EXACT_RECORDS: Final = 256
 MOST_EXTRA: Final = 500
 # Begins the record id of what is no submission: a mark on the lead, never a touch. It sorts behind submissions.
 MARK: Final = "~"
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def overlay(one: Layer, other: Layer) -> Layer:
@@ -28,23 +30,28 @@ def overlay(one: Layer, other: Layer) -> Layer:
     return Layer(one.stamp, cast(Facts, facts))
 
 
-def thin(counted: int, layers: Sequence[Layer], silent: Sequence[Stamp] = ()) -> LeadFacts:
-    """The facts of layers in ascending order, without what a later (or, for first contact, an earlier) one decides.
+def thin(
+    counted: int, layers: Sequence[Layer], silent: Sequence[Stamp] = (), survivorship: Survivorship = DEFAULT
+) -> LeadFacts:
+    """The facts of layers in ascending order, without what another one decides: a later one, for first contact an
+    earlier one, or whichever survivorship names.
 
     What is silent is not looked at: the next submission of a busy lead costs what its few deciding layers cost.
     """
     if len(layers) < 2:
-        return LeadFacts(counted, tuple(layers), tuple(silent))
-    winners = _Winners(layers)
+        return LeadFacts(counted, tuple(layers), tuple(silent), survivorship)
+    winners = _Winners(layers, survivorship)
     kept = [Layer(layer.stamp, winners.of(index, layer.facts)) for index, layer in enumerate(layers)]
-    return part_silent(counted, kept, silent)
+    return part_silent(counted, kept, silent, survivorship)
 
 
-def part_silent(counted: int, layers: Sequence[Layer], silent: Sequence[Stamp] = ()) -> LeadFacts:
+def part_silent(
+    counted: int, layers: Sequence[Layer], silent: Sequence[Stamp] = (), survivorship: Survivorship = DEFAULT
+) -> LeadFacts:
     """Layers in ascending order, parted: the first and the last submission always stay, the others and marks as long as
     they decide something. Beyond the newest EXACT_RECORDS, submissions that decide nothing are only counted."""
     if len(layers) < 2:
-        return LeadFacts(counted, tuple(layers), tuple(silent))
+        return LeadFacts(counted, tuple(layers), tuple(silent), survivorship)
     touches = touches_of(layers)
     ends = (*touches[:1], *touches[-1:])
     fallen = [layer.stamp for layer in touches[1:-1] if not layer.facts]
@@ -52,7 +59,12 @@ def part_silent(counted: int, layers: Sequence[Layer], silent: Sequence[Stamp] =
         silent = sorted((*silent, *fallen))
     surplus = max(0, len(silent) - EXACT_RECORDS)
     kept = tuple(layer for layer in layers if layer.facts or any(layer is end for end in ends))
-    return LeadFacts(counted + surplus, kept, tuple(silent[surplus:]))
+    return LeadFacts(counted + surplus, kept, tuple(silent[surplus:]), survivorship)
+
+
+def _is_address(parts: Mapping[str, Any]) -> bool:
+    """A country alone is no address: it does not replace one, however new."""
+    return len(parts) > 1 or "country" not in parts
 
 
 def is_mark(layer: Layer) -> bool:
@@ -80,9 +92,13 @@ class _Winners:
         "life",
         "notes",
         "phones",
+        "survivorship",
+        "united",
     )
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[Layer], survivorship: Survivorship) -> None:
+        self.survivorship = survivorship
+        self.united: dict[tuple[str, str], int] = {}
         touches = [index for index, layer in enumerate(layers) if not is_mark(layer)]
         self.ends = (touches[0], touches[-1]) if touches else ()
         self.latest: dict[str, int] = {}
@@ -100,6 +116,8 @@ class _Winners:
             self._note_sets(index, layer.facts)
         if self.addresses is not None:
             self.latest["address"] = self.addresses[1]
+        if survivorship is not DEFAULT:
+            self._rank_values(layers)
         if len(self.extra) > MOST_EXTRA:
             newest = sorted(self.extra.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)
             self.extra = dict(newest[:MOST_EXTRA])
@@ -108,9 +126,7 @@ class _Winners:
         for unit in facts.get("f", ()):
             self.latest[unit] = index
         if "address" in facts.get("f", ()):
-            # A country alone is no address: it does not replace one, however new.
-            rank = len(facts["f"]["address"]) > 1 or "country" not in facts["f"]["address"]
-            self.addresses = max(self.addresses or (False, -1), (rank, index))
+            self.addresses = max(self.addresses or (False, -1), (_is_address(facts["f"]["address"]), index))
         for unit in facts.get("o", ()):
             self.earliest.setdefault(unit, index)
         for key in facts.get("x", ()):
@@ -119,6 +135,32 @@ class _Winners:
             self.life[unit] = index
         for unit in (*facts.get("r", ()), *facts.get("w", ())):
             self.notes[unit] = index
+
+    def _rank_values(self, layers: Sequence[Layer]) -> None:
+        """The fields that are not decided as by default."""
+        best: dict[str, tuple[Any, ...]] = {}
+        for index, layer in enumerate(layers):
+            given = layer.facts.get("f", _NOTHING)
+            for unit in given.keys() & self.survivorship.ranks.keys():
+                rank = self.survivorship.ranks[unit](index, layer.facts, given[unit])
+                whole = unit != "address" or _is_address(given[unit])
+                best[unit] = max(best.get(unit, ()), (whole, rank, index))
+            for unit in given.keys() & self.survivorship.united:
+                for entry in given[unit]:
+                    self.united.setdefault((unit, entry), index)
+        self.latest.update({unit: found[-1] for unit, found in best.items()})
+        if "name" in best and any(best[part][:2] > best["name"][:2] for part in best.keys() & NAME_PARTS):
+            self.latest["name"] = -1  # its parts are known better
+
+    def _values(self, index: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The values that stay in the layer at an index."""
+        kept = {unit: value for unit, value in given.items() if self.latest[unit] == index}
+        for unit in given.keys() & self.survivorship.united:
+            entries = [entry for entry in given[unit] if self.united[unit, entry] == index]
+            kept[unit] = entries
+            if not entries:
+                del kept[unit]
+        return kept
 
     def _note_sets(self, index: int, facts: Facts) -> None:
         for purpose, given in facts.get("c", {}).items():
@@ -139,7 +181,7 @@ class _Winners:
     def of(self, index: int, facts: Facts) -> Facts:
         """What the layer at an index still decides; parts with nothing left are left out."""
         kept: dict[str, Any] = {
-            "f": {unit: value for unit, value in facts.get("f", {}).items() if self.latest[unit] == index},
+            "f": self._values(index, facts.get("f", _NOTHING)),
             "o": {unit: value for unit, value in facts.get("o", {}).items() if self.earliest[unit] == index},
             "x": {key: value for key, value in facts.get("x", {}).items() if self.extra.get(key) == index},
             "m": {unit: value for unit, value in facts.get("m", {}).items() if self.life[unit] == index},
@@ -152,6 +194,8 @@ class _Winners:
         }
         if kept["c"]:
             kept["k"] = facts.get("k")
+        if kept["f"] and self.survivorship.by_trust:
+            kept["s"] = facts.get("s")
         if index in self.ends:
             kept["t"] = facts.get("t")
         return cast(Facts, {part: value for part, value in kept.items() if value})

@@ -79,13 +79,16 @@ def _view(
 
 def _joined(layers: Sequence[Facts]) -> Facts:
     """What the layers say together, but for the touches. Each unit is in one layer only, but for a full name, which is
-    given up when a later record named the parts."""
+    given up when a later record named the parts, and for products, of which several may keep some."""
     f: dict[str, Any] = {}
+    products: list[str] = []
     for facts in layers:
         given = facts.get("f", {})
         if "name" in f and "name" not in given and ("first_name" in given or "last_name" in given):
             del f["name"]
         f.update(given)
+        if "products" in given:
+            f["products"] = products = products + given["products"]
     return {
         "f": f,
         "o": {unit: value for facts in reversed(layers) for unit, value in facts.get("o", {}).items()},

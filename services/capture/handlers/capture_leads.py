@@ -25,6 +25,7 @@ from services.capture.domain.people import (
 from services.capture.domain.person import Person
 from services.capture.domain.reading import Reading, document_of_value, read_documents
 from services.capture.domain.refusal import DETAILS, RefusalCode, Refused, refuse
+from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.domain.view import lead_view
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.handlers.arrivals import INBOUND_TOPICS, QUARANTINED, Arrival, arrival_of
@@ -84,6 +85,7 @@ class CaptureLeads:
     double_window_s: int = 600
     guard: Guard | None = None
     vocabulary: Vocabulary = BUILT_IN
+    survivorship: Survivorship = DEFAULT
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase."""
@@ -131,7 +133,7 @@ class CaptureLeads:
                 outcomes[place] = _quarantine(arrival, doubts.reasons, work)
             else:
                 clean.append((place, arrival, with_warnings(reading.clean, doubts)))
-        readable.update(_reads(clean, work, self.secret))
+        readable.update(_reads(clean, work, self.secret, self.survivorship))
 
     def _doubts(self, arrival: Arrival, reading: Reading, guard: Guard) -> Doubts:
         signals, received_ms = arrival.signals or "", arrival.record.timestamp
@@ -226,10 +228,10 @@ class CaptureLeads:
 
 
 def _reads(
-    clean: Sequence[tuple[int, Arrival, CleanSubmission]], work: Work, secret: bytes
+    clean: Sequence[tuple[int, Arrival, CleanSubmission]], work: Work, secret: bytes, survivorship: Survivorship
 ) -> Iterator[tuple[int, Read]]:
     """Clean submissions by place, with what they lead to if their leads are new."""
-    facts = [_facts(arrival, each) for _, arrival, each in clean]
+    facts = [_facts(arrival, each, survivorship) for _, arrival, each in clean]
     submissions = [
         submitted(each, known, arrival.record.event_id, source=arrival.source)
         for (_, arrival, each), known in zip(clean, facts, strict=True)
@@ -255,10 +257,11 @@ def _statements(readable: Mapping[int, Read], outcomes: Sequence[Outcome | None]
     return stated
 
 
-def _facts(arrival: Arrival, clean: CleanSubmission) -> LeadFacts:
+def _facts(arrival: Arrival, clean: CleanSubmission, survivorship: Survivorship) -> LeadFacts:
     record = arrival.record
     stamp = stamp_of_record(record.timestamp, record.partition, record.offset, record.event_id)
-    return submission_facts(clean, stamp, source=arrival.source, touched_at=arrival.touched_at)
+    touched_at = arrival.touched_at
+    return submission_facts(clean, stamp, source=arrival.source, touched_at=touched_at, survivorship=survivorship)
 
 
 def _wanted(reads: Iterable[Read]) -> list[NewLink]:

@@ -9,6 +9,7 @@ from services.capture.domain.facts import instant_of, state_from_json, state_to_
 from services.capture.domain.identity import IdentityKey
 from services.capture.domain.people import MAX_SHARED, NewLink, People, Submitted
 from services.capture.domain.person import Person
+from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.domain.view import lead_view
 from shared.handling.work import Work
 from shared.persistence.aliases import resolve
@@ -36,7 +37,10 @@ _BLANK: Final = """
 
 
 class PostgresLeadBook:
-    """See ports.LeadBook."""
+    """See ports.LeadBook. Leads merge by the survivorship that is given here."""
+
+    def __init__(self, survivorship: Survivorship = DEFAULT) -> None:
+        self.survivorship = survivorship
 
     async def load(self, work: Work, wanted: Sequence[NewLink]) -> People:
         """See ports.LeadBook."""
@@ -49,19 +53,19 @@ class PostgresLeadBook:
             for lead_id in lead_ids
         }
         if evidence:
-            people.leads = await _with_roots(work, evidence, _LOCK)
+            people.leads = await self._with_roots(work, evidence, _LOCK)
         return people
 
     async def load_likes(self, work: Work, people: People, submissions: Sequence[Submitted]) -> None:
         """See ports.LeadBook."""
-        await _load_likes(work, people, submissions, _LOCK)
+        await self._load_likes(work, people, submissions, _LOCK)
 
     async def load_leads(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Person]:
         """See ports.LeadBook."""
         wanted = set(lead_ids)
         survivors = await resolve(work, wanted)
         ids = {survivors.get(lead_id, lead_id) for lead_id in wanted}
-        found = {row["lead_id"]: person_of(row) for row in await work.fetch(_LEADS, list(ids))}
+        found = {person.lead_id: person for person in await self._fetch(work, _LEADS, ids)}
         return {
             lead_id: found[survivor] for lead_id in wanted if (survivor := survivors.get(lead_id, lead_id)) in found
         }
@@ -71,16 +75,16 @@ class PostgresLeadBook:
         nothing claimed, locked or to be saved."""
         people = People(links=await identities.find(work, keys))
         linked = {lead_id for lead_ids in people.links.values() for lead_id in lead_ids}
-        people.leads = await _with_roots(work, linked, _LEADS) if linked else {}
+        people.leads = await self._with_roots(work, linked, _LEADS) if linked else {}
         for lead_ids in people.links.values():
             lead_ids[:] = [lead_id for lead_id in lead_ids if lead_id in people.leads]
-        await _load_likes(work, people, submissions, _LEADS)
+        await self._load_likes(work, people, submissions, _LEADS)
         return people
 
     async def lock_leads(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Person]:
         """See ports.LeadBook."""
         asked = set(lead_ids)
-        found = await _with_roots(work, asked, _LOCK)
+        found = await self._with_roots(work, asked, _LOCK)
         return {lead_id: found[person.root_id or lead_id] for lead_id, person in found.items() if lead_id in asked}
 
     async def save_leads(self, work: Work, people: Iterable[Person]) -> None:
@@ -96,32 +100,33 @@ class PostgresLeadBook:
         if joining.pairs:
             await likes.ask_about(work, joining.pairs.values())
 
+    async def _load_likes(self, work: Work, people: People, submissions: Sequence[Submitted], statement: str) -> None:
+        wanted = people.blocks_wanted(submissions)
+        if wanted:
+            people.joining.blocks = await likes.block_mates(work, wanted)
+            missing = set(people.joining.block_mates(people.joining.blocks)) - people.leads.keys()
+            if missing:
+                people.leads.update(await self._with_roots(work, missing, statement))
+        if people.may_join(submissions):
+            people.joining.kept = await likes.kept_pairs(work, people.leads)
 
-async def _load_likes(work: Work, people: People, submissions: Sequence[Submitted], statement: str) -> None:
-    wanted = people.blocks_wanted(submissions)
-    if wanted:
-        people.joining.blocks = await likes.block_mates(work, wanted)
-        missing = set(people.joining.block_mates(people.joining.blocks)) - people.leads.keys()
-        if missing:
-            people.leads.update(await _with_roots(work, missing, statement))
-    if people.may_join(submissions):
-        people.joining.kept = await likes.kept_pairs(work, people.leads)
+    async def _with_roots(self, work: Work, wanted: Iterable[str], statement: str) -> dict[str, Person]:
+        """The leads, and those that they were merged into; locked, where the statement locks."""
+        people = {person.lead_id: person for person in await self._fetch(work, statement, wanted)}
+        merged = [lead_id for lead_id, person in people.items() if person.parent_id is not None]
+        if merged:
+            survivors = await resolve(work, merged)
+            missing = set(survivors.values()) - people.keys()
+            people.update({person.lead_id: person for person in await self._fetch(work, statement, missing)})
+            for lead_id in merged:
+                people[lead_id].root_id = survivors[lead_id]
+        return people
+
+    async def _fetch(self, work: Work, statement: str, wanted: Iterable[str]) -> list[Person]:
+        return [person_of(row, self.survivorship) for row in await work.fetch(statement, list(wanted))]
 
 
-async def _with_roots(work: Work, wanted: Iterable[str], statement: str) -> dict[str, Person]:
-    """The leads, and those that they were merged into; locked, where the statement locks."""
-    people = {row["lead_id"]: person_of(row) for row in await work.fetch(statement, list(wanted))}
-    merged = [lead_id for lead_id, person in people.items() if person.parent_id is not None]
-    if merged:
-        survivors = await resolve(work, merged)
-        missing = set(survivors.values()) - people.keys()
-        people.update({row["lead_id"]: person_of(row) for row in await work.fetch(statement, list(missing))})
-        for lead_id in merged:
-            people[lead_id].root_id = survivors[lead_id]
-    return people
-
-
-def person_of(row: Any) -> Person:
+def person_of(row: Any, survivorship: Survivorship) -> Person:
     """A lead's row as a person."""
     return Person(
         row["lead_id"],
@@ -130,6 +135,7 @@ def person_of(row: Any) -> Person:
         row["facts"],
         own=row["own_facts"],
         parent_id=row["merged_into"],
+        survivorship=survivorship,
     )
 
 

@@ -8,6 +8,7 @@ import orjson
 from services.capture.adapters.postgres.leads import person_of, save_leads
 from services.capture.domain.joining import Merge
 from services.capture.domain.person import Person
+from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.ports import StoredMerge
 from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
@@ -57,16 +58,20 @@ _BLANK: Final = """
 
 
 class PostgresMergeBook:
-    """See ports.MergeBook."""
+    """See ports.MergeBook. Leads merge, and come apart, by the survivorship that is given here."""
+
+    def __init__(self, survivorship: Survivorship = DEFAULT) -> None:
+        self.survivorship = survivorship
 
     async def lock_pair(self, work: Work, winner_id: str, loser_id: str) -> Mapping[str, Person]:
         """See ports.MergeBook."""
         rows = await work.fetch(_LOCK_LEADS, [winner_id, loser_id])
-        return {row["lead_id"]: person_of(row) for row in rows}
+        return {row["lead_id"]: person_of(row, self.survivorship) for row in rows}
 
     async def lock_tree(self, work: Work, root_id: str) -> Mapping[str, Person]:
         """See ports.MergeBook."""
-        return {row["lead_id"]: person_of(row) for row in await work.fetch(_LOCK_TREE, root_id)}
+        rows = await work.fetch(_LOCK_TREE, root_id)
+        return {row["lead_id"]: person_of(row, self.survivorship) for row in rows}
 
     async def save(self, work: Work, merges: Sequence[Merge], people: Iterable[Person]) -> None:
         """See ports.MergeBook."""
