@@ -94,18 +94,23 @@ class _Import:
         self._rejects = RejectedRows(wanted, prepared.table.header, at=reached.rejects if reached else None)
 
     async def run(self) -> None:
-        """Send the rows; Ctrl-C finishes what is on its way and stops there."""
-        stop = asyncio.Event()
+        """Send the rows; Ctrl-C finishes what is on its way and stops there, a second one ends it at once."""
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def asked_to_stop(number: int) -> None:
+            stop.set()
+            loop.remove_signal_handler(number)
+
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+                loop.add_signal_handler(number, asked_to_stop, number)
         broken: str | None = None
         with progress_of("import", self._prepared.facts.size, quiet=self._as_json) as shown:
             try:
                 await self._publish(shown, stop)
             except FileRefused as error:
                 broken = str(error)
-            except (KafkaError, KeyError, ConnectionError):
+            except (KafkaError, KeyError, ConnectionError, TimeoutError):
                 end(
                     NOT_THERE,
                     f"Kafka does not answer at {self._settings.kafka_bootstrap}, or its topics are missing: `make up`",

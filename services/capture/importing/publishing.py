@@ -1,6 +1,7 @@
 """Rows straight to the bulk topic, in batches, each acknowledged before the file's checkpoint moves."""
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -25,6 +26,7 @@ from shared.messaging.raw_producer import IntakeUnavailable, RawProducer, RawRec
 CHUNK: Final = 2_000
 _GIVE_UP_S: Final = 60.0
 _DEADLINE_S: Final = 15.0
+_CONNECT_S: Final = 60.0
 _LISTED: Final = 100
 
 
@@ -98,8 +100,8 @@ class Checkpoint:
 
 @asynccontextmanager
 async def bulk_producer(settings: CaptureSettings) -> AsyncIterator[RawProducer]:
-    """A producer of its own, which waits for all in-sync replicas."""
-    found = await admin.describe(settings.kafka_bootstrap, settings.names, [INBOUND_BULK])
+    """A producer of its own, which waits for all in-sync replicas. Raises TimeoutError where Kafka does not answer in
+    time: left alone, the client would ask for ever."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap,
         client_id="leadstream-import",
@@ -110,11 +112,15 @@ async def bulk_producer(settings: CaptureSettings) -> AsyncIterator[RawProducer]
         max_request_size=1_114_112,
         request_timeout_ms=10_000,
     )
-    await producer.start()
     try:
+        async with asyncio.timeout(_CONNECT_S):
+            found = await admin.describe(settings.kafka_bootstrap, settings.names, [INBOUND_BULK])
+            await producer.start()
         yield RawProducer(producer, settings.names, {name: topic.partitions for name, topic in found.items()})
     finally:
-        await producer.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DEADLINE_S):
+                await producer.stop()
 
 
 @dataclass
