@@ -68,7 +68,7 @@ def capture_url(fleet: Fleet) -> str:
 
 
 def _process(fleet: Fleet, name: str, folder: Path, code: Path) -> ServiceProcess:
-    settings = fleet._environment(name) | {"LEADSTREAM_FAILPOINTS": f"@{folder / name}.failpoints"}
+    settings = fleet.environment(name) | {"LEADSTREAM_FAILPOINTS": f"@{folder / name}.failpoints"}
     process = ProcessOf(f"services.{name}.main", settings, folder / f"{name}.log")
     process.code = code
     return process

@@ -68,7 +68,7 @@ class Fleet:
         process = self.processes.get(name)
         if process is None:
             service, _, number = name.partition("-")
-            settings = self._environment(line or service) | {"LEADSTREAM_FAILPOINTS": f"@{self._points(name)}"}
+            settings = self.environment(line or service) | {"LEADSTREAM_FAILPOINTS": f"@{self._points(name)}"}
             log = self._folder / f"{name}.log"
             process = ServiceProcess(f"services.{service}.main", settings, log, replica=int(number or 0))
             self.processes[name] = process
@@ -159,7 +159,8 @@ class Fleet:
     def _points(self, name: str) -> Path:
         return self._folder / f"{name}.failpoints"
 
-    def _environment(self, line: str) -> dict[str, str]:
+    def environment(self, line: str) -> dict[str, str]:
+        """What a process on this line is started with: addresses, keys, the secret."""
         return {
             **self._ground.line_environment(self._servers, line),
             "LEADSTREAM_ADMIN_KEY": ADMIN_KEY,

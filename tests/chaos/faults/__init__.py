@@ -13,7 +13,6 @@ NOT_YET_COVERED = {
     "F30": "rule file broken at reload",
     "F31": "owner removed, queue deleted",
     "F37": "backup and restore, the documented procedure",
-    "F38": "import killed at row k",
 }
 
 
