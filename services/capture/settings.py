@@ -43,8 +43,8 @@ class CaptureSettings(ServiceSettings):
     source_vocabulary: Path | None = None
     # Which record decides a field, where that is not as built in; see docs/identity.md.
     survivorship: Path | None = None
-    # What makes a submission suspicious; see services/capture/rules/spam.yaml.
-    spam_rules: Path = Path(__file__).parent / "rules" / "spam.yaml"
+    # What makes a submission suspicious; see services/capture/spam.yaml.
+    spam_rules: Path = Path(__file__).parent / "spam.yaml"
     # Requests a second of one key and of one address, and how many at once after a pause; 0 a second is no limit.
     # A line of a batch counts an eighth.
     key_rate: float = Field(1_000, ge=0)

@@ -19,6 +19,8 @@ GROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "capture.identities": (),
     "capture.identity_shares": (),
     "capture.receipts": (),
+    "capture.blocks": ("block",),
+    "capture.consents": (),
     "scoring.decisions": (),
     "scoring.lead_scores": (),
     "routing.decisions": (),
@@ -38,15 +40,18 @@ GROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "reporting.settled": (),
     "reporting.bundles": (),
     "reporting.progress": (),
+    "reporting.lead_origins": (),
 }
 # Tables whose rows count leads, and the column that does.
 COUNTS: Final = {"reporting.cohorts": "count"}
-# Tables whose size does not depend on the number of leads, in every service and in some.
+# Tables whose size does not depend on the number of leads that arrive, in every service and in some.
 FIXED: Final = frozenset(
     {
         "marks", "commands", "rule_versions", "active_rules", "slots", "timers", "tombstones", "aliases",
         "alembic_version", "members", "rotations", "keys", "funnel_daily", "parked", "parked_values", "replays",
-        "merges", "reviews", "doubles",
+        "merges", "reviews", "doubles", "duplicate_pairs", "quarantine", "kept_out", "person_requests", "behaviours",
+        "parties", "visitor_links", "announced_leads", "targets", "target_lists", "sent_forms", "observed", "fates",
+        "material_steps",
     }
 )  # fmt: skip
 # Numbers that a table's rows get, where they are kept elsewhere too: sequence, and the column that has the highest.
@@ -170,7 +175,7 @@ def _value(column: _Column, varied: Sequence[str], steps: Mapping[str, int]) -> 
         return f"(SELECT coalesce(array_agg(u + {far}), '{{}}') FROM unnest({name}) AS x (u))"
     if column.name not in varied:
         return name
-    return f"{name} || '~' || n"
+    return f"hashint8extended({name}, n)" if column.type == "bigint" else f"{name} || '~' || n"
 
 
 def room_for(folder: str, database_bytes: float) -> bool:

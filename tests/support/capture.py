@@ -43,7 +43,7 @@ SECRET = b"a secret of the tests, long enough"
 TOPIC_ID = "11111111-2222-4333-8444-555555555555"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RECEIVED_MS = 1_772_366_000_000
-SPAM_RULES = Path(__file__).parents[2] / "services/capture/rules/spam.yaml"
+SPAM_RULES = Path(__file__).parents[2] / "services/capture/spam.yaml"
 MIGRATIONS = Path(__file__).parents[2] / "services/capture/migrations"
 # The receipt of an event's first record is its decision; a dead letter of it, and its repeats, have rows of their own.
 RECEIPTS = """
