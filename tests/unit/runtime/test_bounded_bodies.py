@@ -120,3 +120,22 @@ async def test_an_idempotency_key_that_is_none_is_refused(key: bytes) -> None:
 async def test_an_id_that_is_none_is_not_found(thing: str) -> None:
     async with _client(_app()) as client:
         assert (await client.get(f"/things/{thing}")).status_code == 404
+
+
+async def test_a_body_that_nobody_reads_is_taken_before_the_answer() -> None:
+    """A connection that is closed with bytes on their way is reset: the client would not see the answer."""
+    app = _app()
+    left = [b"x" * 4096] * 2
+
+    async def body() -> AsyncIterator[bytes]:
+        while left:
+            yield left.pop()
+
+    @app.post("/unread")
+    async def unread(request: Request) -> str:
+        assert left
+        return "not read"
+
+    async with _client(app) as client:
+        assert (await client.post("/unread", content=body())).text == '"not read"'
+    assert not left
