@@ -30,12 +30,13 @@ status: ## how servers and services are
 clean: ## data, logs and keys removed (the installed packages stay)
 	@if [ -x $(LEADSTREAM) ]; then $(LEADSTREAM) stack clean --yes; else rm -rf .leadstream; fi
 
+# Two workers, each with servers of its own; a file stays with one of them.
 test: setup ## the whole gate suite
 	$(PYTHON_ENV) -m ruff check .
 	$(PYTHON_ENV) -m ruff format --check .
 	$(PYTHON_ENV) -m mypy
 	.venv/bin/lint-imports
-	$(PYTHON_ENV) -m pytest
+	$(PYTHON_ENV) -m pytest -n 2 --dist loadfile
 
 # CHAOS: what else `python -m tests.chaos --help` lists.
 chaos: setup ## faults under load, each judged by one oracle; FULL=1 the long run, ONLY=F41 SEED=7 one of them again

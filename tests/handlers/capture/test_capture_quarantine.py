@@ -18,6 +18,7 @@ from tests.support.capture_commands import erase
 
 pytestmark = pytest.mark.stack
 
+UNKNOWN = "01a217c8-0000-7000-8000-000000000001"
 JSON = ("content-type", b"application/json")
 GUARDED = (JSON, (GUARD_HEADER, b""))
 
@@ -139,7 +140,7 @@ async def test_rejected_it_ends_and_is_kept(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("event_id", "note", "reason"),
-    [("x", "fine", "unknown_receipt"), (ids.new_id(), "fine", "unknown_receipt"), (ids.new_id(), " ", "invalid_note")],
+    [("x", "fine", "unknown_receipt"), (UNKNOWN, "fine", "unknown_receipt"), (UNKNOWN, " ", "invalid_note")],
 )
 async def test_commands_that_cannot_be_obeyed_say_why(bench: Bench, event_id: str, note: str, reason: str) -> None:
     (refused,) = await bench.settle(settle(7, event_id, note=note))
