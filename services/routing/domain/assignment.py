@@ -21,9 +21,10 @@ OWNER_UNKNOWN: Final = "owner_unknown"
 OWNER_INACTIVE: Final = "owner_inactive"
 NOBODY_AVAILABLE: Final = "nobody_available"
 TARGET: Final = "target"
+EXPIRED: Final = "expired"
 
-# As `assignment_of` serialises it.
-_HELD: Final = b'"strategy":"holding","reason":"target"'
+# As `assignment_of` serialises it: why a target, or one that never responded, is where it is.
+_HELD: Final = {reason: b'"strategy":"holding","reason":"%b"' % reason.encode() for reason in (TARGET, EXPIRED)}
 _SHOWN_VALUES: Final = 8
 _SHOWN_TEXT: Final = 60
 
@@ -153,15 +154,22 @@ class Dealing:
         return given
 
 
-def hold_target(policy: AssignmentPolicy) -> tuple[Choice, bytes]:
-    """Where a target waits until it responds: it is given to nobody. The choice, and that as JSON."""
-    choice = Choice(None, policy.holding["targets"], HOLDING_RULE, "holding", TARGET, ())
+def hold_target(policy: AssignmentPolicy, *, expired: bool = False) -> tuple[Choice, bytes]:
+    """Where a target waits until it responds, or stays when it did not in time: it is given to nobody. The choice, and
+    that as JSON."""
+    queue, reason = ("expired", EXPIRED) if expired else ("targets", TARGET)
+    choice = Choice(None, policy.holding[queue], HOLDING_RULE, "holding", reason, ())
     return choice, _choice_json(choice, policy)
 
 
 def is_held_target(assignment: bytes) -> bool:
-    """Whether this assignment, as JSON, is that of a target."""
-    return _HELD in assignment
+    """Whether this assignment, as JSON, is that of a target, also of one that never responded."""
+    return any(held in assignment for held in _HELD.values())
+
+
+def is_held_otherwise(assignment: bytes, *, expired: bool) -> bool:
+    """Whether a target is held as one whose time is not over, and that is not so any more; or the reverse."""
+    return _HELD[TARGET if expired else EXPIRED] in assignment
 
 
 def lay_aside(queue: str, *, reason: str, policy: AssignmentPolicy, now: str, assignment_id: str) -> Assignment:

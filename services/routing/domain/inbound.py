@@ -11,6 +11,7 @@ from shared.contracts.thin import NOT_AS_WRITTEN, LeadJson, SeenVersion, Version
 
 # The state of a lead that is no target: of nearly all, and of those that do not say.
 LEAD: Final = "lead"
+EXPIRED: Final = "expired"
 
 
 class ScoredFields(Contract):
@@ -37,7 +38,8 @@ class _Parts(msgspec.Struct, gc=False):
 
 
 class ScoredLead(msgspec.Struct, gc=False):
-    """A `lead.scored`. Its lead, score and origin are the JSON that they came as, or that means the same."""
+    """A `lead.scored`. Its lead, score and origin are the JSON that they came as, or that means the same. `is_expired`: a
+    target that did not respond in time."""
 
     TYPE: ClassVar[str] = "lead.scored"
 
@@ -48,6 +50,7 @@ class ScoredLead(msgspec.Struct, gc=False):
     score_version: int
     origin: bytes
     is_target: bool = False
+    is_expired: bool = False
 
     @classmethod
     def model_validate_json(cls, value: bytes) -> "ScoredLead":
@@ -65,11 +68,18 @@ _read_named: Final = msgspec.json.Decoder(_Named).decode
 
 def _as_written(parts: _Parts) -> ScoredLead:
     named, score, origin = _read_named(parts.lead), object_of(parts.score), object_of(parts.origin)
-    lead, is_target = bytes(parts.lead), named.state != LEAD
-    return ScoredLead(named.lead_id, lead, parts.lead_version, score, parts.score_version, origin, is_target)
+    lead, state = bytes(parts.lead), named.state
+    if state == LEAD:
+        return ScoredLead(named.lead_id, lead, parts.lead_version, score, parts.score_version, origin)
+    return ScoredLead(
+        named.lead_id, lead, parts.lead_version, score, parts.score_version, origin, True, state == EXPIRED
+    )
 
 
 def _rewritten(read: ScoredFields) -> ScoredLead:
     lead, score, origin = orjson.dumps(read.lead), orjson.dumps(read.score), orjson.dumps(read.origin)
-    is_target = read.lead.get("state", LEAD) != LEAD
-    return ScoredLead(read.lead["lead_id"], lead, read.lead_version, score, read.score_version, origin, is_target)
+    state = read.lead.get("state", LEAD)
+    return ScoredLead(
+        read.lead["lead_id"], lead, read.lead_version, score, read.score_version, origin, state != LEAD,
+        state == EXPIRED,
+    )  # fmt: skip

@@ -39,8 +39,9 @@ MAX_LISTED_MEMBERS: Final = 1000
 DEFAULT_RULE: Final = "default"
 MANUAL_RULE: Final = "manual"
 HOLDING_RULE: Final = "holding"
-# Queues that hold what nobody works on: targets, and leads that were laid aside. A document may name others.
-HOLDING: Final = ("targets", *LAID_ASIDE)
+# Queues that hold what nobody works on: targets, those that never responded, and leads that were laid aside. A document
+# may name others.
+HOLDING: Final = ("targets", "expired", *LAID_ASIDE)
 
 # Declared with types that exclude null, so that a written null is refused while an absent key is fine.
 _ABSENT: Any = None
@@ -91,6 +92,7 @@ class HoldingQueues(RuleModel):
     """Where leads are that nobody works on. Absent: a queue of the same name, which need not be declared."""
 
     targets: QueueName = "targets"
+    expired: QueueName = "expired"
     junk: QueueName = "junk"
     nurturing: QueueName = "nurturing"
     marketing: QueueName = "marketing"

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from services.routing.handlers.events import routed
+from services.routing.domain.assignment import is_held_target
+from services.routing.domain.status import with_work, work_of
+from services.routing.handlers.events import assignment_id_for, routed
+from services.routing.handlers.giving import give_away, is_target
 from services.routing.ports import RoutedLead, Tables
 from shared.contracts.thin import MergedLead
 from shared.handling.outcomes import Decision, InHand, Outcome, Produced
@@ -29,7 +32,7 @@ class LeadMerging:
         survivors = await self._tables.aliases.resolve(work, {item.event.winner_id for item in items})
         stored = await self._tables.leads.lock(work, _leads_of(items, survivors))
         states = dict(stored)
-        outcomes = [_outcome(item, survivors, states, work) for item in items]
+        outcomes = [await self._outcome(item, survivors, states, work) for item in items]
         changed = {lead_id for lead_id, state in states.items() if stored.get(lead_id) is not state}
         await self._tables.leads.add(work, [states[lead_id] for lead_id in changed - stored.keys()])
         await self._tables.leads.update(work, [states[lead_id] for lead_id in changed & stored.keys()])
@@ -38,23 +41,34 @@ class LeadMerging:
     async def _save_alias(self, event: MergedLead, work: Work) -> None:
         await self._tables.aliases.save(work, event.loser_id, event.winner_id, event.lead_version)
 
+    async def _outcome(
+        self, item: InHand, survivors: Mapping[str, str], states: dict[str, RoutedLead], work: Work
+    ) -> Outcome:
+        if item.decision is not None:
+            return _again(item, item.decision, states)
+        event: MergedLead = item.event
+        survivor = survivors.get(event.winner_id, event.winner_id)
+        own, lost = states.get(survivor), states.get(event.loser_id)
+        newest = merged_state(event, survivor, own, lost)
+        if newest is None or newest.erased:
+            return Produced(NOTED, subject=survivor)
+        if is_held_target(newest.assignment) and newest is not own and not is_target(newest.lead):
+            newest = await self._release(item, newest, lost, work)
+        states[survivor] = newest
+        return Produced(MERGED, (routed(item.record, newest, time=work.instant),), subject=survivor)
+
+    async def _release(self, item: InHand, held: RoutedLead, lost: RoutedLead | None, work: Work) -> RoutedLead:
+        """A target that is a lead by the merge: whoever has the other lead has it now, else the rules say who."""
+        if lost is None or lost.erased or is_held_target(lost.assignment):
+            return await give_away(self._tables, held, assignment_id_for(item.record, held.lead_id), work)
+        work_before = work_of(lost.assignment) or work_of(held.assignment)
+        return held.given_to(with_work(lost.assignment, work_before), owner=lost.owner, queue=lost.queue, at=work.now)
+
 
 def _leads_of(items: Sequence[InHand], survivors: Mapping[str, str]) -> set[str]:
     subjects = {item.decision.subject for item in items if item.decision is not None and item.decision.subject}
     named = {lead_id for item in items for lead_id in (item.event.winner_id, item.event.loser_id)}
     return subjects | named | set(survivors.values())
-
-
-def _outcome(item: InHand, survivors: Mapping[str, str], states: dict[str, RoutedLead], work: Work) -> Outcome:
-    if item.decision is not None:
-        return _again(item, item.decision, states)
-    event: MergedLead = item.event
-    survivor = survivors.get(event.winner_id, event.winner_id)
-    newest = merged_state(event, survivor, states.get(survivor), states.get(event.loser_id))
-    if newest is None or newest.erased:
-        return Produced(NOTED, subject=survivor)
-    states[survivor] = newest
-    return Produced(MERGED, (routed(item.record, newest, time=work.instant),), subject=survivor)
 
 
 def _again(item: InHand, decision: Decision, states: Mapping[str, RoutedLead]) -> Outcome:

@@ -4,7 +4,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.routing.domain.assignment import Choice, Dealing, assignment_json, find_match, hold_target, is_held_target
+from services.routing.domain.assignment import (
+    Choice,
+    Dealing,
+    assignment_json,
+    find_match,
+    hold_target,
+    is_held_otherwise,
+    is_held_target,
+)
 from services.routing.domain.inbound import ScoredLead
 from services.routing.domain.rules import AssignmentPolicy
 from services.routing.domain.status import with_work, work_of
@@ -78,20 +86,20 @@ class LeadRouting:
 
 
 def _first_of_each(items: Sequence[InHand], batch: _Batch) -> list[InHand]:
-    """The record by which each lead is assigned that has no assignment yet, or has become a lead: its first, but of a
-    target that becomes a lead in this very batch the first as a lead."""
+    """The record by which each lead is assigned that has no assignment yet, has become a lead, or expired: its first, but
+    of a target that becomes a lead in this very batch the first as a lead."""
     new: dict[str, InHand] = {}
     for item in items:
         if item.decision is not None or _is_merged_away(item.event, batch):
             continue
-        state = batch.states.get(item.event.lead_id)
-        if state is None:
-            first = new.setdefault(item.event.lead_id, item)
-            if first.event.is_target and not item.event.is_target:
-                new[item.event.lead_id] = item
-        elif is_released(state, item.event):
-            new.setdefault(item.event.lead_id, item)
-            batch.released.setdefault(item.event.lead_id, item)
+        lead_id = item.event.lead_id
+        first, state = new.get(lead_id), batch.states.get(lead_id)
+        if first is not None:
+            if first.event.is_target and _goes_on(first.event, item.event):
+                new[lead_id] = item
+        elif state is None or is_released(state, item.event):
+            new[lead_id] = item
+    batch.released = {lead_id: item for lead_id, item in new.items() if lead_id in batch.states}
     return list(new.values())
 
 
@@ -99,25 +107,32 @@ def _is_merged_away(event: ScoredLead, batch: _Batch) -> bool:
     return survivor_at(batch.winners, event.lead_id, event.lead_version) != event.lead_id
 
 
+def _goes_on(target: ScoredLead, later: ScoredLead) -> bool:
+    """Whether a target is a lead by another record of its batch, or its time over."""
+    return not later.is_target or (later.is_expired != target.is_expired and later.lead_version >= target.lead_version)
+
+
 def is_released(state: RoutedLead, event: ScoredLead) -> bool:
-    """Whether a target has become a lead: now it is given to somebody."""
-    if state.erased or event.is_target or event.lead_version < state.lead_version:
+    """Whether a target leaves its queue: it has become a lead and is given to somebody, or its time is over."""
+    if state.erased or event.lead_version < state.lead_version:
         return False
+    if event.is_target:
+        return is_held_otherwise(state.assignment, expired=event.is_expired)
     return is_held_target(state.assignment)
 
 
 def _hold(targets: Sequence[InHand], policy: AssignmentPolicy, batch: _Batch, work: Work) -> None:
     """Targets are given to nobody."""
-    choice, chosen = hold_target(policy)
     for item in targets:
+        choice, chosen = hold_target(policy, expired=item.event.is_expired)
         assignment_id = assignment_id_for(item.record, item.event.lead_id)
         assignment = assignment_json(chosen, now=work.instant, assignment_id=assignment_id)
         _give(item, choice, assignment, batch, work)
-    LEADS_ASSIGNED.labels(strategy=choice.strategy).inc(len(targets))
+    LEADS_ASSIGNED.labels(strategy="holding").inc(len(targets))
 
 
 def _give(item: InHand, choice: Choice, assignment: bytes, batch: _Batch, work: Work) -> None:
-    """The state of a lead with its first assignment, or of a target with its first as a lead."""
+    """The state of a lead with its first assignment, or of a target that leaves its queue with the next."""
     event: ScoredLead = item.event
     if event.lead_id not in batch.released:
         batch.added[event.lead_id] = new_state(event, assignment, owner=choice.owner, queue=choice.queue, at=work.now)
@@ -143,7 +158,7 @@ def _outcome(item: InHand, batch: _Batch, instant: str) -> Outcome:
     if batch.states[lead_id].erased:
         return Skipped("erased", subject=lead_id)
     if batch.released.get(lead_id) is item:
-        return _applied("released", item, batch, instant)
+        return _applied("held" if item.event.is_target else "released", item, batch, instant)
     newest = with_newer_parts(batch.states[lead_id], item.event)
     if newest is None:
         return Skipped("superseded", subject=lead_id)

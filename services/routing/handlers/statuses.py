@@ -7,16 +7,10 @@ from typing import Final
 
 import orjson
 
-from services.routing.domain.assignment import (
-    Dealing,
-    assignment_json,
-    find_match,
-    hold_target,
-    lay_aside,
-)
-from services.routing.domain.rules import AssignmentPolicy
+from services.routing.domain.assignment import lay_aside
 from services.routing.domain.status import JUNK, OPEN, STATUSES, changed_work, status_of, with_work, work_of
 from services.routing.handlers.events import STAGE, assignment_id_for, routed
+from services.routing.handlers.giving import give_away
 from services.routing.ports import RoutedLead, Tables
 from shared.contracts.commands.capture import EraseLead
 from shared.contracts.commands.routing import PurgeJunk, SetLeadStatus
@@ -67,34 +61,18 @@ class SetLeadStatuses:
 
     async def _moved(self, state: RoutedLead, item: InHand, work: Work) -> RoutedLead:
         wanted: SetLeadStatus = item.event
-        policy = await self.tables.rules.read(work)
         assignment_id = assignment_id_for(item.record, state.lead_id)
         said = changed_work(
             work_of(state.assignment), wanted.status, reason=wanted.reason, author=wanted.requested_by, at=work.instant
         )
         if wanted.status == OPEN:
-            return await self._given(state, policy, assignment_id, said, work)
+            reopened = state._replace(assignment=with_work(state.assignment, said))
+            return await give_away(self.tables, reopened, assignment_id, work)
+        policy = await self.tables.rules.read(work)
         queue = policy.holding[wanted.status]
         aside = lay_aside(queue, reason=wanted.status, policy=policy, now=work.instant, assignment_id=assignment_id)
         LEADS_ASSIGNED.labels(strategy=aside.strategy).inc()
         return state.given_to(with_work(orjson.dumps(aside), said), owner=None, queue=queue, at=work.now)
-
-    async def _given(
-        self, state: RoutedLead, policy: AssignmentPolicy, assignment_id: str, said: dict[str, object], work: Work
-    ) -> RoutedLead:
-        """Given away by the rules, as a new lead is; a target waits on for its response."""
-        if orjson.loads(state.lead).get("state", "lead") != "lead":
-            choice, chosen = hold_target(policy)
-        else:
-            match = find_match(policy.see(state.lead, state.score), policy)
-            needed = {match.rotation} if match.rotation is not None else set()
-            rotations = await self.tables.rotations.lock(work, needed)
-            dealing = Dealing(policy, await self.tables.members.roster(work), rotations)
-            choice, chosen = dealing.give(match)
-            await self.tables.rotations.save(work, dealing.turns.values())
-        assignment = assignment_json(chosen, now=work.instant, assignment_id=assignment_id)
-        LEADS_ASSIGNED.labels(strategy=choice.strategy).inc()
-        return state.given_to(with_work(assignment, said), owner=choice.owner, queue=choice.queue, at=work.now)
 
     async def _time(self, lead_id: str, status: str, work: Work) -> None:
         """Junk is purged in time; whatever else a lead becomes, it is not."""

@@ -38,6 +38,24 @@ async def test_a_winner_without_assignment_takes_the_losers_and_its_own_score_st
     assert data_of(kept)["assignment"]["owner"] == "ann"
 
 
+async def test_a_target_that_is_a_lead_by_the_merge_has_the_other_leads_owner_at_once(desk: Desk) -> None:
+    await desk.take(desk.feed.scored("l"), desk.feed.scored("w", state="target"))
+    merge = desk.feed.merged("w", "l")
+    (outcome,) = await desk.take(merge)
+    data = data_of(outcome)
+    assert (data["assignment"]["owner"], data["assignment_version"]) == ("ann", 2)
+    assert data["assignment"] == orjson.loads((await desk.assignment("l"))["assignment"])
+    (again,) = await desk.take(merge)
+    assert again == outcome
+
+
+async def test_a_target_that_is_a_lead_by_the_merge_is_given_away_where_the_other_was_not(desk: Desk) -> None:
+    await desk.take(desk.feed.scored("w", state="target"))
+    (outcome,) = await desk.take(desk.feed.merged("w", "l"))
+    assert (data_of(outcome)["assignment"]["owner"], data_of(outcome)["assignment_version"]) == ("ann", 2)
+    assert await desk.owners() == {"ann": 1}
+
+
 async def test_a_merge_before_any_score_is_noted_and_late_records_of_the_loser_change_nothing(desk: Desk) -> None:
     merge = desk.feed.merged("w", "l")
     (noted,) = await desk.take(merge)

@@ -84,6 +84,33 @@ async def test_a_target_that_becomes_a_lead_within_a_batch_is_given_to_somebody(
     assert routed_of(first).assignment.owner is not None and second == Skipped("superseded", lead_id(1))
 
 
+async def test_a_target_whose_time_is_over_leaves_the_queue_of_targets_and_may_still_respond(desk: Desk) -> None:
+    await desk.take(desk.feed.scored(1, grade="A", state="target"))
+    expired = desk.feed.scored(1, grade="A", state="expired", lead_version=2, score_version=2)
+    (over,) = await desk.take(expired)
+    routed = routed_of(over)
+    assert (routed.assignment.owner, routed.assignment.queue, routed.assignment.reason) == (None, "expired", "expired")
+    assert routed.assignment_version == 2
+    late = desk.feed.scored(1, grade="A", state="target", lead_version=1, score_version=3)
+    (kept, again) = await desk.take(late, expired)
+    assert routed_of(kept).assignment.queue == routed_of(again).assignment.queue == "expired"
+    (relisted,) = await desk.take(desk.feed.scored(1, grade="A", state="target", lead_version=3, score_version=4))
+    assert routed_of(relisted).assignment.queue == "targets"
+    (gone, given) = await desk.take(
+        desk.feed.scored(1, grade="A", state="expired", lead_version=4, score_version=5),
+        desk.feed.scored(1, grade="A", lead_version=5, score_version=6),
+    )
+    assert gone == Skipped("superseded", lead_id(1)) and routed_of(given).assignment.owner is not None
+    assert (await desk.assignment(1))["owner"] is not None
+
+
+async def test_a_target_that_expires_within_the_batch_that_brings_it_is_held_as_such(desk: Desk) -> None:
+    await desk.take(
+        desk.feed.scored(1, state="target"), desk.feed.scored(1, state="expired", lead_version=2, score_version=2)
+    )
+    assert (await desk.assignment(1))["queue"] == "expired"
+
+
 async def test_junk_is_out_of_the_work_at_once_and_every_reason_is_kept(desk: Desk) -> None:
     await desk.take(desk.feed.scored(1, grade="A"))
     (junk,) = await desk.take(status(desk, 1, "junk", "test entry"))
