@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -115,6 +115,17 @@ async def test_the_command_acts_once_however_often_it_comes(belfry: Belfry) -> N
     assert isinstance(first, Produced) and first.outcome == "rung"
     assert await belfry.take([*belfry.sent, *belfry.sent]) == [Skipped("repeated_event")] * 2
     assert await belfry.rows() == []
+
+
+async def test_of_two_commands_of_one_setting_in_a_batch_the_first_acts(belfry: Belfry) -> None:
+    """Whoever made the second: its id is its own, so that it is no repetition."""
+    await belfry.set(bell(1))
+    belfry.turn(seconds=5)
+    await belfry.sweeper().sweep()
+    (sent,) = belfry.sent
+    headers = [(name, subject(2).encode() if name == "ce_id" else value) for name, value in sent.headers]
+    first, second = await belfry.take([sent, replace(sent, headers=headers)])
+    assert isinstance(first, Produced) and second == Skipped("timer_not_live")
 
 
 async def test_a_batch_that_was_never_acknowledged_is_sent_again_under_the_same_ids(belfry: Belfry) -> None:
