@@ -227,7 +227,7 @@ def a_lead(n: int) -> dict[str, Any]:
     return {
         "lead_id": lead_id(n), "email": f"person{n}@example.com", "emails": [f"person{n}@example.com"],
         "phone": "+14155550100", "phones": ["+14155550100"], "first_name": "Ann", "last_name": f"Lee{n}",
-        "name": f"Ann Lee{n}", "title": "VP Sales",
+        "name": f"Ann Lee{n}", "title": f"VP Sales{n}",
         "company": {"name": "Example Corp", "domain": "example.com", "industry": "software", "employees": 250},
         "address": {"street": "1 Main St", "city": "Springfield", "country": "US"}, "source": "website",
         "campaign": "spring", "message": "Call me", "extra": {"favourite": "blue"}, "raw": {"phone": "415 555 0100"},

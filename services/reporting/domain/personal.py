@@ -10,7 +10,7 @@ MASK: Final = "***"
 
 _LEAD: Final = frozenset(
     {
-        "lead_id", "email_free", "email_disposable", "title", "source", "source_detail", "campaign", "budget",
+        "lead_id", "email_free", "email_disposable", "source", "source_detail", "campaign", "budget",
         "products", "touch_count", "warnings", "state", "contactable", "stale_fields", "list",
     }
 )  # fmt: skip

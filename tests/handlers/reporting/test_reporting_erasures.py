@@ -17,7 +17,7 @@ from tests.support.reporting import NOW, Stream, lead_id, store
 
 pytestmark = pytest.mark.stack
 
-PRIVATE = ("person1@", "Lee1", "Call me", "Tx9", "same person")
+PRIVATE = ("person1@", "Lee1", "Call me", "Tx9", "same person", "VP Sales1")
 
 
 def journey(stream: Stream, n: int) -> list[Record]:
