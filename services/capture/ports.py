@@ -240,7 +240,8 @@ class ErasureBook(Protocol):
 
 class Kept(NamedTuple):
     """An event as it is kept. `waits_for` is the stranger whose it is, until `settled_by`, its own event or another
-    one, made it a lead's; `linked_by` is the event by which its visitor was known. Digests are 32 hexadecimal signs."""
+    one, made it a lead's; `linked_by` is the event by which its visitor was known, also where that was taken back since.
+    Digests are 32 hexadecimal signs."""
 
     event_id: str
     occurred_us: int

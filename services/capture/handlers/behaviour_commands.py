@@ -18,7 +18,8 @@ from shared.contracts.ids import is_id
 from shared.contracts.topics import CAPTURE_COMMANDS
 from shared.handling.outcomes import InHand, Outcome, Produced, Rejected
 from shared.handling.work import Work
-from shared.messaging.commands import LONGEST_TEXT, Done, Refused, is_readable
+from shared.messaging.commands import LONGEST_TEXT, Done, Refused, command_id_of, is_readable
+from shared.persistence.commands import read_completed
 
 MOST_PARTIES: Final = 100
 STEP: Final = 500
@@ -117,7 +118,7 @@ class UnlinkVisitors:
         events = tuple(
             behaviour_corrected(item.record, each, wanted.lead_id, "retracted", wanted.reason, at) for each in kept
         )
-        result = {"taken_back": len(events), "more": len(events) == STEP}
+        result = await _said_first(item, work) or {"taken_back": len(events), "more": len(events) == STEP}
         return Done(result, events, subject=wanted.lead_id)
 
 
@@ -153,7 +154,7 @@ class ReclassifyStored:
             for each in kept
             if each.lead_id is not None
         )
-        return Done({"corrected": len(kept), "next": following}, events)
+        return Done(await _said_first(item, work) or {"corrected": len(kept), "next": following}, events)
 
     def _signs(self, wanted: ReclassifyBehaviour) -> Signs:
         if len(wanted.user_agents) > _LONGEST_LIST or len(wanted.networks) > _LONGEST_LIST:
@@ -177,6 +178,14 @@ class ReclassifyStored:
             if found is not None and _differs(body, found):
                 changed.append(kept._replace(body=_with(body, found)))
         return changed
+
+
+async def _said_first(item: InHand, work: Work) -> dict[str, Any] | None:
+    """What a redelivered command was answered first: what it did is not told from what was done since."""
+    if item.decision is None:
+        return None
+    stored = await read_completed(work, command_id_of(item.record))
+    return None if stored is None else dict(stored["result"])
 
 
 def _differs(body: dict[str, Any], found: Judgement) -> bool:

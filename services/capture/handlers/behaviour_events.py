@@ -19,13 +19,13 @@ from shared.handling.records import Record
 
 
 def lead_behaved(kept: Kept, traceparent: bytes | None = None) -> OutEvent:
-    """`lead.behaved` of an event that has its lead. Its id rests on the event and the lead, its time is the event's:
-    the same whenever, and because of whatever, it goes out."""
+    """`lead.behaved` of an event that has its lead. Its time is the event's, its id rests on the event, the lead and what
+    linked them: the same whenever, and because of whatever, it goes out."""
     assert kept.lead_id is not None and kept.matched_by is not None
     link = Link(0, kept.lead_id, kept.linked_by, "visitor") if kept.linked_by else None
     data = of_lead(kept.body.encode(), Found(kept.lead_id, kept.matched_by, link))
     envelope = Envelope(
-        behaved_id(kept.event_id, kept.lead_id),
+        behaved_id(kept, kept.lead_id),
         LeadBehaved.TYPE,
         STAGE.source,
         kept.lead_id,
@@ -35,9 +35,10 @@ def lead_behaved(kept: Kept, traceparent: bytes | None = None) -> OutEvent:
     return OutEvent(LEAD_EVENTS, kept.lead_id.encode(), envelope, data)
 
 
-def behaved_id(event_id: str, lead_id: str) -> str:
-    """The id of the `lead.behaved` that an inbound event leads to."""
-    return ids.derived_event_id(STAGE.name, event_id, LeadBehaved.TYPE, lead_id)
+def behaved_id(kept: Kept, lead_id: str) -> str:
+    """The id of the `lead.behaved` that an inbound event leads to. Where a browser led to the lead, it rests on what said
+    so: taken back and found again by something else, it is another one."""
+    return ids.derived_event_id(STAGE.name, kept.event_id, LeadBehaved.TYPE, lead_id, kept.linked_by or "")
 
 
 def behaviour_corrected(command: Record, kept: Kept, lead_id: str, change: str, reason: str, at: str) -> OutEvent:
@@ -45,7 +46,7 @@ def behaviour_corrected(command: Record, kept: Kept, lead_id: str, change: str, 
     body = orjson.loads(kept.body)
     data = {
         "lead_id": lead_id,
-        "corrects": behaved_id(kept.event_id, lead_id),
+        "corrects": behaved_id(kept, lead_id),
         "change": change,
         "kind": body["kind"],
         "occurred_at": body["occurred_at"],

@@ -3,10 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from services.capture.adapters.postgres.strangers import forget_behaviour, forget_strangers, known_by_now
 from services.capture.domain.behaviour.stitching import MAX_WAITING
+from services.capture.handlers import behaviour_commands
 from shared.contracts.events.behaviour import BehaviourCorrected
 from shared.contracts.events.platform import CommandCompleted
 from shared.contracts.topics import CAPTURE_COMMANDS
@@ -104,6 +106,38 @@ async def test_a_visitor_who_was_somebody_else_is_taken_back_and_waits_again(ben
     assert [b.lead_id for b in behaved(later)] == [bob, bob]
     (refused,) = await bench.settle(command(12, "visitor.unlink", visitor="0" * 32, lead_id=ann, reason="never was"))
     assert (answer(refused).status, answer(refused).reason) == ("refused", "unknown_visitor")
+
+
+async def test_what_was_taken_back_and_is_the_same_leads_after_all_is_told_again(bench: Bench) -> None:
+    """Readers know an event by its id: one that was taken back stays so, so that this has to be another."""
+    ann = await lead(bench, 0)
+    visits = [did(1, visitor_id=ANNS_BROWSER), did(2, "form.submitted", email=ANN, visitor_id=ANNS_BROWSER)]
+    first = await bench.observe(*visits)
+    unlink = command(10, "visitor.unlink", visitor=behaved(*first)[0].visitor, lead_id=ann, reason="a mistake")
+    (taken,) = corrections(*await bench.settle(unlink))
+    again = await bench.observe(did(11, "form.submitted", email=ANN, visitor_id=ANNS_BROWSER))
+    (own, relinked) = (event for one in again for event in events_of(one))
+    assert [b.kind for b in behaved(*again)] == ["form.submitted", "page.viewed"]
+    assert taken.corrects in ids_of(first) and relinked.envelope.event_id not in ids_of(first)
+    assert own.envelope.event_id not in ids_of(first)
+    (once_more,) = corrections(*await bench.settle(command(12, "visitor.unlink", **orjson.loads(unlink.value or b""))))
+    assert once_more.corrects == relinked.envelope.event_id
+
+
+async def test_a_reclassification_that_comes_again_says_where_it_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behaviour_commands, "STEP", 1)
+    await lead(bench, 0)
+    await bench.observe(*(did(n, "mail.opened", email=ANN, properties={"user_agent": BROWSER}) for n in (1, 2)))
+    wanted = command(
+        10, "behaviour.reclassify", since="2026-03-01T00:00:00Z", until="2026-03-02T00:00:00Z", reason="a new list",
+        user_agents=["chrome/130"],
+    )  # fmt: skip
+    (first,) = await bench.settle(wanted)
+    (again,) = await bench.settle(wanted)
+    assert answer(first).result["next"] is not None
+    assert answer(again) == answer(first) and ids_of([again]) == ids_of([first])
 
 
 async def test_machines_are_flagged_and_told_again_by_new_lists(bench: Bench) -> None:

@@ -11,11 +11,11 @@ _JUDGED: Final = f"""
     {READ} WHERE (received_ms, event_id) > ($1, $3::uuid) AND received_ms < $2 AND context IS NOT NULL
     ORDER BY received_ms, event_id LIMIT $4 FOR UPDATE
 """
+# What linked an event to the lead that it is taken back from stays: the correction names the event by it, always.
 _CORRECT: Final = """
     UPDATE behaviours AS b
     SET body = u.body, lead_id = u.lead_id, waits_for = u.waits_for, corrected_by = $5,
-        settled_by = CASE WHEN u.lead_id IS NOT NULL THEN b.settled_by END,
-        linked_by = CASE WHEN u.lead_id IS NOT NULL THEN b.linked_by END
+        settled_by = CASE WHEN u.lead_id IS NOT NULL THEN b.settled_by END
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[]) AS u (event_id, body, lead_id, waits_for)
     WHERE b.event_id = u.event_id
 """
