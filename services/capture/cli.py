@@ -13,6 +13,7 @@ from services.capture.commands.client import CaptureClient
 from services.capture.commands.creating import create
 from services.capture.commands.duplicates import duplicates
 from services.capture.commands.ending import MISUSED, end, print_json
+from services.capture.commands.hygiene import hygiene_app
 from services.capture.commands.importing import import_rows
 from services.capture.commands.judging import behaviour_app
 from services.capture.commands.lifecycle import mark, promote, targets
@@ -181,6 +182,7 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
     app.add_typer(quarantine_app, name="quarantine")
     app.add_typer(duplicates, name="duplicates")
     app.add_typer(targets, name="targets")
+    app.add_typer(hygiene_app, name="hygiene")
     app.add_typer(behaviour_app, name="behaviour")
 
 

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.capture.adapters.limits import Limiter
 from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
+from services.capture.adapters.postgres.checks import PostgresCheckBook
 from services.capture.adapters.postgres.consents import PostgresConsentBook
 from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
@@ -18,6 +19,7 @@ from services.capture.adapters.postgres.targets import PostgresTargetBook
 from services.capture.adapters.providers import providers_of
 from services.capture.adapters.redis import IdempotencyMemory, RedisLink
 from services.capture.adapters.sources_file import SourcesFile
+from services.capture.adapters.verifier_http import HttpVerifier
 from services.capture.api.admission import Admission
 from services.capture.api.batch import batch_router
 from services.capture.api.consent import consent_router
@@ -26,6 +28,7 @@ from services.capture.api.duplicates import duplicates_router
 from services.capture.api.events import events_router
 from services.capture.api.form_tokens import form_tokens_router
 from services.capture.api.forms import forms_router
+from services.capture.api.hygiene import hygiene_router
 from services.capture.api.intake import Intake
 from services.capture.api.judging import judging_router
 from services.capture.api.leads import leads_router
@@ -38,13 +41,17 @@ from services.capture.api.receipts import receipts_router
 from services.capture.api.snippet import snippet_router
 from services.capture.api.targets import targets_router
 from services.capture.api.webhooks import webhooks_router
+from services.capture.domain.freshness import Hygiene
 from services.capture.domain.guard import Guard
+from services.capture.domain.hygiene_rules import load_hygiene
 from services.capture.domain.source_tree import load_source_tree
 from services.capture.domain.spam_rules import load_spam_rules
 from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.domain.survivorship_file import load_survivorship
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.fetching import Fetching
+from services.capture.hygiene import NightlyHygiene, OfflineVerifier
+from services.capture.hygiene_ports import Verifier
 from services.capture.keeping import keeping
 from services.capture.settings import CaptureSettings
 from services.capture.sources.register import Formats
@@ -90,7 +97,9 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         PostgresDoubleBook(),
         quarantine,
         PostgresConsentBook(),
+        PostgresCheckBook(),
     )
+    hygiene = _hygiene(settings)
     service.subscriptions.extend(
         subscriptions(
             books,
@@ -104,6 +113,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
             formats=formats,
             double_window_s=settings.double_submit_s,
             signs=settings.signs,
+            hygiene=hygiene,
         )
     )
     redis = RedisLink(settings.redis_url.get_secret_value(), settings.redis_timeout_s)
@@ -113,6 +123,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     intake = Intake(service, settings, IdempotencyMemory(redis, settings.idempotency_memory_s), admission)
     fetching = Fetching(service, intake, sources, announced, providers_of(settings))
     service.background.append(fetching.running)
+    service.background.append(NightlyHygiene(service, leads, hygiene, _verifiers(settings)).running)
     routers = [
         leads_router(intake),
         contacts_router(intake),
@@ -128,6 +139,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         duplicates_router(service, leads, pairs),
         marking_router(service),
         targets_router(service),
+        hygiene_router(service, leads, hygiene),
         matching_router(service, leads, settings.default_region),
         quarantine_router(service, quarantine, settings.secret_bytes),
         consent_router(service),
@@ -155,6 +167,21 @@ def _survivorship(settings: CaptureSettings) -> Survivorship:
     """Which record decides a field. Raises RuleFileError for a file that is none."""
     file = settings.survivorship
     return DEFAULT if file is None else load_survivorship(file.read_bytes(), file=str(file))
+
+
+def _hygiene(settings: CaptureSettings) -> Hygiene:
+    """When leads are looked at, and what is stale. Raises RuleFileError for a file that is none."""
+    file = settings.hygiene_rules
+    return load_hygiene(file.read_bytes(), file=str(file))
+
+
+def _verifiers(settings: CaptureSettings) -> list[Verifier]:
+    """Who finds out whether leads can be reached: always the one that needs nobody, and one of the installation's own."""
+    verifiers: list[Verifier] = [OfflineVerifier()]
+    if settings.hygiene_verifier_url:
+        key = settings.hygiene_verifier_key.get_secret_value()
+        verifiers.append(HttpVerifier(settings.hygiene_verifier_url, key))
+    return verifiers
 
 
 def _intake_reasons(service: Service) -> list[str]:

@@ -45,6 +45,11 @@ class CaptureSettings(ServiceSettings):
     survivorship: Path | None = None
     # What makes a submission suspicious; see services/capture/spam.yaml.
     spam_rules: Path = Path(__file__).parent / "spam.yaml"
+    # The nightly look at leads; see services/capture/hygiene.yaml and docs/hygiene.md.
+    hygiene_rules: Path = Path(__file__).parent / "hygiene.yaml"
+    # A verifier that is asked over HTTP beside the one that needs nobody, and its key.
+    hygiene_verifier_url: str = ""
+    hygiene_verifier_key: SecretStr = SecretStr("")
     # Requests a second of one key and of one address, and how many at once after a pause; 0 a second is no limit.
     # A line of a batch counts an eighth.
     key_rate: float = Field(1_000, ge=0)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.capture.domain.behaviour.humanity import OUR_SIGNS, Signs
+from services.capture.domain.freshness import NIGHTLY, Hygiene
 from services.capture.domain.guard import Guard
 from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
@@ -11,6 +12,7 @@ from services.capture.handlers.announced_leads import NoteAnnouncedLeads, Withdr
 from services.capture.handlers.arrivals import INBOUND_TOPICS
 from services.capture.handlers.behaviour_commands import LetGo, ReclassifyStored, UnlinkVisitors
 from services.capture.handlers.capture_leads import CaptureLeads
+from services.capture.handlers.check_leads import CheckLeadsFound, HygieneIsDue, RunHygieneObeyed
 from services.capture.handlers.dead_letters import NoteDeadLetters, bury_unknown
 from services.capture.handlers.erase_leads import EraseLeads, NoteExports
 from services.capture.handlers.events import STAGE
@@ -30,6 +32,7 @@ from services.capture.handlers.repeated_behaviour import SettleRepeatedBehaviour
 from services.capture.handlers.repeats import SettleRepeats
 from services.capture.handlers.stitch_behaviour import StitchBehaviour
 from services.capture.handlers.unmerge_leads import UnmergeLeadsObeyed
+from services.capture.hygiene_ports import CheckBook
 from services.capture.ports import (
     AnnouncedBook,
     BehaviourBook,
@@ -49,10 +52,12 @@ from shared.contracts.commands.behaviour import ReclassifyBehaviour, UnlinkVisit
 from shared.contracts.commands.behaviour import StitchBehaviour as StitchCommand
 from shared.contracts.commands.capture import (
     LEAD_SUBMITTED,
+    CheckLeads,
     EraseLead,
     ExpireTargets,
     ExportLead,
     FetchLead,
+    HygieneDue,
     KeepDuplicate,
     MarkLead,
     MergeDuplicate,
@@ -61,6 +66,7 @@ from shared.contracts.commands.capture import (
     RecordConsent,
     RejectQuarantined,
     ReleaseQuarantined,
+    RunHygiene,
     SetTargetList,
     UnmergeLeads,
     WithdrawLead,
@@ -78,8 +84,8 @@ LIVE_LANES: Final = {"capture": (INBOUND,), "scoring": (CAPTURED,), "routing": (
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where leads, receipts, merges, pairs, erasures, behaviour, announced leads, targets, forms, the quarantine and
-    consents are kept."""
+    """Where leads, receipts, merges, pairs, erasures, behaviour, announced leads, targets, forms, the quarantine,
+    consents and the nightly look at leads are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
@@ -92,6 +98,7 @@ class Books:
     doubles: DoubleBook
     quarantine: QuarantineBook
     consents: ConsentBook
+    checks: CheckBook
 
 
 def subscriptions(
@@ -107,6 +114,7 @@ def subscriptions(
     vocabulary: Vocabulary = BUILT_IN,
     survivorship: Survivorship = DEFAULT,
     signs: Signs = OUR_SIGNS,
+    hygiene: Hygiene = NIGHTLY,
 ) -> list[Subscription]:
     """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
     live lane takes commands."""
@@ -147,6 +155,7 @@ def subscriptions(
         {
             LEAD_SUBMITTED: submitted,
             **_commands(books, capture, repeats, secret),
+            **hygiene_commands(books, hygiene, repeats),
             **behaviour_commands(books.behaviours, signs, repeats),
         },
         others=unknown,
@@ -168,6 +177,16 @@ def behaviour_commands(behaviours: BehaviourBook, signs: Signs, repeats: SettleR
         StitchCommand.TYPE: Handled(LetGo(behaviours), StitchCommand, repeated=repeats),
         UnlinkVisitor.TYPE: Handled(unlink, UnlinkVisitor, repeated=repeats),
         ReclassifyBehaviour.TYPE: Handled(reclassify, ReclassifyBehaviour, repeated=repeats),
+    }
+
+
+def hygiene_commands(books: Books, hygiene: Hygiene, repeats: SettleRepeats) -> dict[str, Handled]:
+    """What the nightly look at leads is made of, beside its command for people."""
+    is_due = commands_only(while_live(HygieneIsDue(books.checks, hygiene)))
+    check = commands_only(CheckLeadsFound(books.leads, books.checks, hygiene))
+    return {
+        HygieneDue.TYPE: Handled(is_due, HygieneDue, repeated=repeats),
+        CheckLeads.TYPE: Handled(check, CheckLeads, repeated=repeats),
     }
 
 
@@ -205,6 +224,7 @@ def _commands(books: Books, capture: CaptureLeads, repeats: SettleRepeats, secre
         (RecordConsent, RecordConsents(books.leads, books.erasures, books.consents)),
         (PromoteLead, PromoteLeads(books.leads, books.erasures, books.targets)),
         (SetTargetList, SetTargetLists(books.targets)),
+        (RunHygiene, RunHygieneObeyed(books.checks)),
         (ReleaseQuarantined, settle),
         (RejectQuarantined, settle),
     )

@@ -6,10 +6,12 @@ from typing import Final
 from shared.contracts.base import Contract
 from shared.contracts.commands.behaviour import ReclassifyBehaviour, StitchBehaviour, UnlinkVisitor
 from shared.contracts.commands.capture import (
+    CheckLeads,
     EraseLead,
     ExpireTargets,
     ExportLead,
     FetchLead,
+    HygieneDue,
     KeepDuplicate,
     LeadSubmitted,
     MarkLead,
@@ -19,6 +21,7 @@ from shared.contracts.commands.capture import (
     RecordConsent,
     RejectQuarantined,
     ReleaseQuarantined,
+    RunHygiene,
     SetTargetList,
     UnmergeLeads,
     WithdrawLead,
@@ -72,6 +75,9 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "lead.promote": PromoteLead,
         "target_list.set": SetTargetList,
         "targets.expire": ExpireTargets,
+        "hygiene.due": HygieneDue,
+        "hygiene.run": RunHygiene,
+        "hygiene.check": CheckLeads,
         "quarantine.release": ReleaseQuarantined,
         "quarantine.reject": RejectQuarantined,
         "behaviour.stitch": StitchBehaviour,

@@ -18,6 +18,7 @@ import orjson
 from deploy.local.ports import choose_port
 from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
+from services.capture.adapters.postgres.checks import PostgresCheckBook
 from services.capture.adapters.postgres.consents import PostgresConsentBook
 from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
@@ -101,7 +102,7 @@ class Bench:
         books = PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook(), PostgresPairBook()
         others = PostgresBehaviourBook(), PostgresAnnouncedBook(), PostgresTargetBook()
         late = PostgresDoubleBook(), PostgresQuarantineBook(), PostgresConsentBook()
-        self.books = Books(*books, PostgresErasureBook(SECRET), *others, *late)
+        self.books = Books(*books, PostgresErasureBook(SECRET), *others, *late, PostgresCheckBook())
         self.now = NOW
         self._formats = NO_WEB_SOURCES
         self._settling = self._new_settling()

@@ -5,16 +5,17 @@ something has marked, have any.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 
+from services.capture.domain.consent import iso_utc
 from services.capture.domain.fact_shape import Facts, Layer, LeadFacts, Stamp
-from services.capture.domain.thinning import thin
+from services.capture.domain.thinning import EMPLOYER, is_mark, thin
 
 PART: Final = "m"
 STATE: Final = "state"
 STALE: Final = "stale"
-CHECKED: Final = "checked"
-EMPLOYER: Final = "employer:"
+CONFIRMED: Final = "confirmed:"
 
 TARGET: Final = "target"
 EXPIRED: Final = "expired"
@@ -34,7 +35,7 @@ MARKS: Final[Mapping[Mark, Channel | None]] = {
 
 def state_of(facts: LeadFacts) -> str:
     """`lead`, `target`, or `expired`: a target that never responded."""
-    return cast(str, _units(facts).get(STATE, LEAD))
+    return cast(str, units_of(facts).get(STATE, LEAD))
 
 
 def list_of(facts: LeadFacts) -> str | None:
@@ -52,7 +53,7 @@ def as_lead(facts: LeadFacts) -> LeadFacts:
 
 def joined_state(one: LeadFacts, other: LeadFacts) -> tuple[LeadFacts, LeadFacts]:
     """Both as they go together: a target is one that nothing but lists has named."""
-    of_one, of_other = STATE in _units(one), STATE in _units(other)
+    of_one, of_other = STATE in units_of(one), STATE in units_of(other)
     if of_one == of_other:
         return one, other
     return (as_lead(one), other) if of_one else (one, as_lead(other))
@@ -71,7 +72,7 @@ def units_of_mark(facts: LeadFacts, mark: Mark, channel: Channel | None, at: str
     """What a mark says. A bounce is of the addresses that are known now: one that comes later has not bounced."""
     channels = CHANNELS if channel is None else (channel,)
     if mark == "reachable":
-        return {unit: None for unit in _units(facts) if unit.partition(":")[0] in channels}
+        return {unit: None for unit in units_of(facts) if unit.partition(":")[0] in channels}
     said = [mark, at]
     if mark == "opted_out":
         return dict.fromkeys(channels, said)
@@ -87,20 +88,21 @@ def refusals_of(mark: Mark, channel: Channel | None) -> dict[str, bool]:
 
 def lifecycle_fields(facts: LeadFacts) -> dict[str, Any]:
     """The fields of a published lead that rest on these units; those that say nothing are left out."""
-    units = _units(facts)
+    units = units_of(facts)
     fields: dict[str, Any] = {}
     if state := units.get(STATE):
         fields["state"] = state
     if contactable := _contactable(facts, units):
         fields["contactable"] = contactable
-    if stale := _stale(facts):
+    if stale := stale_of(facts):
         fields["stale_fields"] = stale
-    if employers := [value for unit, value in sorted(units.items()) if unit.startswith(EMPLOYER)]:
+    if employers := _previous_companies(facts):
         fields["previous_companies"] = employers
     return fields
 
 
-def _units(facts: LeadFacts) -> dict[str, Any]:
+def units_of(facts: LeadFacts) -> dict[str, Any]:
+    """What is said of the life of a lead, by unit; the latest of each stands."""
     return {unit: value for layer in facts.layers for unit, value in layer.facts.get("m", {}).items()}
 
 
@@ -141,16 +143,45 @@ def _contactable(facts: LeadFacts, units: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "any": ways > 0, "reasons": reasons}
 
 
-def _stale(facts: LeadFacts) -> list[str]:
-    """Fields that were flagged and have not been told anew since."""
+def stale_of(facts: LeadFacts) -> list[str]:
+    """Fields that were flagged and have not been told or confirmed since."""
     flagged = [(layer.stamp, layer.facts["m"][STALE]) for layer in facts.layers if STALE in layer.facts.get("m", {})]
     if not flagged:
         return []
     stamp, fields = flagged[-1]
-    renewed = {unit for layer in facts.layers if layer.stamp > stamp for unit in units_told(layer.facts)}
+    renewed = {field for layer in facts.layers if layer.stamp > stamp for field in fields_told(layer)}
     return [field for field in fields if field not in renewed]
 
 
-def units_told(facts: Facts) -> set[str]:
-    """The fields that a record tells: what was stale of them is not any more."""
-    return set(facts.get("f", ())) | ({"email"} if facts.get("e") else set()) | ({"phone"} if facts.get("p") else set())
+def fields_told(layer: Layer) -> set[str]:
+    """The fields that a record tells or confirms. Whoever comes, comes by an address or number that is in use."""
+    confirmed = {unit.removeprefix(CONFIRMED) for unit in layer.facts.get("m", ()) if unit.startswith(CONFIRMED)}
+    return confirmed | set(layer.facts.get("f", ())) | (set() if is_mark(layer) else set(CHANNELS))
+
+
+def _previous_companies(facts: LeadFacts) -> list[dict[str, Any]]:
+    """Where somebody was before, the earliest first; another spelling of a company that came later is no other one."""
+    named = [found for layer in facts.layers for found in _companies_in(layer)]
+    previous: list[dict[str, Any]] = []
+    for place, (key, name, _) in enumerate(named):
+        later = [found for found in named[place + 1 :] if not _is_spelling(key, found[0])]
+        if later and len(later) == len(named) - place - 1:
+            until = datetime.fromtimestamp(later[0][2] / 1_000_000, UTC)
+            previous.append({"name": name, "until": iso_utc(until)})
+    return previous
+
+
+def _companies_in(layer: Layer) -> Iterator[tuple[str, str, int]]:
+    """Key, name, and when it was named."""
+    for unit, name in layer.facts.get("m", {}).items():
+        if unit.startswith(EMPLOYER):
+            yield unit.removeprefix(EMPLOYER), name, layer.stamp.received_us
+    if "company.name" in layer.facts.get("f", ()):
+        name, key = layer.facts["f"]["company.name"]
+        yield key or name, name, layer.stamp.received_us
+
+
+def _is_spelling(key: str, other: str) -> bool:
+    """Whether two keys may be one company's: the words of one are all in the other."""
+    one, two = set(key.split()), set(other.split())
+    return one <= two or two <= one

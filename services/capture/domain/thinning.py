@@ -13,6 +13,11 @@ EXACT_RECORDS: Final = 256
 MOST_EXTRA: Final = 500
 # Begins the record id of what is no submission: a mark on the lead, never a touch. It sorts behind submissions.
 MARK: Final = "~"
+# Begins the units of `m` that name a company somebody was at before: the rest is its key, the value its name.
+EMPLOYER: Final = "employer:"
+# Companies that are remembered of a lead, with the one that it is at: those that were named last.
+MOST_COMPANIES: Final = 10
+_COMPANY: Final = "company.name"
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -82,6 +87,7 @@ class _Winners:
 
     __slots__ = (
         "addresses",
+        "companies",
         "consent",
         "earliest",
         "emails",
@@ -89,6 +95,7 @@ class _Winners:
         "extra",
         "ids",
         "latest",
+        "left",
         "life",
         "notes",
         "phones",
@@ -106,6 +113,8 @@ class _Winners:
         self.earliest: dict[str, int] = {}
         self.extra: dict[str, int] = {}
         self.life: dict[str, int] = {}
+        self.companies: list[int] = []
+        self.left: dict[int, tuple[str, str]] = {}
         self.notes: dict[str, int] = {}
         self.consent: dict[str, tuple[bool, int]] = {}
         self.emails: dict[str | None, int] = {}
@@ -118,15 +127,20 @@ class _Winners:
             self.latest["address"] = self.addresses[1]
         if survivorship is not DEFAULT:
             self._rank_values(layers)
+        if len(self.companies) > 1 and _COMPANY not in survivorship.ranks:
+            self._note_employers(layers)
         if len(self.extra) > MOST_EXTRA:
             newest = sorted(self.extra.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)
             self.extra = dict(newest[:MOST_EXTRA])
 
     def _note_values(self, index: int, facts: Facts) -> None:
-        for unit in facts.get("f", ()):
+        given = facts.get("f", _NOTHING)
+        for unit in given:
             self.latest[unit] = index
-        if "address" in facts.get("f", ()):
-            self.addresses = max(self.addresses or (False, -1), (_is_address(facts["f"]["address"]), index))
+        if "address" in given:
+            self.addresses = max(self.addresses or (False, -1), (_is_address(given["address"]), index))
+        if _COMPANY in given:
+            self.companies.append(index)
         for unit in facts.get("o", ()):
             self.earliest.setdefault(unit, index)
         for key in facts.get("x", ()):
@@ -151,6 +165,28 @@ class _Winners:
         self.latest.update({unit: found[-1] for unit, found in best.items()})
         if "name" in best and any(best[part][:2] > best["name"][:2] for part in best.keys() & NAME_PARTS):
             self.latest["name"] = -1  # its parts are known better
+
+    def _note_employers(self, layers: Sequence[Layer]) -> None:
+        """Companies that were named before the newest one, each where it was named last; of many, the last ones."""
+        named = {index: layers[index].facts["f"][_COMPANY] for index in self.companies}
+        keys = {index: key or name for index, (name, key) in named.items()}
+        for index, key in keys.items():
+            self.life[EMPLOYER + key] = max(self.life.get(EMPLOYER + key, -1), index)
+        known = sorted((index, unit) for unit, index in self.life.items() if unit.startswith(EMPLOYER))
+        for _, unit in known[:-MOST_COMPANIES]:
+            del self.life[unit]
+        self.life.pop(EMPLOYER + keys[self.companies[-1]], None)
+        for index, key in keys.items():
+            if self.life.get(EMPLOYER + key) == index:
+                self.left[index] = EMPLOYER + key, named[index][0]
+
+    def _life(self, index: int, said: Mapping[str, Any]) -> dict[str, Any]:
+        """What the layer at an index still says of the lead's life."""
+        kept = {unit: value for unit, value in said.items() if self.life.get(unit) == index}
+        if index in self.left:
+            unit, name = self.left[index]
+            kept[unit] = name
+        return kept
 
     def _values(self, index: int, given: Mapping[str, Any]) -> dict[str, Any]:
         """The values that stay in the layer at an index."""
@@ -184,7 +220,7 @@ class _Winners:
             "f": self._values(index, facts.get("f", _NOTHING)),
             "o": {unit: value for unit, value in facts.get("o", {}).items() if self.earliest[unit] == index},
             "x": {key: value for key, value in facts.get("x", {}).items() if self.extra.get(key) == index},
-            "m": {unit: value for unit, value in facts.get("m", {}).items() if self.life[unit] == index},
+            "m": self._life(index, facts.get("m", _NOTHING)),
             "r": {unit: value for unit, value in facts.get("r", {}).items() if self._decides_note(unit, index)},
             "w": {unit: value for unit, value in facts.get("w", {}).items() if self._decides_note(unit, index)},
             "e": [entry for entry in facts.get("e", ()) if self.emails[entry[0] or entry[2]] == index],

@@ -204,6 +204,44 @@ class ExpireTargets(TimerDue):
     list_name: str
 
 
+class HygieneDue(TimerDue):
+    """It is time for the nightly look at leads."""
+
+    TYPE: ClassVar[str] = "hygiene.due"
+
+
+class RunHygiene(Contract):
+    """Look at leads now, and not only at night."""
+
+    TYPE: ClassVar[str] = "hygiene.run"
+
+    requested_by: str = ""
+
+
+class LeadFinding(Contract):
+    """What verifiers found out about a lead."""
+
+    lead_id: str
+    undeliverable: Annotated[list[str], MaxLen(50)] = Field([], description="E-mail addresses that lead to nobody")
+    unreachable: Annotated[list[str], MaxLen(50)] = Field([], description="Phone numbers that lead to nobody")
+    risks: Annotated[list[_Short], MaxLen(20)] = Field([], description="Doubts; they become warnings of the lead")
+    confirmed: Annotated[list[_Short], MaxLen(50)] = Field([], description="Fields that still hold")
+    facts: dict[str, str] = Field({}, description="What holds now: title, company.name")
+
+
+class CheckLeads(Contract):
+    """Take what was found out about a page of leads; each page goes on from the one before it."""
+
+    TYPE: ClassVar[str] = "hygiene.check"
+
+    run_id: str
+    after: str | None = Field(None, description="The lead behind which the page begins")
+    last: str | None = Field(None, description="The lead behind which the next page begins")
+    ends: bool = Field(description="There is no further page")
+    complete: bool = Field(True, description="False: a verifier did not answer, and is asked again the night after")
+    findings: list[LeadFinding]
+
+
 class ExportLead(Contract):
     """Note that a person's data is handed out; the answer names the leads to read."""
 

@@ -42,7 +42,7 @@ class Contactable(Contract):
     email: bool | None = None
     phone: bool | None = None
     any: bool | None = Field(None, description="False: no way is left")
-    reasons: dict[str, str] = Field({}, description="By channel: bounced, invalid_phone, opted_out")
+    reasons: dict[str, str] = Field({}, description="By channel: bounced, invalid_email, invalid_phone, opted_out")
 
 
 class LeadList(Contract):

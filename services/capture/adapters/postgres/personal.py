@@ -34,6 +34,8 @@ FREE: Final = MappingProxyType(
         "announced_leads": "a provider's id of a lead and its notification, which names the lead only",
         "kept_out": "keyed digests of identifiers that must not come back",
         "target_lists": "what becomes of the targets of each list",
+        "hygiene_runs": "when leads were looked at, who asked for it, and how many they were",
+        "lead_checks": "when a lead is looked at next",
         "person_requests": "who asked for an erasure or an export, in registered words",
     }
 )

@@ -110,6 +110,14 @@ def registrable_domain(address: str) -> str | None:
     return domain_by_library(address)
 
 
+def has_known_ending(domain: str) -> bool:
+    """Whether the last part of a domain is one that is given out. Endings in other scripts are believed."""
+    ending = domain.lower().rpartition(".")[2]
+    if not ending.isascii() or ending.startswith("xn--"):
+        return True
+    return ending in _public_suffixes() or f"*.{ending}" in _public_suffixes()
+
+
 @lru_cache(maxsize=1)
 def _public_suffixes() -> frozenset[str]:
     return frozenset(_extractor().tlds)
