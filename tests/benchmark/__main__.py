@@ -41,6 +41,7 @@ def main() -> int:
     tables = [heading(facts, " ".join(["python -m tests.benchmark", *sys.argv[1:]]))]
     results: dict[str, Any] = {"machine": facts, "command": sys.argv[1:]}
     right = _measure(wanted, tables, results)
+    tables.append(f"yardstick afterwards {machine.yardstick_ms():.0f} ms\n")
     text = "\n".join(tables)
     print(f"\n{text}")
     if wanted.markdown:

@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -180,5 +179,5 @@ class Watch:
         done = {name: round(moved - self._begun, 2) for name, moved in self._moved.items()}
         cpu = {name: (used - self._cpu_before[name]) * 1e6 / leads for name, used in self._cpu.items()}
         return PipelineRun(
-            leads, max(done.values()), cpu, done, batches, self._resident, Counter(books.counts), tuple(faults)
+            leads, max(done.values()), cpu, done, batches, self._resident, dict(books.counts), tuple(faults)
         )
