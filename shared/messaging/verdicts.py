@@ -1,15 +1,19 @@
 """Judging one record: whether its value keeps its contract, what of an error may be told, what is stored of an outcome."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from shared.contracts.decodable import is_decodable
 from shared.handling.outcomes import DEAD_LETTERED, SKIPPED, Decision, Outcome, Produced, Rejected, Skipped
 from shared.handling.records import Record
 from shared.handling.work import Work
 from shared.messaging.subscription import Handled, Reader
 from shared.messaging.transaction import MAX_EVENT_BYTES
+
+UNDECODABLE: Final = Rejected("invalid_contract", exception="JSONDecodeError")
+"""Of a value whose parts are JSON that nobody could decode."""
 
 
 class OutputTooLarge(Exception):
@@ -24,6 +28,8 @@ def validated(record: Record, handled: Handled) -> Any:
         return Rejected(record.fault)
     if not record.value:
         return Rejected("empty_value")
+    if not is_decodable(record.value):
+        return UNDECODABLE
     try:
         return handled.contract.model_validate_json(record.value)
     except ValidationError as error:
@@ -36,7 +42,7 @@ def all_validated(records: Sequence[Record], handled: Handled) -> list[Any]:
         return [None] * len(records)
     read = _quickest(handled.contract)
     try:
-        if not any(record.fault or not record.value for record in records):
+        if all(record.value and not record.fault and is_decodable(record.value) for record in records):
             return [read(record.value) for record in records]
     except ValidationError:
         pass  # of one of them; which one, and why, is said below

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from services.conversion.domain.gate import Gate, Seen
 from services.conversion.domain.leads import LeadState
 from shared.contracts.base import Contract
+from shared.contracts.decodable import is_decodable
 from shared.contracts.ids import is_id
 from shared.contracts.thin import LeadJson, Version
 from shared.handling.outcomes import Rejected
@@ -35,6 +36,8 @@ def read_routed(record: Record, gate: Gate) -> tuple[LeadState, Seen] | Rejected
         return Rejected(record.fault)
     if not record.value:
         return Rejected("empty_value")
+    if not is_decodable(record.value):
+        return Rejected("invalid_contract", exception="JSONDecodeError")
     return _glanced(record.value, gate) or _judged(record.value, gate)
 
 

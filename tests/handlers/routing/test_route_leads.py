@@ -17,6 +17,7 @@ from shared.handling.outcomes import Outcome, OutEvent, Produced, Rejected, Skip
 from shared.messaging.settling import Settling
 from shared.persistence.decisions import ClaimLost
 from tests.support.routing import NOW, Desk, lead_id
+from tests.support.undecodable import HERE, UNDECODABLE, holding
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.stack
@@ -221,3 +222,12 @@ async def test_a_failed_batch_takes_no_turn(desk: Desk) -> None:
             raise ZeroDivisionError
     await desk.take(desk.feed.scored(1))
     assert await desk.owners() == {"ann": 1}
+
+
+@pytest.mark.parametrize("part", UNDECODABLE.values(), ids=UNDECODABLE)
+async def test_what_nobody_could_decode_is_a_dead_letter(desk: Desk, part: bytes) -> None:
+    held = desk.feed.scored(1, extra={"size": HERE})
+    bad = held._replace(value=holding(orjson.loads(held.value or b""), part))
+    rejected, routed = await desk.take(bad, desk.feed.scored(2))
+    assert rejected == Rejected("invalid_contract", exception="JSONDecodeError")
+    assert isinstance(routed, Produced)

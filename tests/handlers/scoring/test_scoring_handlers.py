@@ -15,6 +15,7 @@ from shared.persistence.decisions import ClaimLost
 from shared.persistence.rule_versions import NoActiveRules, UnusableRules
 from tests.support.scoring import Log, ScoringLane, create_schema, lead, lead_id, scoring_lane
 from tests.support.stack import Servers
+from tests.support.undecodable import HERE, UNDECODABLE, holding
 
 pytestmark = pytest.mark.stack
 
@@ -314,3 +315,15 @@ async def test_the_seed_leaves_published_rules_alone(own: Servers, lane: Scoring
         "SELECT r.name, r.version FROM active_rules JOIN rule_versions r USING (kind, version)"
     )
     assert (active["name"], active["version"]) == ("ten", 2)
+
+
+@pytest.mark.parametrize("part", UNDECODABLE.values(), ids=UNDECODABLE)
+async def test_what_nobody_could_decode_is_rejected_in_every_type(lane: ScoringLane, part: bytes) -> None:
+    log = Log()
+    held = {"extra": {"size": HERE}}
+    records = [log.captured(1, **held), log.changed(1, 2, **held), log.merged(1, 2, 3, **held)]
+    records += [log.unmerged(1, 2, 4, 1, **held), log.captured(3)]
+    bad = [record._replace(value=holding(orjson.loads(record.value or b""), part)) for record in records]
+    *rejected, scored = await lane.settle(*bad)
+    assert rejected == [Rejected("invalid_contract", exception="JSONDecodeError")] * 4
+    assert data(scored)["score_version"] == 1

@@ -11,6 +11,7 @@ from shared.contracts.events.conversion import OpportunityChanged, OpportunityCo
 from shared.contracts.topics import CHANGED, CONVERTED
 from shared.handling.outcomes import Produced, Rejected, Skipped
 from tests.support.conversion import NOW, ConversionLane, Log, events, lanes, lead, lead_id, run_statement
+from tests.support.undecodable import HERE, UNDECODABLE, holding
 
 pytestmark = pytest.mark.stack
 
@@ -222,3 +223,12 @@ async def test_what_is_no_json_is_never_published(lane: ConversionLane) -> None:
     outcomes = await lane.settle(log.record("leads.routed.v1", "lead.routed", value), log.routed(2))
     assert isinstance(outcomes[0], Rejected) and outcomes[1].outcome == "converted"
     assert (await lane.counts())["opportunities"] == 1
+
+
+@pytest.mark.parametrize("part", UNDECODABLE.values(), ids=UNDECODABLE)
+async def test_what_nobody_could_decode_is_refused(lane: ConversionLane, part: bytes) -> None:
+    log = Log()
+    raw = orjson.loads(log.routed(1).value or b"")
+    raw["lead"]["extra"] = {"size": HERE}
+    (outcome,) = await lane.settle(log.record("leads.routed.v1", "lead.routed", holding(raw, part)))
+    assert outcome == Rejected("invalid_contract", exception="JSONDecodeError")
