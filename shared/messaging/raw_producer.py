@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import BrokerResponseError, KafkaError
 
 from shared.contracts.envelope import Headers
 from shared.contracts.topics import partition_for
 from shared.messaging.names import Names
+from shared.messaging.producer_ids import ask_for_a_new_id
 
 DEADLINE_S: Final = 3.0
 _BREAK_S: Final = 1.0
@@ -133,6 +134,8 @@ class _PartitionQueue:
                 try:
                     await self._send(batch)
                 except BaseException as error:
+                    if isinstance(error, BrokerResponseError):
+                        ask_for_a_new_id(self._producer)
                     self._fail(batch, error if isinstance(error, Exception) else IntakeUnavailable())
                     if not isinstance(error, Exception):
                         raise

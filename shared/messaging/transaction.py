@@ -8,10 +8,12 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.client import CoordinationType
+from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 
 from shared.contracts.envelope import Headers
 from shared.messaging.fencing import Membership, fence_offset_commits
+from shared.messaging.producer_ids import is_forgotten
 from shared.observability import metrics
 from shared.observability.failpoints import failpoint
 
@@ -26,6 +28,7 @@ MAX_BATCH_BYTES: Final = 1_048_576
 MAX_EVENT_BYTES: Final = 1_000_000
 _COMMIT_DEADLINE_S: Final = 30.0
 # An id is had at once, also where its last transaction has to be ended first; unless Kafka cannot end that one at all.
+_CONNECTED_WITHIN_S: Final = 60.0
 _ID_WITHIN_S: Final = 10.0
 _SAME_ID_WITHIN_S: Final = 5.0
 
@@ -131,7 +134,10 @@ class TransactionalPublisher:
         except _Refused as refused:
             raise refused.cause from None
         except KafkaError as error:
-            await self._abort(consumed.group, error)
+            if is_forgotten(self._producer):
+                await self._renew("forgotten")
+            else:
+                await self._abort(consumed.group, error)
             raise
         await self._commit()
         failpoint("after-commit")
@@ -144,16 +150,20 @@ class TransactionalPublisher:
         except ProducerFenced:
             raise
         except KafkaError as error:
+            if is_forgotten(self._producer):
+                raise
             await self._abort(group, error)
-            await self._renew()
+            await self._renew("refused")
             raise _Refused(error) from error
 
-    async def _renew(self) -> None:
+    async def _renew(self, cause: str) -> None:
+        """Another producer with the same id."""
         try:
             await self._producer.stop()
             producer = await _started(self._settings, _SAME_ID_WITHIN_S)
         except (KafkaError, TimeoutError) as error:
-            raise PublisherLost(f"no producer after a refused batch: {type(error).__name__}") from error
+            raise PublisherLost(f"no producer after one that was {cause}: {type(error).__name__}") from error
+        log.warning("producer_renewed", cause=cause)
         self._use(producer)
 
     async def _commit(self) -> None:
@@ -173,14 +183,29 @@ class TransactionalPublisher:
 
 
 async def _started(settings: Mapping[str, Any], within: float) -> AIOKafkaProducer:
+    """A producer that has its id. Raises TimeoutError where only that takes too long; how long servers' names are looked up
+    and connections are made says nothing of the id."""
     producer = AIOKafkaProducer(**settings)
     try:
+        await _connect(producer)
         async with asyncio.timeout(within):
-            await producer.start()
+            await producer._sender.start()
     except BaseException:
         await producer.stop()
         raise
     return producer
+
+
+async def _connect(producer: AIOKafkaProducer) -> None:
+    """What `producer.start` does first, and the connection to the coordinator of its id."""
+    sender = producer._sender
+    try:
+        async with asyncio.timeout(_CONNECTED_WITHIN_S):
+            await producer.client.bootstrap()
+            node = await sender._find_coordinator(CoordinationType.TRANSACTION, producer._txn_manager.transactional_id)
+            await producer.client.ready(node)
+    except TimeoutError as error:
+        raise KafkaConnectionError("no connection to the coordinator") from error
 
 
 def _batches(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> list[tuple[str, int, Any]]:

@@ -22,7 +22,8 @@ TIMEOUTS: Final = {
     "idle_in_transaction_session_timeout": "10000",
 }
 
-_POOL_TIMEOUT_S: Final = 5
+# Connecting takes longer than an answer: where a name server is away, each look-up waits 5 s for it first.
+CONNECT_TIMEOUT_S: Final = 15
 _CLOSE_TIMEOUT_S: Final = 3
 
 _TRANSIENT: Final = (
@@ -84,7 +85,7 @@ class Engine:
     async def connection(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
         """A connection for a while. One that broke under the work is closed, not used again."""
         pool = self._pool or await self._open()
-        async with pool.acquire(timeout=_POOL_TIMEOUT_S) as held:
+        async with pool.acquire(timeout=CONNECT_TIMEOUT_S) as held:
             connection = cast("asyncpg.Connection[asyncpg.Record]", held)
             try:
                 yield connection
@@ -125,7 +126,7 @@ def create_engine(dsn: str, schema: str, *, pool_size: int = 4) -> Engine:
         {
             "dsn": dsn,
             "max_size": 2 * pool_size,
-            "timeout": 5,
+            "timeout": CONNECT_TIMEOUT_S,
             "command_timeout": 20,
             "server_settings": {**settings, **TIMEOUTS},
         }

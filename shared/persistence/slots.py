@@ -12,7 +12,7 @@ from typing import Final
 
 import asyncpg
 
-from shared.persistence.database import TIMEOUTS, role_of
+from shared.persistence.database import CONNECT_TIMEOUT_S, TIMEOUTS, role_of
 
 MAX_SLOTS: Final = 256
 # The holder of a slot whose last transaction Kafka does not end: its id cannot be had, perhaps for hours.
@@ -53,7 +53,7 @@ async def lease_slot(dsn: str, schema: str, group: str, preferred: int, holder: 
     when all are taken."""
     connection = await asyncpg.connect(
         dsn,
-        timeout=5,
+        timeout=CONNECT_TIMEOUT_S,
         server_settings={
             "search_path": schema,
             "role": role_of(schema),

@@ -39,6 +39,9 @@ _WATCH_S: Final = 2.0
 _TOPICS_S: Final = 10.0
 _NO_PROGRESS_S: Final = 180.0
 _LOOP_LATE_S: Final = 1.0
+# A stop: for the batch under way, for its producer. With requests and Postgres it is done within 15 s, Kafka away too.
+_LAST_BATCH_S: Final = 7.0
+_GOODBYE_S: Final = 2.0
 
 
 def utc_now() -> datetime:
@@ -159,12 +162,12 @@ class Service:
         self._started = False
         await self.access.close()
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(12):
+            async with asyncio.timeout(_LAST_BATCH_S):
                 await self._broker.stop()
         for lane in self.lanes:
             await lane.flush_marks()
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(_GOODBYE_S):
                 if self._publisher is not None:
                     await self._publisher.stop()
         if self._slot is not None:
