@@ -10,6 +10,7 @@ from pathlib import Path
 
 from shared.contracts.topics import SERVICES
 from tests.chaos.servers import Ground
+from tests.chaos.slow_names import NAMES_VARIABLE, SERVICE_VARIABLE
 from tests.support.process import ServiceProcess
 from tests.support.stack import Servers
 from tests.support.waiting import eventually
@@ -43,6 +44,11 @@ class Fleet:
         """Those that are meant to run."""
         return {name: self.processes[name] for name in self._kept}
 
+    @property
+    def names(self) -> Path:
+        """What `tests.chaos.slow_names` is told by."""
+        return self._folder / "names"
+
     def logs(self) -> Mapping[str, Path]:
         """The log of each process that ever ran."""
         return {name: process.log for name, process in self.processes.items()}
@@ -68,9 +74,11 @@ class Fleet:
         process = self.processes.get(name)
         if process is None:
             service, _, number = name.partition("-")
+            module = f"services.{service}.main"
             settings = self.environment(line or service) | {"LEADSTREAM_FAILPOINTS": f"@{self._points(name)}"}
+            settings |= {NAMES_VARIABLE: str(self.names), SERVICE_VARIABLE: module}
             log = self._folder / f"{name}.log"
-            process = ServiceProcess(f"services.{service}.main", settings, log, replica=int(number or 0))
+            process = ServiceProcess(module, settings, log, replica=int(number or 0))
             self.processes[name] = process
         self._points(name).write_text(env.pop("LEADSTREAM_FAILPOINTS", ""))
         process.start(**env)

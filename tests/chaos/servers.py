@@ -27,10 +27,14 @@ LINES = ("capture", "scoring", "routing", "conversion", "reporting", "guest")
 
 
 class KafkaWithLines(Kafka):
-    """Kafka with a listener a line, each advertised where the line's proxy listens: clients stay on their line."""
+    """Kafka with a listener a line, each advertised where the line's proxy listens: clients stay on their line.
+
+    `beside` are settings beside the usual ones, from the next start on.
+    """
 
     def __init__(self, home: Home, proxies: Mapping[str, Proxy]) -> None:
         super().__init__(home)
+        self.beside: Mapping[str, str] = {}
         self._proxies = proxies
         self._line_ports: dict[str, int] = {}
 
@@ -56,6 +60,7 @@ class KafkaWithLines(Kafka):
                 file.write(f"advertised.listeners={first},{','.join(shown)}\n")
                 file.write(f"listener.security.protocol.map={','.join(plain)}\n")
                 file.write("".join(f"listener.name.{line}.num.network.threads=1\n" for line in self._line_ports))
+                file.write("".join(f"{name}={value}\n" for name, value in self.beside.items()))
         return path
 
 
@@ -71,8 +76,9 @@ class Line:
 class Ground:
     """The running servers, and what can be done to them. Names of servers: kafka, postgres, valkey."""
 
-    def __init__(self, stack: Stack, lines: Mapping[str, Line], servers: Servers) -> None:
+    def __init__(self, stack: Stack, kafka: KafkaWithLines, lines: Mapping[str, Line], servers: Servers) -> None:
         self.stack = stack
+        self.kafka = kafka
         self.lines = lines
         self.servers = servers
 
@@ -103,6 +109,12 @@ class Ground:
     async def start(self, server: str) -> None:
         """Start it again where it was, and wait until it answers."""
         await asyncio.to_thread(self.stack.start_server, server)
+
+    async def restart_kafka(self, **beside: str) -> None:
+        """Stop Kafka and start it with these settings (`_` for `.`) beside its usual ones; with none it is as before."""
+        await self.stop("kafka")
+        self.kafka.beside = {name.replace("_", "."): value for name, value in beside.items()}
+        await self.start("kafka")
 
     async def kill(self, server: str) -> None:
         """kill -9; it stays down until `start`."""
@@ -158,7 +170,7 @@ async def running_ground() -> AsyncIterator[Ground]:
                 for line in lines.values():
                     _aim(line.postgres, servers.postgres)
                     _aim(line.redis, servers.redis)
-                yield Ground(stack, lines, servers)
+                yield Ground(stack, kafka, lines, servers)
             finally:
                 await asyncio.to_thread(stack.stop)
     finally:
