@@ -58,7 +58,7 @@ def _nested(value: str, levels: int, arrays: bool) -> str:
 
 
 values = st.recursive(
-    st.one_of(numbers, texts, st.sampled_from(["true", "null"])),
+    st.one_of(numbers, texts, st.sampled_from(["true", "false", "null"])),
     lambda inner: st.one_of(
         st.builds(_joined, blanks, st.just("["), st.just("]"), st.lists(inner, max_size=3)),
         st.builds(_object, blanks, st.lists(st.tuples(texts, inner), max_size=3)),
