@@ -14,8 +14,9 @@ from services.conversion.ports import Gates, Leads, Parties, Sales
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead, RedactOpportunity
 from shared.contracts.events.routing import LeadRouted
-from shared.contracts.thin import ErasedLeads, MergedLead, UnmergedLead
+from shared.contracts.thin import AnyUnmerge, ErasedLeads, MergedLead, UnmergedLead
 from shared.contracts.topics import ERASED, MERGED, ROUTED, SALES_COMMANDS
+from shared.handling.unmerges import telling_leads
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.publish_rules import publish_rules
 from shared.messaging.replaying import with_replays
@@ -44,7 +45,7 @@ def conversion_subscription(
             MergedLead.TYPE: Handled(MergeLeads(leads, sales), MergedLead),
             ErasedLeads.TYPE: Handled(RedactPeople(sales, personal), ErasedLeads),
             RedactOpportunity.TYPE: Handled(while_live(RedactAgain(sales)), RedactOpportunity),
-            UnmergedLead.TYPE: Handled(UnmergeLeads(leads, sales), UnmergedLead),
+            UnmergedLead.TYPE: Handled(telling_leads(UnmergeLeads(leads, sales)), AnyUnmerge),
             ConvertLead.TYPE: Handled(command(STAGE, on_command), ConvertLead),
             ChangeOpportunity.TYPE: Handled(command(STAGE, ChangeOnCommand(sales)), ChangeOpportunity),
             PublishRules.TYPE: Handled(command(STAGE, publish_rules(STAGE, KIND, load_gate)), PublishRules),

@@ -14,8 +14,9 @@ from services.routing.handlers.unmerging import LeadUnmerging
 from services.routing.ports import Tables
 from shared.contracts.commands.routing import PurgeJunk, ReassignLead, SetLeadStatus, SetMember
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.thin import ErasedLeads, MergedLead, UnmergedLead
+from shared.contracts.thin import AnyUnmerge, ErasedLeads, MergedLead, UnmergedLead
 from shared.contracts.topics import ERASED, MERGED, ROUTING_COMMANDS, SCORED
+from shared.handling.unmerges import telling_leads
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.erasing import forget_people
 from shared.messaging.publish_rules import publish_rules
@@ -37,7 +38,7 @@ def routing_subscription(tables: Tables, *, max_records: int = 2000, junk_kept: 
             ScoredLead.TYPE: Handled(LeadRouting(tables).route_leads, ScoredLead),
             MergedLead.TYPE: Handled(LeadMerging(tables).merge_leads, MergedLead),
             ErasedLeads.TYPE: Handled(forget_people(tables.personal), ErasedLeads),
-            UnmergedLead.TYPE: Handled(LeadUnmerging(tables).unmerge_leads, UnmergedLead),
+            UnmergedLead.TYPE: Handled(telling_leads(LeadUnmerging(tables).unmerge_leads), AnyUnmerge),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
             SetMember.TYPE: Handled(command(STAGE, commands.set_member), SetMember),
             ReassignLead.TYPE: Handled(command(STAGE, commands.reassign_lead), ReassignLead),

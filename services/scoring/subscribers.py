@@ -7,8 +7,9 @@ from services.scoring.domain.model import KIND, load_scoring_model
 from services.scoring.handlers import STAGE, FollowChanges, FollowMerges, FollowUnmerges, ScoreLeads
 from services.scoring.ports import Models, Standings
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.thin import ErasedLeads, MergedLead, UnmergedLead
+from shared.contracts.thin import AnyUnmerge, ErasedLeads, MergedLead, UnmergedLead
 from shared.contracts.topics import CAPTURED, ERASED, MERGED, SCORING_COMMANDS
+from shared.handling.unmerges import telling_leads
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.erasing import forget_people
 from shared.messaging.publish_rules import publish_rules
@@ -30,7 +31,7 @@ def subscription(
             ChangedLead.TYPE: Handled(FollowChanges(models, standings), ChangedLead),
             MergedLead.TYPE: Handled(FollowMerges(models, standings), MergedLead),
             ErasedLeads.TYPE: Handled(forget_people(personal), ErasedLeads),
-            UnmergedLead.TYPE: Handled(FollowUnmerges(models, standings), UnmergedLead),
+            UnmergedLead.TYPE: Handled(telling_leads(FollowUnmerges(models, standings)), AnyUnmerge),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
         },
         on_dead_letters=note_dead_commands,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Self
 
 import msgspec
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
 
 from shared.contracts.base import Contract
 from shared.contracts.ids import WRITTEN, is_id
@@ -104,6 +104,30 @@ class UnmergedLead(Contract):
         if self.winner_id == self.loser_id or self.lead["lead_id"] not in (self.winner_id, self.loser_id):
             raise ValueError("two leads were one, and the record is about one of them")
         return self
+
+
+class BareUnmerge(Contract):
+    """`lead.unmerged` in its first form, which does not say how a lead is after the split."""
+
+    winner_id: LeadId
+    loser_id: LeadId
+    lead_version: Version
+    lead: None = None
+
+
+class AnyUnmerge:
+    """Reads `lead.unmerged` in either form."""
+
+    @staticmethod
+    def model_validate_json(value: bytes) -> UnmergedLead | BareUnmerge:
+        """The event of a record's value. Raises pydantic's ValidationError for what is none."""
+        try:
+            return UnmergedLead.model_validate_json(value)
+        except ValidationError as error:
+            try:
+                return BareUnmerge.model_validate_json(value)
+            except ValidationError:
+                raise error from None
 
 
 class _ErasedLead(Contract):

@@ -327,3 +327,18 @@ async def test_what_nobody_could_decode_is_rejected_in_every_type(lane: ScoringL
     *rejected, scored = await lane.settle(*bad)
     assert rejected == [Rejected("invalid_contract", exception="JSONDecodeError")] * 4
     assert data(scored)["score_version"] == 1
+
+
+async def test_an_unmerge_in_its_first_form_waits_for_the_next_record_of_each(lane: ScoringLane) -> None:
+    log = Log()
+    await lane.settle(log.captured(1, 1), log.captured(2, 1), log.merged(1, 2, 2))
+    said = {"winner_id": lead_id(1), "loser_id": lead_id(2), "lead_version": 3, "reason": "two sisters"}
+    bare = log.record("leads.merged.v1", "lead.unmerged", orjson.dumps(said))
+    nothing = log.record("leads.merged.v1", "lead.unmerged", orjson.dumps({**said, "loser_id": "nobody"}))
+    skipped, rejected, (_, scored) = (
+        *await lane.settle(bare, nothing),
+        await lane.settle(log.captured(1, 4), log.captured(2, 4)),
+    )
+    assert skipped == Skipped("says_no_lead", lead_id(2))
+    assert isinstance(rejected, Rejected) and rejected.reason == "invalid_contract"
+    assert data(scored)["lead"]["lead_id"] == lead_id(2)
