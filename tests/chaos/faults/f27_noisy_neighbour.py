@@ -28,7 +28,7 @@ class NoisyNeighbour(Fault):
     full: ClassVar = 60
 
     def must(self, amount: float) -> Mapping[str, float]:
-        return {"told to wait": 50 * amount, "let in": 10 * amount, "others let in": 3 * amount}
+        return {"told to wait": 200 * amount, "let in": 30 * amount, "others let in": 5 * amount}
 
     async def inject(self, world: World, amount: float) -> None:
         await self._start_capture(world, **_LIMITS)
