@@ -320,7 +320,7 @@ async def test_the_seed_leaves_published_rules_alone(own: Servers, lane: Scoring
 @pytest.mark.parametrize("part", UNDECODABLE.values(), ids=UNDECODABLE)
 async def test_what_nobody_could_decode_is_rejected_in_every_type(lane: ScoringLane, part: bytes) -> None:
     log = Log()
-    held = {"extra": {"size": HERE}}
+    held: dict[str, Any] = {"extra": {"size": HERE}}
     records = [log.captured(1, **held), log.changed(1, 2, **held), log.merged(1, 2, 3, **held)]
     records += [log.unmerged(1, 2, 4, 1, **held), log.captured(3)]
     bad = [record._replace(value=holding(orjson.loads(record.value or b""), part)) for record in records]
