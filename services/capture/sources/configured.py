@@ -122,6 +122,8 @@ class SourceEntry(RuleModel):
     """Of Salesforce's web-to-lead: the organisation's id that the form sends."""
     return_urls: tuple[Text, ...] = ()
     """Where a form may send the browser afterwards: prefixes of URLs. The first is taken where a form names none."""
+    address: Text | None = None
+    """Of HubSpot, which signs it: the whole URL at which it calls, where a proxy in between changes that."""
     signature: Signature | None = None
     signed: bool = False
     """Of LinkedIn: refuse what carries no signature."""
@@ -172,6 +174,10 @@ class SourcesFile(RuleSetHeader):
         for place, single in (("token", entry.token), ("verify_token", entry.verify_token)):
             if single is not None:
                 yield from _secret_faults(single, (*path, place))
+        if entry.address is not None and not entry.address.startswith(("https://", "http://")):
+            yield RuleFault(
+                (*path, "address"), "a whole URL", "such as https://leads.example.com/v1/webhooks/hubspot/x"
+            )
         for number, url in enumerate(entry.return_urls):
             if not url.startswith(("https://", "http://")) or url.count("/") < 3:
                 yield RuleFault(

@@ -1,7 +1,9 @@
 """The shape of HubSpot's form submissions (v3): one submission or a list, with its context and consent."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import unquote
 
 import msgspec
 import orjson
@@ -12,7 +14,7 @@ from services.capture.domain.refusal import Refused, refuse
 from services.capture.sources.composing import as_id, compose, dictionaries, dictionary, from_millis
 from services.capture.sources.configured import ConfiguredSource
 from services.capture.sources.protocol import Answer, Asked, Document, Element, Unverified
-from services.capture.sources.signing import judge
+from services.capture.sources.signing import base64_hmac, judge, outside
 
 _BUILT_IN: Final = FieldMapping(
     "hubspot@1",
@@ -29,6 +31,8 @@ _BUILT_IN: Final = FieldMapping(
     },
 )
 _CONTEXT: Final = ("hutk", "ipAddress", "pageName", "pageId", "sfdcCampaignId", "goToWebinarWebinarKey")
+# : / ? @ ! $ ' ( ) * , ;
+_ESCAPED: Final = re.compile("%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 _THANKS: Final = "Thanks for submitting the form."
 
 
@@ -40,9 +44,12 @@ class HubSpot:
         return None
 
     def verify(self, asked: Asked, source: ConfiguredSource) -> Unverified | None:
-        """Public like a form, unless the source has secrets: then one of them is the bearer token."""
+        """Public like a form, unless the source has secrets: then one of them has signed (version 3), or is the bearer
+        token."""
         if not source.secrets:
             return None
+        if (signature := asked.headers.get("x-hubspot-signature-v3")) is not None:
+            return _signed(signature, asked, source)
         scheme, _, given = asked.headers.get("authorization", "").partition(" ")
         expected = [secret.decode("utf-8", "replace") for secret in source.secrets_at(asked.at)]
         return judge(given.strip() if scheme.lower() == "bearer" else None, expected)
@@ -76,6 +83,22 @@ class HubSpot:
         """Where to go, or what to show."""
         urls = source.entry.return_urls
         return Answer(200, orjson.dumps({"redirectUri": urls[0]} if urls else {"inlineMessage": _THANKS}))
+
+
+def _signed(signature: str, asked: Asked, source: ConfiguredSource) -> Unverified | None:
+    """Base64 of HMAC-SHA256 over method, URI, body and time, the time being milliseconds and no more than five minutes away
+    (https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation)."""
+    stamp = asked.headers.get("x-hubspot-request-timestamp", "")
+    if (late := outside(stamp, asked.at, a_second=1000)) is not None:
+        return late
+    signed = f"{asked.method}{_uri(asked, source)}".encode() + asked.body + stamp.encode()
+    return judge(signature, [base64_hmac(secret, signed) for secret in source.secrets_at(asked.at)])
+
+
+def _uri(asked: Asked, source: ConfiguredSource) -> str:
+    """The address that HubSpot called, with those escapes read that it reads before it signs."""
+    address, mark, query = asked.url.partition("?")
+    return _ESCAPED.sub(lambda found: unquote(found[0]), f"{source.entry.address or address}{mark}{query}")
 
 
 def _element(raw: bytes) -> Element:

@@ -70,7 +70,7 @@ def _standard(asked: Asked, secrets: Sequence[bytes]) -> Unverified | None:
     given = [part[3:] for part in asked.headers.get("webhook-signature", "").split() if part.startswith("v1,")]
     if not message or not given:
         return MISSING
-    if (late := _outside(stamp, asked.at)) is not None:
+    if (late := outside(stamp, asked.at)) is not None:
         return late
     signed = f"{message}.{stamp}.".encode() + asked.body
     expected = [base64_hmac(_standard_key(secret), signed) for secret in secrets]
@@ -92,14 +92,14 @@ def _timestamped(given: str, asked: Asked, secrets: Sequence[bytes]) -> Unverifi
     found = [value for name, _, value in parts if name == "v1"]
     if not stamp or not found:
         return MISSING
-    if (late := _outside(stamp, asked.at)) is not None:
+    if (late := outside(stamp, asked.at)) is not None:
         return late
     expected = [hex_hmac(secret, f"{stamp}.".encode() + asked.body) for secret in secrets]
     return None if any(matches(each, expected) for each in found) else WRONG
 
 
-def _outside(stamp: str, at: datetime) -> Unverified | None:
-    """Why a time in seconds since 1970 does not count now."""
-    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
+def outside(stamp: str, at: datetime, *, a_second: int = 1) -> Unverified | None:
+    """Why a time since 1970 does not count now; `a_second`: how many of its units make one."""
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 15):
         return OUTSIDE
-    return OUTSIDE if abs(at.timestamp() - int(stamp)) > WINDOW_S else None
+    return OUTSIDE if abs(at.timestamp() - int(stamp) / a_second) > WINDOW_S else None

@@ -20,11 +20,13 @@ ROTATED = "secrets: [{env: OLD_KEY, not_after: 2026-03-01T13:00:00Z}, {env: KEY}
 META = source_of(f"kind: meta\n{ROTATED}verify_token: {{env: OLD_KEY}}\ntoken: {{env: KEY}}")
 LINKEDIN = source_of(f"kind: linkedin\n{ROTATED}token: {{env: KEY}}")
 TYPEFORM = source_of(f"kind: typeform\n{ROTATED}")
+HUBSPOT = source_of(f"kind: hubspot\n{ROTATED}")
 STANDARD = source_of(f"kind: generic\n{ROTATED}signature: {{scheme: standard}}")
 TIMED = source_of(f"kind: generic\n{ROTATED}signature: {{scheme: timestamped, header: Calendly-Webhook-Signature}}")
 PLAIN = source_of(
     f"kind: generic\n{ROTATED}signature: {{scheme: hmac, header: X-Sign, encoding: base64, prefix: 'v0='}}"
 )
+HUBSPOT_URI = "https://leads.example.com/v1/webhooks/x/test"
 STAMP = str(int(AT.timestamp()))
 
 
@@ -35,6 +37,10 @@ def signed(source: ConfiguredSource, body: bytes = BODY, secret: bytes = KEY, st
         return {"x-li-signature": hex_hmac(secret, b"hmacsha256=" + body)}
     if source is TYPEFORM:
         return {"typeform-signature": "sha256=" + base64_hmac(secret, body)}
+    if source is HUBSPOT:
+        milliseconds = f"{stamp}000" if stamp.isdigit() else stamp
+        made = base64_hmac(secret, f"POST{HUBSPOT_URI}".encode() + body + milliseconds.encode())
+        return {"x-hubspot-signature-v3": made, "x-hubspot-request-timestamp": milliseconds}
     if source is STANDARD:
         made = "v1,bm90aGluZw== v1," + base64_hmac(secret, f"msg_1.{stamp}.".encode() + body)
         return {"webhook-id": "msg_1", "webhook-timestamp": stamp, "webhook-signature": made}
@@ -48,7 +54,7 @@ def reason(source: ConfiguredSource, request: Asked) -> str | None:
     return why.reason if why is not None else None
 
 
-ALL = pytest.mark.parametrize("source", [META, LINKEDIN, TYPEFORM, STANDARD, TIMED, PLAIN])
+ALL = pytest.mark.parametrize("source", [META, LINKEDIN, TYPEFORM, HUBSPOT, STANDARD, TIMED, PLAIN])
 
 
 @ALL
@@ -71,7 +77,7 @@ def test_both_secrets_count_until_the_older_one_ends(source: ConfiguredSource) -
     assert reason(source, asked(BODY, headers=headers, at=late)) == "wrong_signature"
 
 
-@pytest.mark.parametrize("source", [META, TYPEFORM, STANDARD, TIMED, PLAIN])
+@pytest.mark.parametrize("source", [META, TYPEFORM, HUBSPOT, STANDARD, TIMED, PLAIN])
 def test_without_a_signature_nothing_is_believed(source: ConfiguredSource) -> None:
     assert reason(source, asked(BODY)) == "no_signature"
     sha1 = hmac.new(KEY, BODY, hashlib.sha1).hexdigest()
@@ -79,7 +85,7 @@ def test_without_a_signature_nothing_is_believed(source: ConfiguredSource) -> No
     assert reason(source, asked(BODY, headers=older)) == "no_signature"
 
 
-@pytest.mark.parametrize("source", [STANDARD, TIMED])
+@pytest.mark.parametrize("source", [HUBSPOT, STANDARD, TIMED])
 @pytest.mark.parametrize(
     ("seconds", "believed"), [(0, True), (1, True), (299, True), (301, False), (-301, False), (86_400, False)]
 )
@@ -89,7 +95,7 @@ def test_a_signed_time_counts_for_five_minutes(source: ConfiguredSource, seconds
 
 
 @pytest.mark.parametrize("stamp", ["", "x", "-1", "9" * 30, "١٢"])
-@pytest.mark.parametrize("source", [STANDARD, TIMED])
+@pytest.mark.parametrize("source", [HUBSPOT, STANDARD, TIMED])
 def test_a_time_that_is_none_is_outside_of_every_window(source: ConfiguredSource, stamp: str) -> None:
     assert reason(source, asked(BODY, headers=signed(source, stamp=stamp))) in ("outside_window", "no_signature")
 
@@ -140,3 +146,18 @@ def test_challenges_are_answered_to_who_knows_and_to_nobody_else() -> None:
     assert orjson.loads(answer.body) == {"challengeCode": code, "challengeResponse": expected}
     assert WEBHOOKS["linkedin"].greet(asked(query={"challengeCode": "not one\n"}), LINKEDIN) is None
     assert WEBHOOKS["google"].greet(asked(query=query), META) is None
+
+
+def test_hubspot_signs_the_address_that_it_called() -> None:
+    public = "https://leads.acme.example/hooks/hub"
+    source = source_of(f"kind: hubspot\n{ROTATED}address: {public}")
+    stamp = f"{STAMP}250"
+    made = base64_hmac(KEY, f"POST{public}?a=b/c;d&e=%20".encode() + BODY + stamp.encode())
+    headers = {"x-hubspot-signature-v3": made, "x-hubspot-request-timestamp": stamp}
+    inside = "http://10.0.0.7:8101/v1/webhooks/hubspot/test"
+    assert reason(source, asked(BODY, headers=headers, url=f"{inside}?a=b%2Fc%3bd&e=%20")) is None
+    assert reason(source, asked(BODY, headers=headers, url=f"{inside}?a=b")) == "wrong_signature"
+    assert reason(HUBSPOT, asked(BODY, headers=headers, url=f"{inside}?a=b%2Fc%3Bd&e=%20")) == "wrong_signature"
+    bearer = {"authorization": "Bearer the-current-key"}
+    assert reason(source, asked(BODY, headers=bearer)) is None
+    assert reason(source, asked(BODY, headers={**bearer, "x-hubspot-signature-v3": "x"})) == "outside_window"
