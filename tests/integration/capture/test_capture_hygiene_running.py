@@ -60,19 +60,19 @@ async def told_on_topic(servers: Servers, at_least: int) -> list[Any]:
 async def test_a_run_tells_of_a_new_employer_once_however_many_replicas_there_are(own: Servers, tmp_path: Path) -> None:
     await create_schema(own.postgres)
     (tmp_path / "second").mkdir()
-    async with verifier_on_http() as url:
-        async with (
-            running_capture(own, tmp_path, LEADSTREAM_HYGIENE_VERIFIER_URL=url) as client,
-            running_capture(own, tmp_path / "second", LEADSTREAM_HYGIENE_VERIFIER_URL=url),
-        ):
-            ann, info = await became(client, **ANN), await became(client, email="info@northwind-robotics.com")
-            preview = (await client.get("/v1/hygiene/preview", headers=ADMIN)).json()
-            assert (preview["due"], preview["would_change"], preview["lead_ids"]) == (2, 1, [info])
-            begun = await client.post("/v1/hygiene/run", headers=ADMIN)
-            assert begun.status_code in (200, 202), begun.text
-            run = await ended_run(client)
-            assert (run["checked"], run["changed"]) == (2, 2)
-            told = await until(lambda: told_on_topic(own, 2), "two leads are told of")
+    async with (
+        verifier_on_http() as url,
+        running_capture(own, tmp_path, LEADSTREAM_HYGIENE_VERIFIER_URL=url) as client,
+        running_capture(own, tmp_path / "second", LEADSTREAM_HYGIENE_VERIFIER_URL=url),
+    ):
+        ann, info = await became(client, **ANN), await became(client, email="info@northwind-robotics.com")
+        preview = (await client.get("/v1/hygiene/preview", headers=ADMIN)).json()
+        assert (preview["due"], preview["would_change"], preview["lead_ids"]) == (2, 1, [info])
+        begun = await client.post("/v1/hygiene/run", headers=ADMIN)
+        assert begun.status_code in (200, 202), begun.text
+        run = await ended_run(client)
+        assert (run["checked"], run["changed"]) == (2, 2)
+        told = await until(lambda: told_on_topic(own, 2), "two leads are told of")
     changed = {record.key.decode(): json.loads(record.value) for record in told}
     assert len(told) == 2 and changed.keys() == {ann, info}
     lead = changed[ann]["lead"]
