@@ -8,15 +8,14 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
-from services.capture.commands.backfilling import backfill_source, check_file
 from services.capture.commands.client import CaptureClient
-from services.capture.commands.creating import create
 from services.capture.commands.duplicates import duplicates
 from services.capture.commands.ending import MISUSED, end, print_json
 from services.capture.commands.hygiene import hygiene_app
 from services.capture.commands.importing import import_rows
 from services.capture.commands.judging import behaviour_app
-from services.capture.commands.lifecycle import mark, promote, targets
+from services.capture.commands.lifecycle import targets
+from services.capture.commands.listing import ListOptions
 from services.capture.commands.looking import Preview
 from services.capture.commands.mapping import mappings_app
 from services.capture.commands.preparing import Wanted
@@ -105,13 +104,25 @@ def import_command(preview: Callable[[], Preview] | None) -> Callable[..., None]
         no_header: Annotated[
             bool, typer.Option("--no-header", help="There is none: columns are `column 1` and on.")
         ] = False,
+        on_list: Annotated[
+            str | None, typer.Option("--list", help="The list that the people stand on, such as a purchased one.")
+        ] = None,
+        vendor: Annotated[str | None, typer.Option(help="Who the list is from.")] = None,
+        cost: Annotated[str | None, typer.Option(help="What the whole list cost, such as '500 EUR'.")] = None,
+        list_param: Annotated[
+            list[str] | None, typer.Option(help="What the list was chosen by: name=value; repeatable.")
+        ] = None,
+        targets: Annotated[
+            bool, typer.Option("--targets", help="They were only listed: targets until they respond.")
+        ] = False,
         as_json: AsJson = False,
     ) -> None:
         """Import a file's rows. The same file twice changes nothing; rows that cannot be used are stored and rejected."""
         options = ReadingOptions(encoding, delimiter, sheet, 0 if no_header else header_row)
         order, sign = _ORDERS[date_order] if date_order else None, _SIGNS[decimal] if decimal else None
         choices = Choices(order, sign, tuple(placeholder or ()))
-        wanted = Wanted(file, source, mapping, plan, options, choices)
+        listed = ListOptions(on_list, vendor, cost, tuple(list_param or ()), targets)
+        wanted = Wanted(file, source, mapping, plan, options, choices, listed.constants())
         if plan is not None and wanted != Wanted(file, None, None, plan):
             end(MISUSED, "--plan stands for source, mapping and everything else: name it alone")
         if plan is None and (file is None or not source):
@@ -139,6 +150,8 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Fetch the leads of a range of time from their provider. Those that are known already change nothing."""
+    from services.capture.commands.backfilling import backfill_source
+
     backfill_source(source, since, until, file, as_json=as_json)
 
 
@@ -147,6 +160,8 @@ def check_sources(
     as_json: AsJson = False,
 ) -> None:
     """Check a file of sources: every problem with its line and column."""
+    from services.capture.commands.backfilling import check_file
+
     check_file(file, as_json=as_json)
 
 
@@ -184,10 +199,3 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
     app.add_typer(targets, name="targets")
     app.add_typer(hygiene_app, name="hygiene")
     app.add_typer(behaviour_app, name="behaviour")
-
-
-def register_for_leads(leads: typer.Typer) -> None:
-    """Add capture's verbs to `leadstream leads`."""
-    leads.command(epilog="Example: leadstream leads create --email ann@example.com --entered-by sam")(create)
-    leads.command(epilog="Example: leadstream leads mark 018f… --bounced --reason 'mailer daemon'")(mark)
-    leads.command(epilog="Example: leadstream leads promote 018f… --reason 'called us'")(promote)

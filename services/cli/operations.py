@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from services.cli import installation, recovery
+from services.cli import installation
 from services.cli.doctor import examine
 from shared.contracts.generate.asyncapi import asyncapi_document
 from shared.contracts.topics import TOPICS
@@ -74,15 +74,6 @@ def topics_list(as_json: JsonOption = False) -> None:
         Console().print(table)
     if any(row["found"] != row["partitions"] for row in rows):
         raise typer.Exit(WRONG)
-
-
-def recover(service: Annotated[str, typer.Argument(help="The service whose database was restored.")]) -> None:
-    """Set a stopped service's Kafka offsets back to where its database ends, after a restore from backup."""
-    try:
-        moved = asyncio.run(recovery.rewind_to_database(ServiceSettings(), service))
-    except recovery.StillRunning as error:
-        _end(str(error), WRONG)
-    typer.echo(f"{service}: {moved} partitions set back; start the service, it reads again from there")
 
 
 def doctor(as_json: JsonOption = False) -> None:

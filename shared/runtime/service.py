@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeVar
 
 import asyncpg
@@ -28,6 +28,7 @@ from shared.observability import failpoints, logging, tracing
 from shared.persistence.database import Database, create_engine, is_transient
 from shared.persistence.slots import Slot, lease_slot
 from shared.runtime.access import AccessBook
+from shared.runtime.clock import utc_now
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.version import VERSION
 
@@ -42,11 +43,6 @@ _LOOP_LATE_S: Final = 1.0
 # A stop: for the batch under way, for its producer. With requests and Postgres it is done within 15 s, Kafka away too.
 _LAST_BATCH_S: Final = 7.0
 _GOODBYE_S: Final = 2.0
-
-
-def utc_now() -> datetime:
-    """The clock that edges pass in."""
-    return datetime.now(UTC)
 
 
 @dataclass

@@ -43,7 +43,8 @@ NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 FOLDER = Path(__file__).resolve().parents[2] / "services" / "reporting" / "migrations"
 TABLES = (
     "events", "personal", "outcomes", "doubles", "received", "settled", "stored", "progress", "cohorts", "funnel_daily",
-    "parked", "parked_values", "aliases", "observed", "fates", "material_steps",
+    "parked", "parked_values", "aliases", "observed", "fates", "material_steps", "listed", "lead_lists",
+    "list_costs",
 )  # fmt: skip
 EMPTIED = (*TABLES, "bundles", "keys", "commands", "decisions", "marks")
 

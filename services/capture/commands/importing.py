@@ -24,7 +24,7 @@ from services.capture.settings import CaptureSettings
 from shared.contracts import ids
 from shared.contracts.envelope import rfc3339
 from shared.messaging.raw_producer import IntakeUnavailable
-from shared.runtime.service import utc_now
+from shared.runtime.clock import utc_now
 
 
 def import_rows(

@@ -1,7 +1,7 @@
 """What an import and a dry run begin with: the file inspected and opened, its mapping, the plan that names both."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -22,7 +22,8 @@ _SAMPLE_BYTES: Final = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An import as the command line says it. `plan` stands for everything but the file."""
+    """An import as the command line says it. `plan` stands for everything but the file; `constants` hold where a row says
+    nothing itself."""
 
     file: Path | None
     source: str | None
@@ -30,6 +31,7 @@ class Wanted:
     plan: str | None = None
     options: ReadingOptions = field(default_factory=ReadingOptions)
     choices: Choices = field(default_factory=Choices)
+    constants: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def prepare(wanted: Wanted) -> Prepared:
         raise FileRefused(f"the file is not the one of plan {plan.plan_id}: make a new dry run of it")
     table = open_table(path, facts, options)
     source = plan.source if plan else str(wanted.source)
-    written = plan.mapping if plan else _mapping_for(wanted, table)
+    written = plan.mapping if plan else _with_constants(_mapping_for(wanted, table), wanted.constants)
     rows = iter(table)
     sample = list(_sampled(rows))
     profile = profile_of(column_names(table.header), [row.cells for row in sample if not row.damage])
@@ -93,6 +95,10 @@ def _mapping_for(wanted: Wanted, table: Table) -> MappingFile:
     if choices.placeholders:
         update["placeholders"] = [*written.placeholders, *choices.placeholders]
     return written.model_copy(update=update)
+
+
+def _with_constants(written: MappingFile, constants: Mapping[str, str]) -> MappingFile:
+    return written.model_copy(update={"constants": {**written.constants, **constants}}) if constants else written
 
 
 def _sampled(rows: Iterator[Row]) -> Iterator[Row]:

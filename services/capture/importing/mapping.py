@@ -28,6 +28,8 @@ PLACEHOLDERS: Final = (
 MAPPING_KEY: Final = "import_mapping"
 FLAGS_KEY: Final = "import_flags"
 OVERFLOW_KEY: Final = "columns"
+# Begins the places of what a list was chosen by: any name may follow.
+LIST_PARAM: Final = "list.params."
 # A submission may have 200 keys: cells of more columns than this are kept as pairs under one.
 MAX_EXTRA: Final = 120
 # What our own exports write before a cell that a spreadsheet would take for a formula.
@@ -140,6 +142,8 @@ def _setter_of(place: str, decimal: Decimal | None, order: DateOrder | None = No
         return _listed(place)
     if place == FULL_ADDRESS:
         return _address
+    if place.startswith(LIST_PARAM):
+        return _list_param(place.removeprefix(LIST_PARAM))
     if place == "company.employees":
         return _employees(decimal)
     if place in ("company.annual_revenue", "budget"):
@@ -166,6 +170,13 @@ def _text(part: str, key: str) -> Setter:
             document.setdefault(part, {})[key] = text
         else:
             document[part] = text
+
+    return put
+
+
+def _list_param(name: str) -> Setter:
+    def put(document: dict[str, Any], text: str) -> None:
+        document.setdefault("list", {}).setdefault("params", {})[name] = text
 
     return put
 

@@ -14,7 +14,7 @@ from services.capture.handlers.arrivals import RECEIPT_HEADER, ROW_HEADER
 from services.capture.importing.mapping import ColumnMapping
 from services.capture.importing.table import Row
 from shared.contracts import ids
-from shared.contracts.commands.capture import DAMAGE_HEADER, LEAD_SUBMITTED
+from shared.contracts.commands.capture import DAMAGE_HEADER, LEAD_SUBMITTED, LIST_HEADER
 from shared.contracts.envelope import Envelope
 
 
@@ -71,7 +71,16 @@ class RowRecords:
             (RECEIPT_HEADER, receipt_id.encode()),
             (ROW_HEADER, str(row.number).encode()),
         ]
-        return [*headers, (DAMAGE_HEADER, row.damage.encode())] if row.damage else headers
+        if row.damage:
+            headers += [(DAMAGE_HEADER, row.damage.encode()), *self._list_header()]
+        return headers
+
+    def _list_header(self) -> list[tuple[str, bytes]]:
+        """The list that a damaged row came on."""
+        said = self.mapping.constants
+        if "list.name" not in said:
+            return []
+        return [(LIST_HEADER, orjson.dumps({"name": said["list.name"], "vendor": said.get("list.vendor")}))]
 
 
 def explained(record: RowRecord) -> dict[str, Any] | None:

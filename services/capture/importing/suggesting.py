@@ -11,7 +11,7 @@ from rapidfuzz import fuzz, process
 
 from services.capture.domain.placing import LISTS
 from services.capture.importing.cells import DateOrder, Decimal
-from services.capture.importing.mapping import PLACEHOLDERS, Column, ColumnMapping
+from services.capture.importing.mapping import LIST_PARAM, PLACEHOLDERS, Column, ColumnMapping
 from services.capture.importing.profile import Profile
 from services.capture.importing.refusal import FileRefused
 from services.capture.importing.synonyms import (
@@ -74,7 +74,7 @@ def read_mapping(text: bytes, file: str) -> MappingFile:
         place = loaded.position(tuple(first["loc"]))
         raise FileRefused(f"{file}:{place.line}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     for named in (*filter(None, wanted.columns.values()), *wanted.constants):
-        if named not in FIELDS:
+        if named not in FIELDS and not named.startswith(LIST_PARAM):
             near = process.extractOne(named, sorted(FIELDS), scorer=fuzz.ratio)
             raise FileRefused(f"{file}: the mapping names a field that does not exist: {named}; nearest is {near[0]}")
     return wanted

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 
 from services.reporting.adapters.postgres.funnel import read_counts, recount
 from services.reporting.adapters.postgres.letter_counts import STATES, letter_table
+from services.reporting.adapters.postgres.lists import list_rows
 from services.reporting.adapters.postgres.materials import material_rows
 from services.reporting.adapters.postgres.origins import (
     REFERRAL_COLUMNS,
@@ -16,13 +17,14 @@ from services.reporting.adapters.postgres.origins import (
 )
 from services.reporting.api.reading import Reader, sees_personal
 from services.reporting.domain.funnel import By, funnel_table
+from services.reporting.domain.lists import ByOfLists, columns_of
 from services.reporting.domain.materials import COLUMNS as MATERIAL_COLUMNS
 from services.reporting.domain.personal import MASK
 from shared.runtime.problems import Problem
 from shared.runtime.reading import reading
 from shared.runtime.service import Service
 
-NAMES: Final = ("funnel", "materials", "dead-letters", "unmapped-sources", "referrals")
+NAMES: Final = ("funnel", "materials", "dead-letters", "unmapped-sources", "referrals", "lists")
 ByOfLetters = Literal["service", "reason", "source", "day"]
 Mode = Literal["activity", "cohort"]
 
@@ -90,6 +92,13 @@ def router(service: Service) -> APIRouter:
         if not sees_personal(reader):
             rows = [{**row, "referrer": MASK} for row in rows]
         return {"report": "referrals", "columns": REFERRAL_COLUMNS, "rows": rows}
+
+    @routes.get("/v1/reports/lists")
+    async def lists(_: Reader, by: ByOfLists = "list") -> dict[str, Any]:
+        """What came on each list, what became of it, what it cost and what it brought."""
+        async with reading(service) as work:
+            rows = await list_rows(work, by)
+        return {"report": "lists", "by": by, "columns": columns_of(by), "rows": rows}
 
     @routes.get("/v1/reports/{name}")
     async def unknown(name: str, _: Reader) -> None:

@@ -19,12 +19,13 @@ class Format(StrEnum):
 
 def reports(
     name: Annotated[
-        str, typer.Argument(help="The report: funnel, materials, dead-letters, unmapped-sources, referrals.")
+        str, typer.Argument(help="The report: funnel, lists, materials, dead-letters, unmapped-sources, referrals.")
     ],
     by: Annotated[
         str | None,
         typer.Option(
-            help="funnel: day, source or stage; dead-letters: service, reason, source or day.", show_default=False
+            help="funnel: day, source or stage; lists: list or vendor; dead-letters: service, reason, source or day.",
+            show_default=False,
         ),
     ] = None,
     mode: Annotated[
@@ -38,7 +39,10 @@ def reports(
 ) -> None:
     """A report as a table, JSON or CSV."""
     if not name.replace("-", "").isalnum():
-        fail(USAGE, "There is no such report. There are: funnel, materials, dead-letters, unmapped-sources, referrals.")
+        fail(
+            USAGE,
+            "There is no such report. There are: funnel, lists, materials, dead-letters, unmapped-sources, referrals.",
+        )
     report = get(f"/v1/reports/{name}", **{"by": by, "mode": mode, "from": first, "to": last})
     if as_json or output is Format.json:
         show_json(report)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.reporting.domain.ledger import FINAL, Place
+from services.reporting.domain.lists import Listing
 from services.reporting.domain.pages import Pages
 
 
@@ -138,7 +139,7 @@ class Rows:
 
     `stored` marks the records of `kept`, `received` the inbound ones. `final` are outcomes that stand, `outcomes` those
     that another may follow; the outcomes of what is kept come to them when it is known to be new. Of behaviour, `observed`
-    marks what came, and `fates` what became of it; `replayed_places` are records of which a replay was asked for; `corrected` says of `lead.behaved` whether they count after all.
+    marks what came, and `fates` what became of it; `replayed_places` are records of which a replay was asked for; `listed` marks records that came on a list, `listings` say of rarer events whose first list it was; `corrected` says of `lead.behaved` whether they count after all.
     """
 
     received: Pages = field(default_factory=Pages)
@@ -154,6 +155,8 @@ class Rows:
     personal: list[PersonalRow] = field(default_factory=list)
     parked: list[ParkedRow] = field(default_factory=list)
     replays: dict[str, ReplayRow] = field(default_factory=dict)
+    listed: Pages = field(default_factory=Pages)
+    listings: list[Listing] = field(default_factory=list)
     replayed_places: list[Place] = field(default_factory=list)
     aliases: dict[str, tuple[str, int]] = field(default_factory=dict)
     erased: dict[str, int] = field(default_factory=dict)

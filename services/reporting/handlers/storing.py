@@ -10,6 +10,7 @@ import orjson
 from services.reporting.domain.extract import UNREADABLE, Extract, plain_text, read_event, without_nul
 from services.reporting.domain.glance import LOOKS, glance
 from services.reporting.domain.ledger import OUTCOMES, Settlement
+from services.reporting.domain.lists import list_of_record, listing_said
 from services.reporting.domain.rows import EventRow, Kept, OutcomeRow, PersonalRow, Received, Rows
 from services.reporting.handlers.behaviour import note_behaviour, note_correction, note_fate
 from services.reporting.handlers.parking import (
@@ -27,6 +28,7 @@ from shared.contracts.topics import (
     CHANGED,
     CONVERTED,
     EVENTS_INBOUND,
+    INBOUND_BULK,
     LEAD_EVENTS,
     MERGED,
     ROUTED,
@@ -39,6 +41,7 @@ from shared.handling.work import Work
 BUNDLED: Final = frozenset({CAPTURED, MERGED, SCORED, ROUTED, CONVERTED, CHANGED, LEAD_EVENTS})
 _FATE: Final = "behaviour.settled"
 _CORRECTED: Final = "behaviour.corrected"
+_LISTING: Final = ("lead.changed", "lead.merged")
 _STORED: Final = Produced("stored")
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,6 +88,8 @@ def sort_out(record: Record, rows: Rows) -> None:
     if topic in LEDGER_TOPICS:
         label = Received(plain_text(record.source), topic, millis_of(record) // _DAY_MS)
         rows.received.mark(record.topic_id, record.partition, record.offset, label)
+        if (came_on := list_of_record(record.headers if topic == INBOUND_BULK else (), record.value)) is not None:
+            rows.listed.mark(record.topic_id, record.partition, record.offset, came_on)
     elif topic in BUNDLED and record.type in LOOKS and record.value:
         _look(record, record.value, rows)
     elif topic.endswith(DEAD_LETTERS):
@@ -161,6 +166,8 @@ def _keep(record: Record, parts: Extract, facts: str, personal: str | None, rows
     )  # fmt: skip
     if personal is not None and lead_id is not None:
         rows.personal.append(PersonalRow(record.topic_id, record.partition, record.offset, received, lead_id, personal))
+    if record.type in _LISTING and (said := listing_said(record.type, record.value or b"")) is not None:
+        rows.listings.append(said)
     if record.type == _CORRECTED:
         note_correction(parts.facts, rows)
     if parts.alias is not None:

@@ -11,6 +11,8 @@ from shared.contracts.commands.timers import TimerDue
 LEAD_SUBMITTED = "lead.submitted"
 # A header of inbound records: what the sender says is wrong with the value, which is stored as it stood all the same.
 DAMAGE_HEADER = "ls_damage"
+# On damaged rows of an imported list, which say nothing of it themselves: its name and vendor, as JSON.
+LIST_HEADER = "ls_list"
 
 _Short = Annotated[str, MaxLen(256)]
 _Long = Annotated[str, MaxLen(2048)]

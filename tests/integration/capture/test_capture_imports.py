@@ -10,7 +10,7 @@ import httpx
 import orjson
 import pytest
 
-from shared.contracts.topics import INBOUND_BULK
+from shared.contracts.topics import CAPTURED, INBOUND_BULK
 from tests.support.capture import ADMIN_KEY, cli_command, outcomes, run_cli, until
 from tests.support.stack import Servers
 from tests.support.topics import read_to_end
@@ -54,6 +54,35 @@ async def test_an_import_twice_changes_nothing_the_second_time(
     repeated = await settled(own, 3000)
     assert repeated[("merged", "repeated_event")] == 1497
     assert repeated[("new", None)] == 1497
+
+
+async def test_a_purchased_list_goes_with_its_rows(own: Servers, capture: httpx.AsyncClient, tmp_path: Path) -> None:
+    file = tmp_path / "cfos.csv"
+    file.write_text('email,full name\nann@example.com,Ann Lee\n"bob@example.com,Bob"\n')
+    listed = (
+        "--list",
+        "CFOs 2026",
+        "--vendor",
+        "Data Inc",
+        "--cost",
+        "500 EUR",
+        "--list-param",
+        "size=small",
+        "--targets",
+    )
+    ran = await run_cli(own, str(capture.base_url), tmp_path, "import", str(file), "--source", "vendor", *listed)
+    assert ran.returncode == 0, ran.stderr
+    assert await settled(own, 2) == {("new", None): 1, ("rejected", "wrong_field_count"): 1}
+    (event,) = [orjson.loads(record.value or b"") for record in await read_to_end(own, CAPTURED)]
+    assert event["lead"]["state"] == "target"
+    assert event["lead"]["list"] == {
+        "name": "CFOs 2026",
+        "vendor": "Data Inc",
+        "cost": {"amount": "500", "currency": "EUR"},
+        "params": {"size": "small"},
+    }
+    damaged = [record for record in await read_to_end(own, INBOUND_BULK) if "ls_list" in dict(record.headers)]
+    assert len(damaged) == 1
 
 
 async def test_rejected_rows_are_mended_in_their_file_and_get_through(

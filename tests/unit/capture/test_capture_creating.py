@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from services.capture.cli import register_for_leads
+from services.capture.commands import for_leads
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def enter(*given: str) -> Result:
     app = typer.Typer()
-    register_for_leads(app)
+    for_leads.register(app)
     return CliRunner().invoke(app, ["create", *given])
 
 

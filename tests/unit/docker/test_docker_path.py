@@ -169,7 +169,7 @@ def test_the_commands_are_the_command_lines_own() -> None:
 
     groups: Any = get_command(app)
     assert "migrate" in groups.commands
-    assert "apply" in groups.commands["topics"].commands
+    assert "apply" in groups.commands["topics"].load().commands
 
 
 def test_every_variable_is_one_that_settings_know() -> None:

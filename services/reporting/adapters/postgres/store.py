@@ -7,6 +7,7 @@ from services.reporting.adapters.postgres.behaviour import save_behaviour
 from services.reporting.adapters.postgres.books import first_deliveries, save_received, settle
 from services.reporting.adapters.postgres.erasure import forget_leads, share_erasing
 from services.reporting.adapters.postgres.history import save_history
+from services.reporting.adapters.postgres.lists import save_lists
 from services.reporting.adapters.postgres.origins import save_origins
 from services.reporting.adapters.postgres.replays import save_replays
 from services.reporting.domain.rows import ParkedRow, Rows, columns
@@ -87,6 +88,7 @@ class PostgresEventStore:
         counts = await save_received(work, rows.received)
         await save_history(work, kept, counts)
         await save_origins(work, kept)
+        await save_lists(work, rows, kept)
         if rows.erased:
             await forget_leads(work, rows.erased)
         await counts.save(work)
