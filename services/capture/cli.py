@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
+from services.capture.commands.announced import announced
 from services.capture.commands.client import CaptureClient
 from services.capture.commands.duplicates import duplicates
 from services.capture.commands.ending import MISUSED, end, print_json
@@ -191,6 +192,7 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
     app.command(
         "backfill", epilog="Example: leadstream backfill spring --since 2026-02-01T00:00Z --until 2026-03-01T00:00Z"
     )(backfill)
+    app.command("announced", epilog="Example: leadstream announced --state pending")(announced)
     app.command("sources", epilog="Example: leadstream sources sources.yaml")(check_sources)
     app.add_typer(mappings_app, name="mappings")
     app.add_typer(receipts, name="receipts")

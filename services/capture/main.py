@@ -21,6 +21,7 @@ from services.capture.adapters.redis import IdempotencyMemory, RedisLink
 from services.capture.adapters.sources_file import SourcesFile
 from services.capture.adapters.verifier_http import HttpVerifier
 from services.capture.api.admission import Admission
+from services.capture.api.announced import announced_router
 from services.capture.api.batch import batch_router
 from services.capture.api.consent import consent_router
 from services.capture.api.contacts import contacts_router
@@ -141,6 +142,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         targets_router(service),
         hygiene_router(service, leads, hygiene),
         matching_router(service, leads, settings.default_region),
+        announced_router(service),
         quarantine_router(service, quarantine, settings.secret_bytes),
         consent_router(service),
         people_router(service, settings.secret_bytes, settings.default_region),

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
+from services.capture.adapters.postgres.announced import PostgresAnnouncedBook, announced_counts, announced_leads
 from services.capture.ports import Announced
 from shared.contracts.topics import CAPTURE_COMMANDS
 from shared.handling.outcomes import Produced
@@ -47,6 +47,19 @@ async def test_an_announcement_is_noted_once_and_leased_to_one(bench: Bench) -> 
     assert (again.provider_id, again.attempts) == (first[1].provider_id, 1)
     await bench.settle(fetch(3, first[0].provider_id))
     assert await lease(bench, 3602) == []  # it was fetched
+
+
+async def test_what_was_announced_is_listed_and_each_is_somewhere(bench: Bench) -> None:
+    await bench.settle(*(fetch(n, str(n)) for n in range(4)), command(5, "lead.withdraw", "3"))
+    leased = {each.provider_id: each for each in await lease(bench)}
+    async with bench.database.transaction(NOW) as work:
+        await BOOK.settle(work, leased["0"], "done", None)
+        await BOOK.settle(work, leased["1"], "failed", "gone")
+        counts = await announced_counts(work)
+        waiting = await announced_leads(work, source="ads", state="pending", limit=10)
+        assert await announced_counts(work, "another") == []
+    assert counts == [{"source": "ads", "announced": 4, "pending": 1, "done": 1, "failed": 1, "withdrawn": 1}]
+    assert [row["provider_id"] for row in waiting] == ["2"]
 
 
 async def test_a_withdrawn_lead_is_fetched_no_more_and_erased_where_it_was_made(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from services.capture.domain.identity import digest_of, external_key
 from services.capture.ports import Announced
@@ -35,6 +35,17 @@ _SETTLE: Final = """
 _LATER: Final = """
     UPDATE announced_leads SET attempts = attempts + 1, due_at = $3, reason = $4, leased_until = NULL
     WHERE source = $1 AND provider_id = $2 AND state = 'pending'
+"""
+_COUNTS: Final = """
+    SELECT source, count(*) AS announced, count(*) FILTER (WHERE state = 'pending') AS pending,
+           count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'failed') AS failed,
+           count(*) FILTER (WHERE state = 'withdrawn') AS withdrawn
+    FROM announced_leads WHERE $1::text IS NULL OR source = $1 GROUP BY source ORDER BY source
+"""
+_LISTED: Final = """
+    SELECT source, provider_id, state, attempts, reason, announced_at, due_at FROM announced_leads
+    WHERE ($1::text IS NULL OR source = $1) AND ($2::text IS NULL OR state = $2)
+    ORDER BY announced_at DESC, source, provider_id LIMIT $3
 """
 _PURGE: Final = "DELETE FROM announced_leads WHERE state <> 'pending' AND announced_at < $1"
 
@@ -84,3 +95,13 @@ class PostgresAnnouncedBook:
     async def purge(self, work: Work) -> None:
         """See ports.AnnouncedBook."""
         await work.execute(_PURGE, work.now - _KEPT)
+
+
+async def announced_counts(work: Work, source: str | None = None) -> list[dict[str, Any]]:
+    """What was announced by source, and where each of it is: announced = pending + done + failed + withdrawn."""
+    return [dict(row) for row in await work.fetch(_COUNTS, source)]
+
+
+async def announced_leads(work: Work, *, source: str | None, state: str | None, limit: int) -> list[dict[str, Any]]:
+    """Announced leads by their providers' ids, the newest first."""
+    return [dict(row) for row in await work.fetch(_LISTED, source, state, limit)]
