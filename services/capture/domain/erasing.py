@@ -10,6 +10,8 @@ from services.capture.domain.thinning import touches_of
 
 REASONS: Final = ("person_request", "consent_withdrawn", "source_deleted", "retention", "unlawful")
 """Why somebody is erased: registered words, because a text could name the very person."""
+PURGES: Final = ("junk", "target")
+"""What a retention policy purges by itself."""
 
 
 class ErasedFamily(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from services.capture.domain.erasing import REASONS, ErasedFamily
+from services.capture.domain.erasing import PURGES, REASONS, ErasedFamily
 from services.capture.handlers.events import STAGE
 from services.capture.ports import ErasureBook, PersonRequest
 from shared.contracts.commands.capture import EraseLead, ExportLead
@@ -93,6 +93,8 @@ def _fault(wanted: EraseLead | ExportLead, wanted_ids: Sequence[str]) -> Refused
         return Refused("unknown_reason", f"a reason is one of {', '.join(REASONS)}")
     if wanted.requested_by and not (is_readable(wanted.requested_by) and len(wanted.requested_by) <= 100):
         return Refused("invalid_requester", "who asks has at most 100 printable characters")
+    if isinstance(wanted, EraseLead) and wanted.purged not in (None, *PURGES):
+        return Refused("invalid_purge", f"what is purged is one of {', '.join(PURGES)}")
     if len(wanted_ids) > MOST_LEADS or not all(map(is_id, wanted_ids)):
         return _UNKNOWN
     return None
@@ -123,6 +125,8 @@ def _done(item: InHand, request: PersonRequest, at: str) -> Done:
 
 
 def _lead_erased(item: InHand, request: PersonRequest, at: str) -> OutEvent:
-    data = {"leads": [family._asdict() for family in request.families], "erased_at": at}
+    data: dict[str, Any] = {"leads": [family._asdict() for family in request.families], "erased_at": at}
+    if item.event.purged is not None:
+        data["purged"] = item.event.purged
     key = request.families[0].lead_id
     return STAGE.event(item.record, LeadErased.TYPE, topic=ERASED, key=key, data=orjson.dumps(data), time=at)

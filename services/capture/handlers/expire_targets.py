@@ -121,7 +121,7 @@ def _events(item: InHand, people: Mapping[str, Person], detail: dict[str, Any], 
 def _erasure(item: InHand, person: Person, at: str) -> OutEvent:
     """The command that erases a target: the way on which every person is erased."""
     command_id = STAGE.event_id(item.record, EraseLead.TYPE, person.lead_id)
-    data = {"lead_id": person.lead_id, "reason": "retention", "requested_by": _AUTHOR}
+    data = {"lead_id": person.lead_id, "reason": "retention", "requested_by": _AUTHOR, "purged": TARGET}
     return STAGE.event(
         item.record, EraseLead.TYPE, topic=CAPTURE_COMMANDS, key=person.lead_id, data=orjson.dumps(data), time=at,
         subject=command_id, event_id=command_id,

@@ -45,6 +45,7 @@ def router(service: Service) -> APIRouter:
             "behaviour": [asdict(b) for b in findings.behaviour],
             "stages": [asdict(stage) for stage in findings.stages],
             "dead_letters": [{name: row[name] for name in _LETTERS} for row in letters],
+            "purged": [{"what": what, "leads": leads} for what, leads in findings.purged.items()],
             "strangers": findings.strangers,
             "doubles": findings.doubles,
             "offenders": findings.offenders,

@@ -53,7 +53,7 @@ def check(
 
 
 def print_ledger(ledger: dict[str, Any]) -> None:
-    """Sources, what people did, stages, dead letters. `replayed` are submissions whose outcome came by a replay."""
+    """Sources, what people did, stages, dead letters, purged leads. `replayed` are submissions whose outcome came by a replay."""
     print_table(_COLUMNS, ledger["sources"])
     typer.echo()
     if ledger["behaviour"]:
@@ -63,6 +63,9 @@ def print_ledger(ledger: dict[str, Any]) -> None:
     if ledger["dead_letters"]:
         typer.echo()
         print_table(_LETTER_COLUMNS, ledger["dead_letters"])
+    if ledger["purged"]:
+        typer.echo()
+        print_table(("purged", "leads"), [{"purged": row["what"], "leads": row["leads"]} for row in ledger["purged"]])
 
 
 def _print_problems(ledger: dict[str, Any]) -> None:

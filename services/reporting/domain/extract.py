@@ -4,7 +4,7 @@ Nothing is validated against a contract here: a reader of every topic must take 
 be read raises one of UNREADABLE, and the record is stored as it came.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -43,6 +43,8 @@ class Extract:
     refused: Refusal | None = None
     replay: ReplaySaid | None = None
     erased: Mapping[str, int] | None = None
+    purged: tuple[str, Sequence[str]] | None = None
+    """What a retention policy purged, and the leads."""
 
 
 Reader = Callable[[Mapping[str, Any]], Extract]
@@ -280,7 +282,8 @@ def _erased(data: Mapping[str, Any]) -> Extract:
         for lead in data["leads"]
         for lead_id in (lead["lead_id"], *lead.get("aliases", ()))
     }
-    return Extract(dict(data), lead_id_of(data["leads"][0]["lead_id"]), erased=leads)
+    purged = (plain_text(what), [lead["lead_id"] for lead in data["leads"]]) if (what := data.get("purged")) else None
+    return Extract(dict(data), lead_id_of(data["leads"][0]["lead_id"]), erased=leads, purged=purged)
 
 
 def _everything(data: Mapping[str, Any]) -> Extract:

@@ -5,7 +5,7 @@ by anti-join (a received record without an outcome), never computed as the diffe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 FINAL: Final = ("new", "merged", "rejected", "test")
@@ -111,6 +111,8 @@ class Findings:
     doubles: int
     offenders: Mapping[str, Sequence[Mapping[str, Any]]]
     behaviour: Sequence[BehaviourBalance] = ()
+    purged: Mapping[str, int] = field(default_factory=dict)
+    """Leads that a retention policy purged, by what they were: junk, target."""
 
 
 def problems(findings: Findings, *, caught_up: bool) -> list[str]:

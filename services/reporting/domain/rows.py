@@ -161,6 +161,8 @@ class Rows:
     aliases: dict[str, tuple[str, int]] = field(default_factory=dict)
     erased: dict[str, int] = field(default_factory=dict)
     """Final versions of leads whose person was erased."""
+    purged: dict[str, str] = field(default_factory=dict)
+    """Of these, those that a retention policy purged, and what they were."""
 
     def settle(self, row: OutcomeRow) -> None:
         """Note what became of a submission."""

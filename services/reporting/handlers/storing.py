@@ -174,6 +174,9 @@ def _keep(record: Record, parts: Extract, facts: str, personal: str | None, rows
         rows.merged(*parts.alias)
     if parts.erased is not None:
         rows.erased.update(parts.erased)
+    if parts.purged is not None:
+        what, lead_ids = parts.purged
+        rows.purged.update(dict.fromkeys(lead_ids, what))
     if parts.replay is not None:
         note_replay(record, parts.replay, occurred_at, rows)
     if parts.settlement is not None and parts.settlement.outcome in OUTCOMES:

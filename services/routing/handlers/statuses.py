@@ -120,7 +120,7 @@ def _purged(item: InHand, state: RoutedLead | None, work: Work) -> Outcome:
 
 def _erasure(item: InHand, lead_id: str, at: str) -> OutEvent:
     command_id = STAGE.event_id(item.record, EraseLead.TYPE, lead_id)
-    data = {"lead_id": lead_id, "reason": "retention", "requested_by": PURGED_BY}
+    data = {"lead_id": lead_id, "reason": "retention", "requested_by": PURGED_BY, "purged": JUNK}
     return STAGE.event(
         item.record, EraseLead.TYPE, topic=CAPTURE_COMMANDS, key=lead_id, data=orjson.dumps(data), time=at,
         subject=command_id, event_id=command_id,

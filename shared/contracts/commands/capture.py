@@ -109,6 +109,9 @@ class LeadSubmitted(_Part):
     referrer_ref: Any = Field(
         None, description="Who referred the person: an e-mail address, or `lead:`, `contact:` or `account:` and an id"
     )
+    visitor_id: Any = Field(
+        None, description="The id of the browser that the person used: what it did before is the lead's"
+    )
     extra: dict[str, Any] | None = None
 
 
@@ -162,6 +165,9 @@ class EraseLead(Contract):
     also: list[str] = Field([], description="Further leads of the same person")
     keep_out: list[str] = Field([], description="Keyed digests of identifiers whose earlier records stay out, too")
     requested_by: str = Field("", description="The key that asked for it")
+    purged: str | None = Field(
+        None, description="What a retention policy purges: junk or target; absent: a person asked"
+    )
 
 
 class MarkLead(Contract):
@@ -172,6 +178,11 @@ class MarkLead(Contract):
     lead_id: str
     mark: str = Field(description="bounced, invalid_phone, opted_out, reachable")
     channel: str | None = Field(None, description="email or phone; opted_out and reachable without one mean all")
+    address: str | None = Field(
+        None,
+        description="Of bounced and invalid_phone: which one, by the digest of its identity; absent: all known ones",
+    )
+    said_at: str | None = Field(None, description="When it became known, where that was before the command, RFC 3339")
     reason: str
     requested_by: str = ""
 

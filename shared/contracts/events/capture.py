@@ -120,3 +120,4 @@ class LeadErased(Contract):
 
     leads: list[ErasedLead]
     erased_at: str
+    purged: str | None = Field(None, description="junk or target, where a retention policy did it and nobody asked")

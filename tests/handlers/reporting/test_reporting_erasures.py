@@ -2,6 +2,7 @@
 
 import random
 
+import orjson
 import pytest
 
 from services.reporting.adapters.postgres.erasure import FREE, PERSONAL
@@ -95,6 +96,17 @@ async def test_a_lead_that_was_erased_on_its_way_is_not_missed(database: Databas
     await store(database, [erasure(stream, 2, 1)])
     async with database.transaction(NOW) as work:
         assert [stage.waiting for stage in (await read_ledger(work)).stages] == [0, 0]
+
+
+async def test_what_a_policy_purged_is_counted_once_and_what_a_person_asked_for_is_not(database: Database) -> None:
+    stream = Stream()
+    asked, junk = erasure(stream, 4, 1), erasure(stream, 4, 2, 3)
+    junk = junk._replace(value=orjson.dumps({**orjson.loads(junk.value or b""), "purged": "junk"}))
+    for _ in range(2):
+        await store(database, [asked, junk])
+    await store(database, [junk._replace(offset=99, event_id=lead_id(9))])
+    async with database.transaction(NOW) as work:
+        assert (await read_ledger(work)).purged == {"junk": 1}
 
 
 async def test_what_was_noted_of_a_refusal_that_became_the_person_goes_too(database: Database) -> None:

@@ -14,7 +14,7 @@ from shared.handling.originals import unpack_original
 from shared.handling.records import Record
 from shared.messaging.rereading import Coordinates, NotReadAgain, Reread
 from shared.persistence.database import Database
-from tests.support.reporting import NOW, Stream, store
+from tests.support.reporting import NOW, Stream, instant, store
 from tests.support.reporting_replays import Taken, client, completion, listed, replaying_app, request_of
 
 pytestmark = pytest.mark.stack
@@ -134,6 +134,38 @@ async def test_a_refused_record_that_becomes_a_lead_moves_in_the_books_whatever_
     async with client(app) as http:
         ledger = (await http.get("/v1/ledger")).json()
     assert [(each["source"], each["replayed"]) for each in ledger["sources"]] == [("fair", 1)]
+
+
+async def test_a_refusal_that_was_replayed_into_quarantine_waits_there_until_somebody_decides(
+    app: FastAPI, database: Database, taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Stream()
+    inbound = stream.inbound("fair")
+    await store(database, [inbound, refused_by(stream, inbound, monkeypatch)])
+    (row,) = await listed(app)
+    async with client(app) as http:
+        await http.post("/v1/dead-letters/replay", json={"ids": [row["id"]]})
+    held = stream.settled(inbound, "quarantined", "suspicious")._replace(time=instant(second=5))
+    await store(database, [request_of(stream, taken.records[0]), held])
+    (line,), _ = await books(database)
+    assert (line.quarantined, line.rejected, line.in_flight, line.balanced) == (1, 0, 0, True)
+    spam = stream.rejected(inbound, "spam", None)
+    await store(database, [spam._replace(event_id=row["event_id"], timestamp=spam.timestamp + 9000)])
+    (line,), doubles = await books(database)
+    assert (line.quarantined, line.rejected, line.balanced, doubles) == (0, 1, True, 0)
+    await store(database, [stream.captured(inbound, 1)])
+    (line,), doubles = await books(database)
+    assert (line.new, line.rejected, line.quarantined, line.balanced, doubles) == (1, 0, 0, True, 0)
+
+
+async def test_what_people_rejected_out_of_quarantine_is_rejected(database: Database) -> None:
+    stream = Stream()
+    inbound = stream.inbound("fair")
+    await store(
+        database, [inbound, stream.settled(inbound, "quarantined", "suspicious"), stream.rejected(inbound, "spam")]
+    )
+    (line,), _ = await books(database)
+    assert (line.quarantined, line.rejected, line.balanced) == (0, 1, True)
 
 
 async def test_refused_and_taken_without_a_replay_is_a_double(database: Database) -> None:

@@ -90,6 +90,7 @@ FREE: Final = MappingProxyType(
         "doubles": "second outcomes, by coordinates",
         "observed": "which events of behaviour came, by source and day",
         "fates": "what became of events, by coordinates",
+        "purged": "which leads' ids a retention policy purged",
         "material_steps": "steps of leads' ids with materials of ours",
         "listed": "which records came on which list",
         "lead_lists": "a lead's id and the list that it was on: what a list was worth stays",

@@ -22,23 +22,32 @@ def _sum(kind: str) -> str:
     return f"coalesce(sum(bit_count(r.bits & {standing})), 0)::bigint AS {kind}"
 
 
-# An outcome that another may follow counts while none that is final has come; of several, the newest.
+# An outcome that another may follow counts while none that is final has come; of several, the newest. Where a refusal was
+# replayed and came to such an outcome since, that one counts.
 _BALANCES: Final = f"""
     WITH provisional AS (
-        SELECT DISTINCT ON (topic_id, partition, "offset") topic_id, partition, "offset" / {PAGE} AS page,
-               ("offset" % {PAGE})::int AS place, outcome
+        SELECT DISTINCT ON (topic_id, partition, "offset") topic_id, partition, "offset", "offset" / {PAGE} AS page,
+               ("offset" % {PAGE})::int AS place, outcome, settled_at
         FROM outcomes ORDER BY topic_id, partition, "offset", settled_at DESC, event_id
     ), waiting AS (
-        SELECT r.source, {", ".join(f"count(*) FILTER (WHERE o.outcome = '{name}') AS {name}" for name in PROVISIONAL)}
+        SELECT r.source, {", ".join(f"count(*) FILTER (WHERE o.outcome = '{name}') AS {name}" for name in PROVISIONAL)},
+               count(*) FILTER (WHERE get_bit({any_final("s")}, o.place) = 1) AS reopened
         FROM provisional o JOIN received r USING (topic_id, partition, page)
         JOIN settled s USING (topic_id, partition, page)
-        WHERE get_bit(r.bits, o.place) = 1 AND get_bit({any_final("s")}, o.place) = 0 GROUP BY r.source
+        LEFT JOIN parked k ON k.kind = 'rejected'
+            AND (k.topic_id, k.partition, k."offset") = (o.topic_id, o.partition, o."offset")
+        WHERE get_bit(r.bits, o.place) = 1 AND (get_bit({any_final("s")}, o.place) = 0 OR
+            (get_bit({any_admitted("s")}, o.place) = 0 AND get_bit(s.replayed_bits, o.place) = 1
+             AND k.parked_at < o.settled_at))
+        GROUP BY r.source
     ), counted AS (
         SELECT r.source, sum(bit_count(r.bits))::bigint AS received, {", ".join(map(_sum, FINAL))},
                sum(bit_count({_LOST}))::bigint AS in_flight
         FROM received r LEFT JOIN settled s USING (topic_id, partition, page) GROUP BY r.source
     )
-    SELECT c.*, {", ".join(f"coalesce(w.{name}, 0) AS {name}" for name in PROVISIONAL)}
+    SELECT c.source, c.received, {", ".join(f"c.{name}" for name in FINAL if name != REJECTED)}, c.in_flight,
+           c.{REJECTED} - coalesce(w.reopened, 0) AS {REJECTED},
+           {", ".join(f"coalesce(w.{name}, 0) AS {name}" for name in PROVISIONAL)}
     FROM counted c LEFT JOIN waiting w USING (source) ORDER BY source
 """
 
@@ -110,6 +119,8 @@ _UNDONE: Final = """
     FROM found ORDER BY dead_lettered, since, lead_id LIMIT $5
 """.replace("{times}", " ".join(f"WHEN {bit} THEN u.{stage}_at" for stage, bit in BIT.items()))
 
+_PURGED: Final = "SELECT what, count(*) AS leads FROM purged GROUP BY what ORDER BY what"
+
 # (stage entered, stage that follows, the service between them)
 STEPS: Final = (("captured", "scored", "scoring"), ("scored", "routed", "routing"))
 
@@ -130,7 +141,10 @@ async def read_ledger(work: Work, *, limit: int = 100) -> Findings:
         "doubles": [*_plain(doubles), *_unasked(unasked)][:limit],
     }
     stages = [await _stage(work, step, offenders, limit) for step in STEPS]
-    return Findings(balances, stages, _total(strangers), _total(doubles) + _total(unasked), offenders, behaviour)
+    purged = {row["what"]: row["leads"] for row in await work.fetch(_PURGED)}
+    return Findings(
+        balances, stages, _total(strangers), _total(doubles) + _total(unasked), offenders, behaviour, purged
+    )
 
 
 async def _stage(

@@ -70,6 +70,11 @@ _ALIASES: Final = """
     WHERE a.version < excluded.version
 """
 
+# A lead is purged once, however often it is told.
+_PURGED: Final = """
+    INSERT INTO purged (lead_id, what) SELECT * FROM unnest($1::uuid[], $2::text[]) ON CONFLICT DO NOTHING
+"""
+
 
 class PostgresEventStore:
     """The event store, the ledger and the aggregates in Postgres. The counts come last: their rows are hot."""
@@ -91,6 +96,8 @@ class PostgresEventStore:
         await save_lists(work, rows, kept)
         if rows.erased:
             await forget_leads(work, rows.erased)
+        if rows.purged:
+            await work.execute(_PURGED, *map(list, zip(*sorted(rows.purged.items()), strict=True)))
         await counts.save(work)
 
     async def _save_exceptions(self, work: Work, rows: Rows) -> None:
