@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from services.capture.behaviour_ports import BehaviourBook
 from services.capture.domain.behaviour.humanity import OUR_SIGNS, Signs
 from services.capture.domain.freshness import NIGHTLY, Hygiene
 from services.capture.domain.guard import Guard
@@ -17,6 +18,7 @@ from services.capture.handlers.dead_letters import NoteDeadLetters, bury_unknown
 from services.capture.handlers.erase_leads import EraseLeads, NoteExports
 from services.capture.handlers.events import STAGE
 from services.capture.handlers.expire_targets import ExpireTargetsDue, SetTargetLists
+from services.capture.handlers.identify_visitors import CaptureAndIdentify
 from services.capture.handlers.mark_leads import MarkLeads, PromoteLeads
 from services.capture.handlers.merge_leads import (
     KeepDuplicateObeyed,
@@ -35,7 +37,6 @@ from services.capture.handlers.unmerge_leads import UnmergeLeadsObeyed
 from services.capture.hygiene_ports import CheckBook
 from services.capture.ports import (
     AnnouncedBook,
-    BehaviourBook,
     ConsentBook,
     DoubleBook,
     ErasureBook,
@@ -135,7 +136,7 @@ def subscriptions(
         vocabulary,
         survivorship,
     )
-    submitted = Handled(capture, repeated=repeats)
+    submitted = Handled(CaptureAndIdentify(capture), repeated=repeats)
     unknown = Handled(bury_unknown, repeated=repeats)
     dead_letters = NoteDeadLetters(books.receipts, secret)
     bulk = Subscription(

@@ -4,7 +4,7 @@ These are units of the facts' part `m`; the latest of each stands. Only leads th
 something has marked, have any.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 
@@ -68,15 +68,28 @@ def marked(facts: LeadFacts, stamp: Stamp, units: Mapping[str, Any], more: Facts
     return thin(facts.counted, sorted(layers.values(), key=lambda layer: layer.stamp), facts.silent, facts.survivorship)
 
 
-def units_of_mark(facts: LeadFacts, mark: Mark, channel: Channel | None, at: str) -> dict[str, Any]:
-    """What a mark says. A bounce is of the addresses that are known now: one that comes later has not bounced."""
+def units_of_mark(
+    facts: LeadFacts,
+    mark: Mark,
+    channel: Channel | None,
+    at: str,
+    is_meant: Callable[[Channel, str], bool] | None = None,
+) -> dict[str, Any]:
+    """What a mark says. A bounce is of the addresses that are known now, or of those that are meant, by their normalised
+    values: one that comes later has not bounced."""
     channels = CHANNELS if channel is None else (channel,)
     if mark == "reachable":
         return {unit: None for unit in units_of(facts) if unit.partition(":")[0] in channels}
     said = [mark, at]
     if mark == "opted_out":
         return dict.fromkeys(channels, said)
-    return {f"{one}:{value}": said for one in channels for value in _values(facts, one)}
+    return {
+        f"{one}:{entry[1]}": said
+        for one in channels
+        for layer in facts.layers
+        for entry in _entries(layer.facts, one)
+        if entry[1] and (is_meant is None or is_meant(one, entry[1] if one == "phone" else entry[0] or ""))
+    }
 
 
 def refusals_of(mark: Mark, channel: Channel | None) -> dict[str, bool]:
@@ -120,9 +133,11 @@ def _values(facts: LeadFacts, channel: Channel) -> list[str]:
 
 
 def _readable(facts: Facts, channel: Channel) -> Iterator[str]:
-    for entry in facts.get("e", ()) if channel == "email" else facts.get("p", ()):
-        if entry[1]:
-            yield entry[1]
+    return (entry[1] for entry in _entries(facts, channel) if entry[1])
+
+
+def _entries(facts: Facts, channel: Channel) -> Sequence[Any]:
+    return facts.get("e", ()) if channel == "email" else facts.get("p", ())
 
 
 def _contactable(facts: LeadFacts, units: Mapping[str, Any]) -> dict[str, Any]:

@@ -143,6 +143,7 @@ class Submission(TypedDict, total=False):
     list: Any
     entered_by: Any
     referrer_ref: Any
+    visitor_id: Any
     extra: dict[str, Any] | None
 
 

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import orjson
 
+from services.capture.behaviour_ports import BehaviourBook, Kept, Settlement
 from services.capture.domain.behaviour.humanity import Judgement, Signs, judge, signs_with
 from services.capture.domain.behaviour.reading import instant_us
 from services.capture.domain.behaviour.stitching import Link, Party
 from services.capture.handlers.behaviour_context import read_context
 from services.capture.handlers.behaviour_events import behaviour_corrected, lead_behaved
+from services.capture.handlers.behaviour_telling import commands_told
 from services.capture.handlers.stitch_behaviour import RELEASED_AT_ONCE, STITCHED
-from services.capture.ports import BehaviourBook, Kept, Settlement
 from shared.contracts.commands.behaviour import ReclassifyBehaviour, StitchBehaviour, UnlinkVisitor
 from shared.contracts.ids import is_id
 from shared.contracts.topics import CAPTURE_COMMANDS
@@ -51,7 +52,8 @@ class LetGo:
                 return Rejected("invalid_contract", place="parties")
             await self._let_go(command_id, parties, work)
         kept = await self.behaviours.settled_by(work, [command_id])
-        return Produced(STITCHED, tuple(map(lead_behaved, kept)))
+        told = (await commands_told(self.behaviours, kept, work)).get(command_id, ())
+        return Produced(STITCHED, (*map(lead_behaved, kept), *told))
 
     async def _let_go(self, command_id: str, asked: Sequence[str], work: Work) -> None:
         leads = await self.behaviours.leads_awaited(work, asked)

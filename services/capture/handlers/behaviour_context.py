@@ -26,6 +26,11 @@ def context_of(arrival: Arrival, behaviour: Behaviour) -> Context:
     )
 
 
+def is_by_browser(arrival: Arrival) -> bool:
+    """Whether a browser sent it itself, with a key that everybody can read."""
+    return AGENT_HEADER in header_map(arrival.record.headers)
+
+
 def written(context: Context) -> str:
     """As it is stored."""
     return orjson.dumps(list(context)).decode()

@@ -4,12 +4,12 @@ from typing import Any
 
 import orjson
 
+from services.capture.behaviour_ports import Kept
 from services.capture.domain.behaviour.reading import instant_of
 from services.capture.domain.behaviour.stitching import Found, Link
 from services.capture.domain.behaviour.view import of_lead
 from services.capture.handlers.arrivals import Arrival
 from services.capture.handlers.events import STAGE
-from services.capture.ports import Kept
 from shared.contracts import ids
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.behaviour import BehaviourCorrected, BehaviourSettled, LeadBehaved

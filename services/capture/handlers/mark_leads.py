@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from services.capture.domain.behaviour.reading import instant_us
 from services.capture.domain.fact_shape import Facts, LeadFacts, Stamp
+from services.capture.domain.identity import IdentityKey, digest_of
 from services.capture.domain.lifecycle import (
     CHANNELS,
     MARKS,
@@ -37,7 +39,8 @@ _ERASED: Final = Refused("lead_erased", "this person was erased")
 
 @dataclass(frozen=True, slots=True)
 class MarkLeads:
-    """Obeys `lead.mark`. Refused: invalid_mark, invalid_channel, invalid_reason, unknown_lead, lead_erased."""
+    """Obeys `lead.mark`. Refused: invalid_mark, invalid_channel, invalid_time, invalid_reason, unknown_lead,
+    lead_erased."""
 
     leads: LeadBook
     erasures: ErasureBook
@@ -51,8 +54,10 @@ class MarkLeads:
         mark, channel = _mark_of(wanted)
 
         def change(facts: LeadFacts) -> LeadFacts:
-            units, refused = units_of_mark(facts, mark, channel, work.instant), refusals_of(mark, channel)
-            return marked(facts, stamp_of_mark(item.record), units, cast(Facts, {"c": refused}) if refused else None)
+            units = units_of_mark(facts, mark, channel, work.instant, _meant(wanted.address))
+            refused = refusals_of(mark, channel)
+            stamp = stamp_of_mark(item.record, wanted.said_at)
+            return marked(facts, stamp, units, cast(Facts, {"c": refused}) if refused else None)
 
         person = await change_lead(self.leads, self.erasures, item, work, change)
         if isinstance(person, Refused):
@@ -119,10 +124,20 @@ def changed(item: InHand, person: Person, change: str, details: dict[str, Any], 
     return Done(result, (event,), subject=person.lead_id)
 
 
-def stamp_of_mark(record: Record) -> Stamp:
-    """The stamp of what a command tells of a lead: in time like a submission's, but no touch."""
+def stamp_of_mark(record: Record, said_at: str | None = None) -> Stamp:
+    """The stamp of what a command tells of a lead: in time like a submission's, but no touch. What was known before the
+    command counts from then: what the person said since stands."""
     stamp = stamp_of_record(record.timestamp, record.partition, record.offset, record.event_id)
-    return Stamp(stamp.received_us, MARK + stamp.record_id)
+    known_us = None if said_at is None else instant_us(said_at)
+    received_us = stamp.received_us if known_us is None else min(known_us, stamp.received_us)
+    return Stamp(received_us, MARK + stamp.record_id)
+
+
+def _meant(address: str | None) -> Callable[[Channel, str], bool] | None:
+    """Whether a normalised address or number is the one of which a command tells the digest."""
+    if address is None:
+        return None
+    return lambda channel, value: bool(value) and digest_of(IdentityKey(channel, value)) == address
 
 
 def _mark_of(wanted: MarkLead) -> tuple[Mark, Channel | None]:
@@ -134,6 +149,8 @@ def _mark_fault(wanted: MarkLead) -> Refused | None:
     if wanted.mark not in MARKS:
         return Refused("invalid_mark", f"a mark is one of {', '.join(MARKS)}")
     only = MARKS[cast(Mark, wanted.mark)]
+    if wanted.said_at is not None and instant_us(wanted.said_at) is None:
+        return Refused("invalid_time", "`said_at` is a date and time such as 2026-01-05T10:00:00Z")
     if wanted.channel is not None and wanted.channel not in CHANNELS:
         return Refused("invalid_channel", f"a channel is one of {', '.join(CHANNELS)}")
     if only is not None and wanted.channel not in (None, only):

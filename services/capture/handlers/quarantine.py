@@ -6,6 +6,7 @@ from services.capture.domain.refusal import refuse
 from services.capture.handlers.arrivals import QUARANTINED, arrival_of
 from services.capture.handlers.capture_leads import CaptureLeads
 from services.capture.handlers.events import lead_rejected
+from services.capture.handlers.identify_visitors import with_visitor
 from services.capture.ports import HeldState, QuarantineBook
 from shared.contracts.commands.capture import RejectQuarantined, ReleaseQuarantined
 from shared.contracts.ids import is_id
@@ -53,7 +54,7 @@ class SettleQuarantined:
     async def _outcome(self, wanted: ReleaseQuarantined | RejectQuarantined, record: Record, work: Work) -> Outcome:
         if isinstance(wanted, ReleaseQuarantined):
             let_in = replace(self.capture, guard=None)
-            return (await let_in([InHand(record, None)], work))[0]
+            return with_visitor(record, (await let_in([InHand(record, None)], work))[0], self.capture.secret)
         arrival, why = arrival_of(record, secret=self.capture.secret), refuse("spam")
         return Produced(
             "rejected",
@@ -70,7 +71,8 @@ class SettleQuarantined:
         if record is None:
             return Done({"event_id": wanted.event_id})
         claim = (await lock_decisions(work, [record.event_id]))[record.event_id]
-        outcome = (await self.capture([InHand(record, None, claim.decision)], work))[0]
+        again = (await self.capture([InHand(record, None, claim.decision)], work))[0]
+        outcome = with_visitor(record, again, self.capture.secret)
         return _done(wanted, outcome)
 
 

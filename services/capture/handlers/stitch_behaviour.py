@@ -7,19 +7,22 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from services.capture.behaviour_ports import BehaviourBook, Kept, Settlement
 from services.capture.domain.behaviour.humanity import OUR_SIGNS, Signs, judge
 from services.capture.domain.behaviour.reading import Behaviour, read_behaviour
 from services.capture.domain.behaviour.stitching import Found, Known, Link, awaited
+from services.capture.domain.behaviour.telling import told_by
 from services.capture.domain.behaviour.view import body_of
 from services.capture.domain.erasing import stays_out
 from services.capture.domain.identity import IdentityKey, digest_of
 from services.capture.domain.reading import fingerprint_of
 from services.capture.domain.refusal import Refused, refuse
 from services.capture.handlers.arrivals import Arrival, arrival_of
-from services.capture.handlers.behaviour_context import context_of, message_of, written
+from services.capture.handlers.behaviour_context import context_of, is_by_browser, message_of, written
 from services.capture.handlers.behaviour_events import behaviour_settled, lead_behaved
+from services.capture.handlers.behaviour_telling import commands_told
 from services.capture.handlers.capture_leads import refusal_of
-from services.capture.ports import BehaviourBook, ErasureBook, Kept, Settlement
+from services.capture.ports import ErasureBook
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected
 from shared.handling.work import Work
 
@@ -113,9 +116,12 @@ class StitchBehaviour:
         causes = [event_id for linked in batch.linked.values() for event_id in linked]
         released = await self.behaviours.settled_by(work, causes) if causes else []
         more = by_cause([kept for kept in released if kept.settled_by != kept.event_id])
+        telling = {kept.event_id: kept for kept in (*batch.kept.values(), *released)}
+        commands = await commands_told(self.behaviours, telling.values(), work)
         for place, outcome in decided.items():
-            others = more.get(readable[place].arrival.record.event_id, ())
-            outcomes[place] = outcome._replace(events=(*outcome.events, *map(lead_behaved, others)))
+            event_id = readable[place].arrival.record.event_id
+            others, told = more.get(event_id, ()), commands.get(event_id, ())
+            outcomes[place] = outcome._replace(events=(*outcome.events, *map(lead_behaved, others), *told))
 
     async def _known(self, reads: Sequence[Read], work: Work) -> tuple[Known, list[IdentityKey]]:
         """Whom the batch names: leads, and strangers under lock; with the identities of strangers."""
@@ -202,10 +208,13 @@ class StitchBehaviour:
         context = context_of(arrival, behaviour)
         clicks_us = batch.clicks_us.get(message or "", ())
         judged = judge(behaviour.kind, behaviour.occurred_us, behaviour.properties, context, self.signs, clicks_us)
+        tells = told_by(behaviour, human=judged is None or judged.human)
+        if tells is not None and is_by_browser(arrival):  # its key is public: it never changes a lead's facts
+            tells = None
         body = body_of(behaviour, arrival.source, judged.fields() if judged else {}, arrival.origin()).decode()
         kept = Kept(
             record.event_id, behaviour.occurred_us, record.timestamp, waits_for, None, None, None, named.visitor,
-            message, named.keys[0].kind if named.keys else None, body, written(context) if judged else None,
+            message, named.keys[0].kind if named.keys else None, body, written(context) if judged else None, tells,
         )  # fmt: skip
         if found is None:
             return kept
@@ -222,12 +231,15 @@ class StitchBehaviour:
         if not again:
             return
         stitched = [item.record.event_id for _, item in again if item.decision and item.decision.outcome == STITCHED]
-        kept = by_cause(await self.behaviours.settled_by(work, stitched))
+        found = await self.behaviours.settled_by(work, stitched)
+        kept, commands = by_cause(found), await commands_told(self.behaviours, found, work)
         for place, item in again:
             assert item.decision is not None
-            outcomes[place] = self._again(item, item.decision, kept.get(item.record.event_id, []))
+            event_id = item.record.event_id
+            outcome = self._again(item, item.decision, kept.get(event_id, []))
+            outcomes[place] = outcome._replace(events=(*outcome.events, *commands.get(event_id, ())))
 
-    def _again(self, item: InHand, decision: Decision, kept: Sequence[Kept]) -> Outcome:
+    def _again(self, item: InHand, decision: Decision, kept: Sequence[Kept]) -> Produced:
         if decision.outcome == STITCHED:
             own = sorted(kept, key=lambda each: each.event_id != item.record.event_id)
             return Produced(STITCHED, tuple(map(lead_behaved, own)), subject=decision.subject, reason=decision.reason)

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from shared.contracts.events.platform import AccessGranted
-from shared.contracts.topics import ACCESS_GRANTED, LEAD_EVENTS
+from shared.contracts.topics import ACCESS_GRANTED, CAPTURED, LEAD_EVENTS
 from shared.runtime.access import new_key, secret_hash
 from tests.integration.capture.test_capture_lanes import read_all
 from tests.support.capture import until
@@ -81,6 +81,27 @@ async def test_events_before_and_after_their_lead_reach_it_once(own: Servers, ca
     kinds = sorted(orjson.loads(record.value)["kind"] for record in records)
     assert kinds == ["form.submitted", "mail.bounced", "page.viewed"]
     assert {record.key.decode() for record in records} == {lead_id}
+
+
+async def test_events_tell_of_their_lead_and_a_lead_of_its_visitor(own: Servers, capture: httpx.AsyncClient) -> None:
+    """From the lane of behaviour to the live one and back, each once."""
+    visit = {"kind": "page.viewed", "id": "v", "visitor_id": VISITOR}
+    seen = (await capture.post("/v1/events?source=shop", json=visit)).json()["receipt_id"]
+    listed = {"email": "ann@example.com", "state": "target", "list": {"name": "cfos"}, "visitor_id": VISITOR}
+    await capture.post("/v1/leads?source=shop", json=listed)
+    lead_id = (await settled(capture, seen, "stitched"))["lead_id"]
+    said = [{"kind": "mail.replied", "id": "r"}, {"kind": "mail.bounced", "id": "b"}]
+    body = b"\n".join(orjson.dumps({**each, "email": "ann@example.com"}) for each in said)
+    for _ in range(2):
+        answer = await capture.post("/v1/events?source=mailer", content=body, headers=NDJSON)
+        for receipt in answer.json()["receipts"]:
+            await settled(capture, receipt, "stitched")
+    records = [orjson.loads(record.value) for record in await read_all(own, CAPTURED, 3)]
+    changes = sorted((each["change"], each["reason"]) for each in records if "change" in each)
+    assert changes == [("contactability", "mail.bounced"), ("promoted", "mail.replied")]
+    assert {each["lead"]["lead_id"] for each in records} == {lead_id} and len(records) == 3
+    behaved = [orjson.loads(record.value)["kind"] for record in await read_all(own, LEAD_EVENTS, 4)]
+    assert sorted(behaved) == ["mail.bounced", "mail.replied", "page.viewed", "visitor.identified"]
 
 
 async def test_a_page_may_tell_only_what_its_visitor_agreed_to(own: Servers, capture: httpx.AsyncClient) -> None:

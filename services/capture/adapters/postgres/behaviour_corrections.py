@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.capture.adapters.postgres.behaviour_rows import READ, kept_of
-from services.capture.ports import Kept
+from services.capture.behaviour_ports import Kept
 from shared.handling.work import Work
 
 _JUDGED: Final = f"""

@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from services.capture.ports import Kept
+from services.capture.behaviour_ports import Kept
 
 READ: Final = """
     SELECT event_id::text, occurred_us, received_ms, replace(waits_for::text, '-', '') AS waits_for, lead_id::text,
            settled_by::text, linked_by::text, replace(visitor::text, '-', '') AS visitor,
-           replace(message::text, '-', '') AS message, matched_by, body, context
+           replace(message::text, '-', '') AS message, matched_by, body, context, tells
     FROM behaviours
 """
 

@@ -1,13 +1,15 @@
 """Behaviour in Postgres: whom a batch names, strangers under lock, events that wait and events of leads."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from services.capture.adapters.postgres.behaviour_corrections import Corrections
 from services.capture.adapters.postgres.behaviour_rows import READ, kept_of
+from services.capture.behaviour_ports import Kept, Settlement
 from services.capture.domain.behaviour.stitching import Known, Link, Party
+from services.capture.domain.facts import state_from_json
 from services.capture.domain.identity import IdentityKey, digest_of
-from services.capture.ports import Kept, Settlement
+from services.capture.domain.lifecycle import LEAD, state_of
 from shared.handling.work import Work
 from shared.persistence.aliases import resolve
 from shared.persistence.rows import add_rows
@@ -42,7 +44,7 @@ _SAVE_LINKS: Final = """
 """
 _COLUMNS: Final = (
     "event_id", "occurred_us", "received_ms", "waits_for", "lead_id", "settled_by", "linked_by", "visitor", "message",
-    "matched_by", "body", "context",
+    "matched_by", "body", "context", "tells",
 )  # fmt: skip
 _WAITING: Final = f"""
     {READ} WHERE waits_for = ANY($1::uuid[]) ORDER BY waits_for, occurred_us, event_id LIMIT $2 FOR UPDATE
@@ -52,6 +54,11 @@ _SETTLED_BY: Final = f"""
     {READ} WHERE event_id = ANY($1::uuid[]) AND settled_by = event_id
     UNION ALL {READ} WHERE settled_by = ANY($1::uuid[]) AND settled_by <> event_id
     ORDER BY occurred_us, event_id
+"""
+# The text is looked for first: of nearly all leads the facts are not read.
+_TARGETS: Final = """
+    SELECT lead_id::text, facts FROM leads
+    WHERE lead_id = ANY($1::uuid[]) AND (strpos(facts, '"target"') > 0 OR strpos(facts, '"expired"') > 0)
 """
 _CLICKS: Final = """
     SELECT replace(message::text, '-', ''), occurred_us FROM behaviours
@@ -118,6 +125,11 @@ class PostgresBehaviourBook(Corrections):
     async def settled_by(self, work: Work, event_ids: Sequence[str]) -> list[Kept]:
         """See ports.BehaviourBook."""
         return [kept_of(row) for row in await work.fetch(_SETTLED_BY, event_ids)] if event_ids else []
+
+    async def targets_among(self, work: Work, lead_ids: Sequence[str]) -> Collection[str]:
+        """See ports.BehaviourBook."""
+        rows = await work.fetch(_TARGETS, lead_ids)
+        return {row["lead_id"] for row in rows if state_of(state_from_json(row["facts"])) != LEAD}
 
     async def clicks(self, work: Work, messages: Sequence[str]) -> Sequence[tuple[str, int]]:
         """See ports.BehaviourBook."""

@@ -13,7 +13,7 @@ KINDS: Final = frozenset(
         "mail.sent", "mail.delivered", "mail.opened", "mail.clicked", "mail.replied", "mail.bounced", "mail.complained",
         "mail.opted_out",
         "material.requested", "material.sent", "material.delivered", "material.opened", "material.replied",
-        "call.made", "call.received", "call.missed", "meeting.booked", "meeting.held", "meeting.missed", "note.added",
+        "phone.invalid", "phone.opted_out", "call.made", "call.received", "call.missed", "meeting.booked", "meeting.held", "meeting.missed", "note.added",
         "intent.reported", "offer.sent", "offer.opened", "offer.accepted", "offer.declined",
     }
 )  # fmt: skip
@@ -26,6 +26,8 @@ _ALIASES: Final = {
     "email.clicked": "mail.clicked", "email_click": "mail.clicked", "email.bounced": "mail.bounced",
     "bounce": "mail.bounced", "email.delivered": "mail.delivered", "email.sent": "mail.sent",
     "unsubscribe": "mail.opted_out", "email.unsubscribed": "mail.opted_out", "spam": "mail.complained",
+    "complaint": "mail.complained", "email.complained": "mail.complained", "invalid_number": "phone.invalid",
+    "sms.opted_out": "phone.opted_out", "reply": "mail.replied", "email.replied": "mail.replied",
     "call": "call.made", "meeting": "meeting.held", "note": "note.added", "intent": "intent.reported",
     "form_submit": "form.submitted", "form.submit": "form.submitted", "offer": "offer.sent",
 }  # fmt: skip
