@@ -122,6 +122,10 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
         _capture,
         "Fetch the leads of a range of time from their provider. Those that are known already change nothing.",
     ),
+    "announced": Lazy(
+        _capture,
+        "Leads that providers announced by their ids: how many wait to be fetched, and what became of the others.",
+    ),
     "sources": Lazy(_capture, "Check a file of sources: every problem with its line and column."),
     "mappings": Lazy(_capture, "Mappings: columns of files to fields of leads."),
     "receipts": Lazy(_capture, "Receipts: what became of each submission."),
