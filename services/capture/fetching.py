@@ -6,7 +6,7 @@ after a week, or when it is gone, its notification becomes a record that is reje
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -23,6 +23,7 @@ from services.capture.sources.register import NOT_FETCHED
 from shared.contracts.commands.capture import DAMAGE_HEADER
 from shared.observability.metrics import LEADS_FETCHED
 from shared.persistence.database import is_transient
+from shared.runtime.background import beside
 from shared.runtime.problems import Problem
 from shared.runtime.service import Service
 
@@ -58,13 +59,10 @@ class Fetching:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keeps fetching."""
-        task = asyncio.create_task(self._run(), name="fetching")
         try:
-            yield
+            async with beside(fetching=self._run()):
+                yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             for provider in self._providers.values():
                 await provider.close()
 

@@ -7,7 +7,7 @@ taken already is passed over.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -23,9 +23,9 @@ from shared.contracts import ids
 from shared.contracts.commands.capture import CheckLeads, HygieneDue, LeadFinding
 from shared.contracts.envelope import Envelope, rfc3339
 from shared.contracts.topics import CAPTURE_COMMANDS
-from shared.messaging.raw_producer import IntakeUnavailable, RawRecord
-from shared.persistence.database import is_transient
+from shared.messaging.raw_producer import RawRecord
 from shared.persistence.timers import add_timers, cancel_timers, timer_id
+from shared.runtime.background import beside, is_outage
 from shared.runtime.service import Service
 
 log = structlog.get_logger(__name__)
@@ -61,13 +61,10 @@ class NightlyHygiene:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keeps looking for a run, once the timer of the next night is set."""
-        task = asyncio.create_task(self._run(), name="hygiene")
         try:
-            yield
+            async with beside(hygiene=self._run()):
+                yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             for verifier in self._verifiers:
                 await verifier.close()
 
@@ -81,7 +78,7 @@ class NightlyHygiene:
                     is_scheduled = True
                 is_busy = await self.take_page()
             except Exception as error:
-                if is_transient(error) or isinstance(error, IntakeUnavailable):
+                if is_outage(error):
                     log.info("hygiene_waits", error=type(error).__name__)
                 else:
                     log.exception("hygiene_failed")

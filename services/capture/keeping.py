@@ -1,14 +1,10 @@
 """What capture does about behaviour without traffic: strangers who became known are let go, what is old is forgotten."""
 
-import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Final
-
-import structlog
 
 from services.capture.adapters.postgres.strangers import forget_behaviour, forget_strangers, known_by_now
 from services.capture.settings import CaptureSettings
@@ -16,11 +12,9 @@ from shared.contracts import ids
 from shared.contracts.commands.behaviour import StitchBehaviour
 from shared.contracts.envelope import Envelope, rfc3339
 from shared.contracts.topics import CAPTURE_COMMANDS
-from shared.messaging.raw_producer import IntakeUnavailable, RawRecord
-from shared.persistence.database import is_transient
+from shared.messaging.raw_producer import RawRecord
+from shared.runtime.background import again_and_again, beside
 from shared.runtime.service import Service
-
-log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S: Final = 1.0
 _FORGET_EVERY_S: Final = 3600.0
@@ -36,33 +30,13 @@ def keeping(service: Service, settings: CaptureSettings) -> Callable[[], Abstrac
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         follower = Follower(service)
-        tasks = [
-            asyncio.create_task(_again_and_again(follower.look, _LOOK_EVERY_S), name="following"),
-            asyncio.create_task(
-                _again_and_again(lambda: forget_old(service, settings), _FORGET_EVERY_S), name="forgetting"
-            ),
-        ]
-        try:
+        async with beside(
+            following=again_and_again("following", follower.look, _LOOK_EVERY_S),
+            forgetting=again_and_again("forgetting", lambda: forget_old(service, settings), _FORGET_EVERY_S),
+        ):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
 
     return running
-
-
-async def _again_and_again(work: Callable[[], Awaitable[None]], every_s: float) -> None:
-    while True:
-        try:
-            await work()
-        except Exception as error:
-            if not (is_transient(error) or isinstance(error, IntakeUnavailable)):
-                log.error("behaviour_not_followed", error=type(error).__name__, exc_info=error)
-            else:
-                log.info("behaviour_waits", error=type(error).__name__)
-        await asyncio.sleep(every_s)
 
 
 class Follower:

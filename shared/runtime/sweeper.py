@@ -5,7 +5,6 @@ the delivery path absorbs. Replicas take turns; a service that was down catches 
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -14,15 +13,15 @@ from typing import Final
 
 import orjson
 import structlog
-from aiokafka.errors import KafkaError
 
 from shared.contracts import ids
 from shared.contracts.envelope import Envelope, rfc3339
 from shared.contracts.topics import COMMAND_TOPICS
-from shared.messaging.raw_producer import IntakeUnavailable, RawRecord
+from shared.messaging.raw_producer import RawRecord
 from shared.observability.metrics import TIMER_LATENESS, TIMERS_FIRED
-from shared.persistence.database import Database, is_transient
+from shared.persistence.database import Database
 from shared.persistence.timers import DueTimer, lease_due, mark_sent
+from shared.runtime.background import beside, is_outage
 from shared.runtime.service import Service
 
 log = structlog.get_logger(__name__)
@@ -64,7 +63,7 @@ class Sweeper:
             try:
                 fired = await self.sweep()
             except Exception as error:
-                if not (is_transient(error) or isinstance(error, (IntakeUnavailable, KafkaError))):
+                if not is_outage(error):
                     raise
                 log.info("timers_wait", error=type(error).__name__)
                 fired = 0
@@ -96,14 +95,9 @@ def sweeping(service: Service) -> Callable[[], AbstractAsyncContextManager[None]
     async def running() -> AsyncIterator[None]:
         assert service.raw is not None
         sweeper = Sweeper(service.name, service.database, service.raw.send, service.clock)
-        task = asyncio.create_task(sweeper.run(), name="sweeper")
-        task.add_done_callback(lambda ended: _on_end(service, ended))
-        try:
+        async with beside(sweeper=sweeper.run()) as (task,):
+            task.add_done_callback(lambda ended: _on_end(service, ended))
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     return running
 

@@ -12,6 +12,7 @@ import structlog
 from services.capture.sources.configured import NO_SOURCES, Secret, Sources, load_sources
 from shared.observability.metrics import SOURCES_FILE_BROKEN
 from shared.rules import RuleFileError
+from shared.runtime.background import beside
 
 log = structlog.get_logger(__name__)
 
@@ -60,13 +61,8 @@ class SourcesFile:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keeps looking."""
-        task = asyncio.create_task(self._look(), name="sources")
-        try:
+        async with beside(sources=self._look()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _look(self) -> None:
         while True:
