@@ -1,7 +1,7 @@
 """Use cases of scoring: score captured leads, follow merges."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -36,8 +36,6 @@ class ScoreLeads:
         known = await self.standings.lock(work, lead_ids | {s.lead_id for s in moved.values()} | _subjects(items))
 
         def outcome(item: InHand) -> Outcome:
-            if item.decision is not None:
-                return _again(item, known)
             captured: CapturedLead = item.event
             survivor = survivor_at(moved, captured.lead_id, captured.lead_version)
             redirected = survivor != captured.lead_id
@@ -48,9 +46,8 @@ class ScoreLeads:
             weighed = score_captured(standing, captured, model, redirected=redirected, now=work.instant)
             return _scored(item, standing, weighed, work.instant)
 
-        outcomes = [outcome(item) for item in items]
-        await self.standings.save(work, [standing for standing in known.values() if standing.changed])
-        _observe(items, outcomes, work.now)
+        outcomes = await _settle(self.standings, work, items, known, outcome)
+        _observe_age(items, outcomes, work.now)
         return outcomes
 
 
@@ -71,8 +68,6 @@ class FollowMerges:
         known = await self.standings.lock(work, concerned | _subjects(items))
 
         def outcome(item: InHand) -> Outcome:
-            if item.decision is not None:
-                return _again(item, known)
             merged: MergedLead = item.event
             loser = _mark_merged(known.get(merged.loser_id), merged.winner_id)
             if merged.winner_id in moved:
@@ -87,10 +82,7 @@ class FollowMerges:
                 return Skipped("awaits_submission", merged.winner_id)
             return _scored(item, winner, weighed, work.instant)
 
-        outcomes = [outcome(item) for item in items]
-        await self.standings.save(work, [standing for standing in known.values() if standing.changed])
-        _count_grades(outcomes)
-        return outcomes
+        return await _settle(self.standings, work, items, known, outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +101,6 @@ class FollowUnmerges:
         known = await self.standings.lock(work, concerned | _subjects(items))
 
         def outcome(item: InHand) -> Outcome:
-            if item.decision is not None:
-                return _again(item, known)
             said: UnmergedLead = item.event
             lead, other_id = _standing(known, said.lead_id), said.winner_id
             if said.lead_id == said.winner_id:
@@ -128,10 +118,7 @@ class FollowUnmerges:
                 else _scored(item, lead, weighed, work.instant)
             )
 
-        outcomes = [outcome(item) for item in items]
-        await self.standings.save(work, [standing for standing in known.values() if standing.changed])
-        _count_grades(outcomes)
-        return outcomes
+        return await _settle(self.standings, work, items, known, outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +136,6 @@ class FollowChanges:
         known = await self.standings.lock(work, lead_ids | _subjects(items))
 
         def outcome(item: InHand) -> Outcome:
-            if item.decision is not None:
-                return _again(item, known)
             lead_id = item.event.lead["lead_id"]
             survivor = survivor_at(moved, lead_id, item.event.lead_version)
             if survivor != lead_id:
@@ -165,10 +150,22 @@ class FollowChanges:
                 return Skipped("awaits_submission", lead_id)
             return _scored(item, standing, weighed, work.instant)
 
-        outcomes = [outcome(item) for item in items]
-        await self.standings.save(work, [standing for standing in known.values() if standing.changed])
-        _count_grades(outcomes)
-        return outcomes
+        return await _settle(self.standings, work, items, known, outcome)
+
+
+async def _settle(
+    standings: Standings,
+    work: Work,
+    items: Sequence[InHand],
+    known: dict[str, Standing],
+    decide: Callable[[InHand], Outcome],
+) -> Sequence[Outcome]:
+    """Each record's outcome, that of one decided before again; what changed is saved, and new scores are counted."""
+    outcomes = [decide(item) if item.decision is None else _again(item, known) for item in items]
+    await standings.save(work, [standing for standing in known.values() if standing.changed])
+    for grade, n in _new_grades(outcomes).items():
+        LEADS_SCORED.labels(grade=grade).inc(n)
+    return outcomes
 
 
 def _subjects(items: Iterable[InHand]) -> set[str]:
@@ -210,17 +207,14 @@ def _event(item: InHand, standing: Standing, at: str) -> OutEvent:
     )
 
 
-def _count_grades(outcomes: Sequence[Outcome]) -> int:
-    """Count the new scores by grade; redelivered ones, which have no detail, were counted before."""
-    grades = Counter(o.detail["grade"] for o in outcomes if isinstance(o, Produced) and o.detail is not None)
-    for grade, n in grades.items():
-        LEADS_SCORED.labels(grade=grade).inc(n)
-    return grades.total()
+def _new_grades(outcomes: Sequence[Outcome]) -> Counter[str]:
+    """The grades of new scores; redelivered ones, which have no detail, were counted before."""
+    return Counter(o.detail["grade"] for o in outcomes if isinstance(o, Produced) and o.detail is not None)
 
 
-def _observe(items: Sequence[InHand], outcomes: Sequence[Outcome], now: datetime) -> None:
-    """Scores by grade, and one age a batch: that of its first record."""
-    if _count_grades(outcomes):
+def _observe_age(items: Sequence[InHand], outcomes: Sequence[Outcome], now: datetime) -> None:
+    """One age a batch with new scores: that of its first record."""
+    if any(isinstance(o, Produced) and o.detail is not None for o in outcomes):
         received = received_at(items[0].event.origin)
         if received is not None:
             LEAD_SECONDS.labels(stage="scored").observe(max(0.0, (now - received).total_seconds()))
