@@ -2,15 +2,24 @@
 
 from typing import Final
 
+from services.routing.domain.cases import AssignmentCases, run_cases
 from services.routing.domain.rules import KIND as _KIND
 from services.routing.domain.rules import AssignmentRules, load_assignment_rules
-from shared.rules import RuleWarning
+from shared.rules import LoadedRules, RuleWarning
+
+__all__ = ["CASES", "KIND", "MODEL", "SERVICE", "check", "load", "run_cases"]
 
 KIND: Final = _KIND
 SERVICE: Final = "routing"
 MODEL: Final = AssignmentRules
+CASES: Final = AssignmentCases
+
+
+def load(text: str | bytes, file: str) -> LoadedRules[AssignmentRules]:
+    """A document, checked. Raises RuleFileError with every problem, file, line and column."""
+    return load_assignment_rules(text, file=file)
 
 
 def check(text: str | bytes, file: str) -> tuple[RuleWarning, ...]:
-    """The warnings of a document. Raises RuleFileError with file, line and what was expected."""
-    return load_assignment_rules(text, file=file).warnings
+    """The warnings of a document. Raises RuleFileError."""
+    return load(text, file).warnings

@@ -68,6 +68,17 @@ _HISTORY: Final = """
     FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
     WHERE r.kind = $1 ORDER BY r.version DESC LIMIT 500
 """
+_SUMMARIES: Final = """
+    SELECT r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, a.version IS NOT NULL AS active
+    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
+    WHERE r.kind = $1 ORDER BY r.version DESC LIMIT 500
+"""
+_ONE: Final = """
+    SELECT r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, r.document,
+           a.version IS NOT NULL AS active
+    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
+    WHERE r.kind = $1 AND ($2::int IS NULL AND a.version IS NOT NULL OR r.version = $2)
+"""
 _POINTER: Final = """
     SELECT r.version, r.content_hash FROM active_rules a JOIN rule_versions r USING (kind, version) WHERE a.kind = $1
 """
@@ -148,3 +159,15 @@ async def read_version(work: Work, kind: str, version: int) -> PublishedVersion:
 async def read_history(work: Work, kind: str) -> list[dict[str, Any]]:
     """The newest 500 versions of a kind, newest first; `active` marks the one that is applied."""
     return [dict(row) for row in await work.fetch(_HISTORY, kind)]
+
+
+async def read_summaries(work: Work, kind: str) -> list[dict[str, Any]]:
+    """The same as `read_history`, without the documents."""
+    return [dict(row) for row in await work.fetch(_SUMMARIES, kind)]
+
+
+async def find_version(work: Work, kind: str, version: int | None) -> dict[str, Any] | None:
+    """A version with its document, as `read_history` has it; None for a number that was never given. No number: the
+    active one."""
+    rows = await work.fetch(_ONE, kind, version)
+    return dict(rows[0]) if rows else None

@@ -1,9 +1,10 @@
 """What single values do not show: unknown fields, double ids, rules that never match or are never reached."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from shared.rules.conditions import ALWAYS, AllOf, Always, AnyOf, FieldCondition, NotOf
 from shared.rules.contradictions import find_contradiction
@@ -22,6 +23,37 @@ def find_faults(document: BaseModel, catalogue: FieldCatalogue | None) -> Iterat
             fault = catalogue.find_fault(part)
             if fault is not None:
                 yield RuleFault((*path, *fault.path), fault.expected, fault.hint, fault.found_kind, fault.at_key)
+
+
+def find_field_faults(data: Any, catalogue: FieldCatalogue | None) -> Iterator[RuleFault]:
+    """The same about fields and operators, of the conditions in plain data that is no valid document as a whole."""
+    if catalogue is not None:
+        yield from _field_faults(data, catalogue, (), within=False)
+
+
+def _field_faults(part: Any, catalogue: FieldCatalogue, path: Path, *, within: bool) -> Iterator[RuleFault]:
+    """`within` a condition, which is what stands below `when`."""
+    if isinstance(part, list):
+        for index, child in enumerate(part):
+            yield from _field_faults(child, catalogue, (*path, index), within=within)
+    if not isinstance(part, dict):
+        return
+    if within and isinstance(part.get("field"), str):
+        fault = _fault_of_written(part, catalogue)
+        if fault is not None:
+            yield RuleFault((*path, *fault.path), fault.expected, fault.hint, fault.found_kind, fault.at_key)
+    for key, child in part.items():
+        yield from _field_faults(child, catalogue, (*path, key), within=within or key == "when")
+
+
+def _fault_of_written(written: dict[str, Any], catalogue: FieldCatalogue) -> RuleFault | None:
+    try:
+        condition = FieldCondition.model_validate_json(json.dumps(written), strict=True)
+    except ValidationError:  # told by itself; its field may be wrong as well
+        name = written["field"]
+        fault = catalogue.find_given_fault(name, None)
+        return None if fault is None else RuleFault(("field",), fault.expected, fault.hint, fault.found_kind)
+    return catalogue.find_fault(condition)
 
 
 def find_warnings(document: BaseModel, first_match: Sequence[str] = ()) -> Iterator[tuple[Path, str]]:

@@ -61,6 +61,19 @@ class FieldCatalogue:
             return RuleFault((operator,), f"an operator for {_noun(kind)}", choices, f"{operator}", at_key=True)
         return None if operator in _PRESENCE else _find_value_fault(kind, operator, condition.expected)
 
+    def find_given_fault(self, name: str, value: Any) -> RuleFault | None:
+        """What is wrong with a fact that somebody gives: no rule could ask about it, or its value is of another kind. A
+        fact may be null; paths start at the value."""
+        kind = self.kind(name)
+        if kind is None:
+            return RuleFault((), "a known field", self._suggestion(name), "an unknown one", at_key=True)
+        if value is None:
+            return None
+        if kind == "list" and not isinstance(value, list):
+            return RuleFault((), "a list", None, kind_of(value))
+        fault = _find_value_fault(kind, "", value)
+        return None if fault is None else RuleFault((), fault.expected, fault.hint, fault.found_kind)
+
     def _suggestion(self, name: str) -> str | None:
         close = get_close_matches(name, self.fields, n=1, cutoff=0.6)
         if not close:

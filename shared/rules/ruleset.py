@@ -20,7 +20,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from shared.rules.checking import find_faults, find_warnings
+from shared.rules.checking import find_faults, find_field_faults, find_warnings
 from shared.rules.compiling import CompiledRule, compile_condition
 from shared.rules.conditions import ALWAYS, Condition
 from shared.rules.fields import FieldCatalogue
@@ -82,9 +82,10 @@ class LoadedRules(Generic[M]):
 def load_rule_document(
     text: str | bytes, model: type[M], *, file: str, catalogue: FieldCatalogue | None = None
 ) -> LoadedRules[M]:
-    """Reads, validates and checks a rule document. Raises RuleFileError with every problem of the stage that failed."""
+    """Reads, validates and checks a rule document. Raises RuleFileError with every problem of the stage that failed, and
+    with the fields that no rule may ask about."""
     loaded = load_yaml(text, file=file)
-    document = _validate(loaded, model)
+    document = _validate(loaded, model, catalogue)
     faults = list(islice(chain(find_faults(document, catalogue), document.find_faults()), MAX_PROBLEMS))
     if faults:
         raise RuleFileError(map(loaded.problem, faults))
@@ -117,15 +118,17 @@ def compile_rules(rules: Iterable[R]) -> tuple[CompiledRule[R], ...]:
     return tuple(map(compile_rule, rules))
 
 
-def _validate(loaded: LoadedYaml, model: type[M]) -> M:
+def _validate(loaded: LoadedYaml, model: type[M], catalogue: FieldCatalogue | None) -> M:
     if not isinstance(loaded.data, dict):
         raise RuleFileError([loaded.problem(RuleFault((), "a mapping with kind and rules"))])
     try:
         # By way of JSON because strict validation of Python data would refuse lists where tuples are declared.
         return model.model_validate_json(json.dumps(loaded.data), strict=True)
     except ValidationError as error:
-        faults = translate_errors(error, loaded, known_keys(json_schema_for(model)))
-        raise RuleFileError(map(loaded.problem, faults)) from None
+        faults = list(translate_errors(error, loaded, known_keys(json_schema_for(model))))
+        told = {fault.path for fault in faults}
+        asked = (fault for fault in find_field_faults(loaded.data, catalogue) if fault.path not in told)
+        raise RuleFileError(map(loaded.problem, islice(chain(faults, asked), MAX_PROBLEMS))) from None
 
 
 def _place_warnings(loaded: LoadedYaml, document: RuleSetHeader) -> Iterable[RuleWarning]:

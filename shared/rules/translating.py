@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from shared.rules.fields import OPERATORS_OF_KIND
 from shared.rules.loading import LoadedYaml
 from shared.rules.problems import MAX_PROBLEMS, Path, RuleFault
 from shared.rules.scalars import NUMBER_HINT
@@ -41,6 +42,7 @@ _EXPECTED_WITH: Mapping[str, str] = {
     "string_too_long": "text of at most {max_length} characters",
     "string_pattern_mismatch": "text of the form {pattern}",
 }
+_OPERATORS = OPERATORS_OF_KIND["any"]
 _NUMERIC = ("int_type", "float_type", "int_from_float")
 
 
@@ -74,6 +76,9 @@ def _is_about_refused_entries(details: ErrorDetails, loaded: LoadedYaml) -> bool
 def _fault(details: ErrorDetails, loaded: LoadedYaml, keys: tuple[str, ...]) -> RuleFault:
     kind = details["type"]
     path = loaded.resolve(details["loc"])
+    if kind == "extra_forbidden" and "when" in path and "field" in (loaded.value_at(path[:-1]) or ()):
+        hint = _suggest(str(path[-1]), _OPERATORS) or f"one of {', '.join(_OPERATORS)}"
+        return RuleFault(path, "a known operator", hint, "an unknown one", at_key=True)
     if kind == "extra_forbidden":
         return RuleFault(path, "a known key", _suggest(str(path[-1]), keys), "an unknown one", at_key=True)
     if kind == "missing":

@@ -1,5 +1,6 @@
-"""Rules over HTTP, alike for every service that applies rules: their history, and publishing as a command."""
+"""Rules over HTTP, alike for every service that applies rules: their versions, and publishing as a command."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -8,14 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.envelope import rfc3339
-from shared.persistence.rule_versions import read_history
+from shared.persistence.rule_versions import find_version, read_history, read_summaries
 from shared.runtime.access import Requires
 from shared.runtime.commands_api import answer, send_command
 from shared.runtime.problems import Problem
-from shared.runtime.reading import reading
+from shared.runtime.reading import not_found, reading
 from shared.runtime.service import Service
 
 MAX_DOCUMENT_BYTES: Final = 700_000  # with its JSON escapes it must fit into one record
+LIVE: Final = "live"
+_HIGHEST: Final = 2**31 - 1
 _Said = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -29,8 +32,19 @@ class RulesToPublish(BaseModel):
     reason: _Said
 
 
+class RulesToRollBack(BaseModel):
+    """An earlier version that is to be published once more, with who wants it and why."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    version: Annotated[int, Field(ge=1, le=_HIGHEST)]
+    author: _Said
+    reason: _Said
+
+
 def rules_router(service: Service, applied: str) -> APIRouter:
-    """`GET` and `POST /v1/rules/{kind}` of the one kind that the service applies; 404 for any other."""
+    """`GET` and `POST /v1/rules/{kind}`, its versions, and the way back to one, of the one kind that the service applies;
+    404 for any other."""
     router = APIRouter(prefix="/v1/rules", tags=["rules"])
 
     @router.get("/{kind}", dependencies=[Depends(Requires("read"))])
@@ -39,7 +53,26 @@ def rules_router(service: Service, applied: str) -> APIRouter:
         _require(kind, applied)
         async with reading(service) as work:
             rows = await read_history(work, kind)
-        return {"kind": kind, "versions": [{**row, "published_at": rfc3339(row["published_at"])} for row in rows]}
+        return {"kind": kind, "versions": [_shown(row) for row in rows]}
+
+    @router.get("/{kind}/versions", dependencies=[Depends(Requires("read"))])
+    async def versions(kind: str) -> dict[str, Any]:
+        """The same without the documents."""
+        _require(kind, applied)
+        async with reading(service) as work:
+            rows = await read_summaries(work, kind)
+        return {"kind": kind, "versions": [_shown(row) for row in rows]}
+
+    @router.get("/{kind}/versions/{version}", dependencies=[Depends(Requires("read"))])
+    async def one(kind: str, version: str) -> dict[str, Any]:
+        """One version with its document; `live` is the active one."""
+        _require(kind, applied)
+        return {"kind": kind, **_shown(await _found(_number(version)))}
+
+    async def _found(version: int | None) -> dict[str, Any]:
+        async with reading(service) as work:
+            row = await find_version(work, applied, version)
+        return row if row is not None else not_found("version")
 
     @router.post("/{kind}", dependencies=[Depends(Requires("change"))])
     async def publish(kind: str, body: RulesToPublish, request: Request) -> JSONResponse:
@@ -47,11 +80,34 @@ def rules_router(service: Service, applied: str) -> APIRouter:
         _require(kind, applied)
         if len(body.document.encode()) > MAX_DOCUMENT_BYTES:
             raise Problem(413, "too_large", f"A document has at most {MAX_DOCUMENT_BYTES} bytes.", field="document")
-        wanted = PublishRules(kind=kind, document=body.document, author=body.author, reason=body.reason)
-        sent = await send_command(service, PublishRules.TYPE, f"{service.name}/{kind}", wanted, request)
+        return await _publish(body.document, body.author, body.reason, request)
+
+    @router.post("/{kind}/rollback", dependencies=[Depends(Requires("change"))])
+    async def roll_back(kind: str, body: RulesToRollBack, request: Request) -> JSONResponse:
+        """Publish an earlier version's document as a new version, answered as publishing is: it has to pass today's
+        check. The live version's own content keeps its number."""
+        _require(kind, applied)
+        earlier = await _found(body.version)
+        return await _publish(earlier["document"], body.author, body.reason, request)
+
+    async def _publish(document: str, author: str, reason: str, request: Request) -> JSONResponse:
+        wanted = PublishRules(kind=applied, document=document, author=author, reason=reason)
+        sent = await send_command(service, PublishRules.TYPE, f"{service.name}/{applied}", wanted, request)
         return await answer(service, sent)
 
     return router
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "published_at": rfc3339(row["published_at"])}
+
+
+def _number(version: str) -> int | None:
+    """The number in a path, None for `live`. Raises the 404 problem for what cannot be one."""
+    if version == LIVE:
+        return None
+    is_number = version.isascii() and version.isdecimal() and len(version) <= len(str(_HIGHEST))
+    return int(version) if is_number and int(version) <= _HIGHEST else not_found("version")
 
 
 def _require(kind: str, applied: str) -> None:

@@ -31,7 +31,7 @@ from shared.rules import (
 KIND: Final = "scoring"
 MAX_POINTS: Final = 1000
 MAX_RULES: Final = 2000
-_CATALOGUE: Final = FieldCatalogue(LEAD_FIELDS, OPEN_PREFIXES)
+CATALOGUE: Final = FieldCatalogue(LEAD_FIELDS, OPEN_PREFIXES)
 
 Axis = Literal["fit", "engagement"]
 Grade = Literal["A", "B", "C", "D"]
@@ -181,4 +181,4 @@ class ScoringModel(RuleSetHeader):
 
 def load_scoring_model(text: str | bytes, file: str = "scoring.yaml") -> LoadedRules[ScoringModel]:
     """The checked model. Raises RuleFileError with file, line and column of every problem."""
-    return load_rule_document(text, ScoringModel, file=file, catalogue=_CATALOGUE)
+    return load_rule_document(text, ScoringModel, file=file, catalogue=CATALOGUE)

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.rules import rules_app
+from services.scoring.domain.model import load_scoring_model
 from shared.contracts import ids
 from shared.contracts.events.scoring import LeadScored
 from shared.contracts.topics import CAPTURED, COMMANDS_COMPLETED, MERGED, RULES_PUBLISHED, SCORED
@@ -24,6 +25,13 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.stack, pytest.mark.processes]
 
 KEY = "an-admin-key-of-this-test"
+BROKEN = (
+    "kind: scoring\nrules:\n  - {id: a, points: 1\n",
+    "kind: scoring\nrules: [{id: a, points: 1, when: {field: titel, eq: x}}]\n",
+    "kind: scoring\nrules: [{id: a, points: 1, when: {field: title, equals: x}}]\n",
+    "kind: scoring\ngrades: {A: 25, B: 50, C: 75}\nrules: []\n",
+    "kind: scoring\nrules: [{id: a, points: 1, when: {field: touch_count, gte: '4'}}]\n",
+)
 TEN = "kind: scoring\nname: ten\nrules: [{id: ten, points: 10}]\n"
 
 
@@ -148,18 +156,94 @@ async def test_rules_are_published_and_looked_back_at_from_the_command_line(
     shown = await asyncio.to_thread(CliRunner().invoke, rules_app, ["history", "scoring"], env=env)
     newest, oldest = shown.stdout.splitlines()
     assert newest.startswith("*    2") and newest.endswith("Ann: a test")
+    assert load_scoring_model(TEN).content_hash[:12] in newest
     assert oldest.startswith("     1") and "b2b" in oldest
     stranger = {**env, "LEADSTREAM_ADMIN_KEY": "wrong"}
     refused = await asyncio.to_thread(CliRunner().invoke, rules_app, ["history", "scoring"], env=stranger)
     assert (refused.exit_code, "unauthenticated" in refused.stderr) == (1, True)
 
 
-async def test_rules_that_are_broken_are_refused_over_http(scoring: ServiceProcess) -> None:
+async def rules_command(scoring: ServiceProcess, *arguments: str) -> tuple[int, str, str]:
+    env = {"LEADSTREAM_SCORING_URL": scoring.url, "LEADSTREAM_ADMIN_KEY": KEY}
+    result = await asyncio.to_thread(CliRunner().invoke, rules_app, arguments, env=env)
+    return result.exit_code, result.stdout, result.stderr
+
+
+async def test_an_earlier_version_is_live_again_as_a_new_one(
+    own: Servers, scoring: ServiceProcess, tmp_path: Path
+) -> None:
+    said = ("--author", "Ann", "--note", "too many")
+    (tmp_path / "ten.yaml").write_text(TEN)
+    assert (await rules_command(scoring, "rollback", "scoring", *said))[0] == 1, "nothing stands before version 1"
+    await rules_command(scoring, "publish", str(tmp_path / "ten.yaml"), *said)
+    await feed(own, range(20))
+    await scored(own, 20)
+    code, out, err = await rules_command(scoring, "rollback", "scoring", *said)
+    assert (code, out) == (0, "scoring rules of version 1 are live as version 3\n"), err
+    await feed(own, range(20), version=2)
+    after = await scored(own, 40)
+    assert {d["lead_version"]: d["score"]["rules"]["version"] for _, d in after} == {1: 2, 2: 3}
+    async with client(scoring) as http:
+        first, third, live = [
+            (await http.get(f"/v1/rules/scoring/versions/{version}")).json() for version in (1, 3, "live")
+        ]
+        assert (
+            third == live and third["document"] == first["document"] and third["content_hash"] == first["content_hash"]
+        )
+        assert (first["active"], third["active"], third["reason"]) == (False, True, "too many")
+        listed = (await http.get("/v1/rules/scoring/versions")).json()["versions"]
+        assert [(v["version"], "document" in v) for v in listed] == [(3, False), (2, False), (1, False)]
+        for nothing in ("4", "0", "99999999999", "first", "-1", "٣"):
+            assert (await http.get(f"/v1/rules/scoring/versions/{nothing}")).status_code == 404
+        body = {"version": 9, "author": "Ann", "reason": "a test"}
+        assert (await http.post("/v1/rules/scoring/rollback", json=body)).status_code == 404
+        again = await http.post("/v1/rules/scoring/rollback", json={**body, "version": 1})
+        assert (again.status_code, again.json()["result"]["version"]) == (200, 3), "it is live already"
+    code, out, _ = await rules_command(scoring, "diff", "scoring", "2", "3")
+    assert code == 0 and "- ten: points 10, axis fit, when always" in out.splitlines()
+    assert (await rules_command(scoring, "diff", "scoring"))[1] == out
+    assert (await rules_command(scoring, "diff", "scoring", "1", "live"))[1].endswith("no difference in meaning\n")
+    assert (await rules_command(scoring, "show", "scoring", "2"))[1] == TEN
+    announced = [orjson.loads(record.value or b"") for record in await read_to_end(own, RULES_PUBLISHED)]
+    assert [rules["version"] for rules in announced][:2] == [2, 3]
+
+
+async def test_an_earlier_version_that_todays_check_refuses_stays_what_it_was(
+    own: Servers, scoring: ServiceProcess
+) -> None:
+    connection = await asyncpg.connect(own.postgres)
+    await connection.execute(
+        """INSERT INTO scoring.rule_versions
+           VALUES ('scoring', 2, 'old', 'h2', $1, 'Ann', 'by an older release', now()),
+                  ('scoring', 3, 'ten', 'h3', $2, 'Ann', 'a test', now())""",
+        "kind: scoring\nrules:\n  - {id: a, points: 5, when: {field: fax, exists: true}}\n",
+        TEN,
+    )
+    await connection.execute("UPDATE scoring.active_rules SET version = 3")
+    await connection.close()
+    code, _, err = await rules_command(scoring, "rollback", "scoring", "2", "--author", "Ann", "--note", "a test")
+    assert (code, "invalid_rules: scoring.yaml:3:38 rules[0].when.field: expected a known field" in err) == (1, True), (
+        err
+    )
+    async with client(scoring) as http:
+        listed = (await http.get("/v1/rules/scoring/versions")).json()["versions"]
+        assert [(v["version"], v["active"]) for v in listed] == [(3, True), (2, False), (1, False)]
+    assert await read_to_end(own, RULES_PUBLISHED) == []
+    assert (await rules_command(scoring, "diff", "scoring", "2", "3"))[0] == 1
+    code, out, _ = await rules_command(scoring, "diff", "scoring", "2", "3", "--text")
+    assert code == 0 and "+rules: [{id: ten, points: 10}]" in out.splitlines()
+
+
+async def test_rules_that_are_broken_are_refused_over_http(own: Servers, scoring: ServiceProcess) -> None:
     async with client(scoring) as http:
         body = {"document": "kind: scoring\nrules:\n  - {id: a, points: ten}\n", "author": "Ann", "reason": "a test"}
         refused = await http.post("/v1/rules/scoring", json=body)
         assert (refused.status_code, refused.json()["reason"]) == (409, "invalid_rules")
         assert "scoring.yaml:3:21" in refused.json()["result"]["detail"]
+        for broken in BROKEN:
+            answer = await http.post("/v1/rules/scoring", json={**body, "document": broken})
+            assert (answer.status_code, answer.json()["reason"]) == (409, "invalid_rules"), broken
+        assert await read_to_end(own, RULES_PUBLISHED) == []
         assert (await http.post("/v1/rules/routing", json=body)).status_code == 404
         assert (await http.get("/v1/rules/routing")).status_code == 404
         without = await http.post("/v1/rules/scoring", json={"document": TEN})

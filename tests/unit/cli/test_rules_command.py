@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 from services.cli.rules import KINDS, rules_app
 
 ROOT = Path(__file__).parents[3]
-DEFAULTS = sorted((ROOT / "services").glob("*/rules/*.yaml"))
+DEFAULTS = [
+    file for file in sorted((ROOT / "services").glob("*/rules/*.yaml")) if not file.name.endswith(".tests.yaml")
+]
 
 
 def run(*arguments: str, **env: str) -> tuple[int, str, str]:
@@ -37,6 +39,67 @@ def test_problems_are_shown_with_file_line_and_column(tmp_path: Path) -> None:
     code, out, _ = run("check", "--json", str(file))
     (problem,) = json.loads(out)["problems"]
     assert (code, problem["line"], problem["column"]) == (1, 3, 21)
+
+
+BROKEN = """kind: scoring
+grades: {A: 20, B: 50, C: 25}
+rules:
+  - {id: a, points: ten}
+  - {id: b, points: 5, when: {field: titel, contains: x}}
+  - {id: c, points: 5, when: {field: title, contians: x}}
+  - {id: d, points: 5, when: {not: {field: compny.name, resembles: x}}}
+  - {id: e, points: 5, when: {all: [{field: company.employees, gte: "10"}, {field: title, gte: 5}]}}
+"""
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(BROKEN)
+    code, out, err = run("check", str(file))
+    assert (code, out) == (1, "")
+    operators = "(one of eq, ne, in, not_in, gt,"
+    wanted = (
+        "2:9 grades: expected A above B above C",
+        "4:21 rules[0].points: expected a whole number from -1000 to 1000, not 0, found text",
+        "5:38 rules[1].when.field: expected a known field, found an unknown one (did you mean title?)",
+        "6:45 rules[2].when.contians: expected a known operator, found an unknown one (did you mean contains?)",
+        "7:44 rules[3].when.not.field: expected a known field, found an unknown one (did you mean company.name?)",
+        f"7:57 rules[3].when.not.resembles: expected a known operator, found an unknown one {operators}",
+        "8:69 rules[4].when.all[0].gte: expected a number, found text",
+        "8:91 rules[4].when.all[1].gte: expected an operator for text, found gte (eq,",
+    )
+    for line, said in zip(err.splitlines(), wanted, strict=True):
+        assert line.startswith(f"{file}:{said}")
+
+
+def test_what_can_never_match_is_a_warning_or_a_problem_as_is_wished(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    never = "{all: [{field: touch_count, gte: 4}, {field: touch_count, lt: 2}]}"
+    file.write_text(f"kind: scoring\nrules:\n  - {{id: a, points: 1, when: {never}}}\n")
+    said = f"{file}:3:30 rules[0].when: can never match: no value of touch_count meets all its conditions (warning)\n"
+    assert run("check", str(file)) == (0, f"{file}: these scoring rules can be published\n", said)
+    assert run("check", "--strict", str(file)) == (1, "", said)
+    code, _, err = run("publish", "--strict", str(file), "--author", "Ann", "--note", "x", LEADSTREAM_SCORING_URL="")
+    assert (code, err) == (1, f"{said}nothing was published\n")
+
+
+def test_files_are_compared_without_a_service(tmp_path: Path) -> None:
+    before, after = tmp_path / "before.yaml", tmp_path / "after.yaml"
+    before.write_text("kind: gate\nmin_score: 60\n")
+    after.write_text(
+        "kind: gate\n# higher\nmin_score: 70\ncriteria: [{id: x, name: a title, when: {field: title, exists: true}}]\n"
+    )
+    code, out, _ = run("diff", "gate", str(before), str(after), LEADSTREAM_CONVERSION_URL="")
+    assert (code, out.splitlines()[1:]) == (
+        0,
+        ["+ x: name a title, identity false, when title exists true", "~ min_score: 60 → 70"],
+    )
+    assert "+# higher" in run("diff", "gate", str(before), str(after), "--text")[1].splitlines()
+    shown = json.loads(run("diff", "gate", str(before), str(after), "--json")[1])
+    assert shown["settings"] == [{"name": "min_score", "before": "60", "after": "70"}]
+    before.write_text("kind: gate\nmin_score: sixty\n")
+    code, _, err = run("diff", "gate", str(before), str(after))
+    assert (code, f"{before}:2:12 min_score: expected" in err, "--text" in err) == (1, True, True)
 
 
 @pytest.mark.parametrize("text", ["kind: mood\n", "rules: []\n", "- kind\n", "", "kind: [scoring]\n", "kind: 1\n"])

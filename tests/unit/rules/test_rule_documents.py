@@ -120,7 +120,7 @@ def test_good_document_loads_and_compiles() -> None:
         ),
         (with_condition("{}"), "b.yaml:3:30 rules[0].when: expected a condition: field with an operator, all, any"),
         (with_condition("{field: title}"), "rules[0].when: expected one operator beside field"),
-        (with_condition("{field: title, like: x}"), "b.yaml:3:45 rules[0].when.like: expected a known key"),
+        (with_condition("{field: title, like: x}"), "b.yaml:3:45 rules[0].when.like: expected a known operator"),
         (with_condition("{field: title, eq: 5}"), "rules[0].when.eq: expected text, found a whole number (put it in"),
         (with_condition("{field: title, eq: null}"), "when.eq: expected text, a number, true or false, found nothing"),
         (
