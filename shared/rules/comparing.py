@@ -6,9 +6,9 @@ found.settings     # everything beside the lists of rules: limits, thresholds, q
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any, Literal, TypeAlias
 
 from shared.rules.conditions import AllOf, Always, AnyCondition, AnyOf, FieldCondition, NotOf
@@ -108,13 +108,28 @@ def _places(old: Sequence[str], new: Sequence[str]) -> dict[str, tuple[Differenc
     first, second = ([each for each in ids if each in kept] for ids in (old, new))
     if first == second:
         return {}
-    blocks = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
-    stayed = {each for block in blocks for each in second[block.b : block.b + block.size]}
     place = {each: index for index, each in enumerate(first, 1)}
+    stayed = _longest_rise([place[each] for each in second])
     for index, each in enumerate(second, 1):
-        if each not in stayed:
+        if place[each] not in stayed:
             given[each] = (Difference("place", str(place[each]), str(index)),)
     return given
+
+
+def _longest_rise(places: Sequence[int]) -> set[int]:
+    """The most of these different places that rise in the order given: those that need not have been moved."""
+    last_of: list[int] = []  # the lowest place that a rise of each length ends with
+    before: dict[int, int | None] = {}
+    for place in places:
+        length = bisect_left(last_of, place)
+        before[place] = last_of[length - 1] if length else None
+        last_of[length : length + 1] = [place]
+    risen: set[int] = set()
+    place_or_end = last_of[-1] if last_of else None
+    while place_or_end is not None:
+        risen.add(place_or_end)
+        place_or_end = before[place_or_end]
+    return risen
 
 
 def _said_rule(rule: Rule) -> dict[str, str]:

@@ -72,7 +72,7 @@ def diff(
         lines = unified_diff(old.text.splitlines(), new.text.splitlines(), old.name, new.name, lineterm="")
         typer.echo("\n".join(lines) or f"{old.name} and {new.name} are the same to the letter")
         return
-    found = _compared(chosen, old, new)
+    found = _compared(chosen, old, new, as_json)
     if as_json:
         typer.echo(json.dumps({"kind": kind, "before": old.name, "after": new.name, **asdict(found)}))
         return
@@ -121,11 +121,11 @@ def _version(kind: RuleKind, version: str) -> dict[str, Any]:
         return ask(client, "GET", f"/v1/rules/{kind.KIND}/versions/{version}")
 
 
-def _compared(kind: RuleKind, old: _Document, new: _Document) -> Comparison:
+def _compared(kind: RuleKind, old: _Document, new: _Document, as_json: bool) -> Comparison:
     try:
         return compare_documents(kind.load(old.text, old.name).model, kind.load(new.text, new.name).model)
     except RuleFileError as error:
-        exit_ = refuse_document(error)
+        exit_ = refuse_document(error, as_json)
         typer.echo("a document that does not pass the check can be compared with --text only", err=True)
         raise exit_ from None
 

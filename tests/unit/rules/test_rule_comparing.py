@@ -84,6 +84,16 @@ def test_order_counts_where_the_first_match_wins_and_names_only_what_was_moved()
     assert [(change.change, change.rule) for change in shorter.rules] == [("removed", "r0")]
 
 
+def test_as_few_rules_as_can_be_are_told_to_have_moved() -> None:
+    def moved(order: list[int]) -> list[str]:
+        before, after = (", ".join(f"{{id: r{n}, when: {{field: n, eq: {n}}}}}" for n in o) for o in (range(6), order))
+        return [change.rule for change in compare(f"ordered: [{before}]", f"ordered: [{after}]").rules]
+
+    assert moved([1, 2, 3, 4, 5, 0]) == ["r0"]
+    assert moved([3, 0, 1, 5, 2, 4]) == ["r3", "r5"]
+    assert len(moved([5, 4, 3, 2, 1, 0])) == 5
+
+
 def test_settings_are_told_by_their_dotted_names() -> None:
     found = compare("caps: {top: {max: 30}, gone: {}}", "caps: {top: {max: 20}}\nleast: 12\ngrades: [A, B]")
     assert set(found.settings) == {
