@@ -50,7 +50,7 @@ MALFORMED: Final[frozenset[RefusalCode]] = frozenset(
 
 DETAILS: Final[dict[RefusalCode, str]] = {
     "spam": "somebody looked at it in quarantine and found it to be spam",
-    "invalid_json": "the body is not valid JSON",
+    "invalid_json": "the body is not valid JSON in UTF-8",
     "invalid_form": "the body is not a valid form in UTF-8",
     "not_an_object": "the body must be one JSON object",
     "duplicate_keys": "a key occurs more than once in one object",
@@ -68,7 +68,7 @@ DETAILS: Final[dict[RefusalCode, str]] = {
     "too_large": "a submission may have 256 KiB",
     "unsupported_content_type": "a submission is JSON or a form, in UTF-8",
     "wrong_field_count": "the row has not as many fields as the header",
-    "damaged_row": "the row's quoting is broken",
+    "damaged_row": "the row's quoting is broken, or the card is not whole",
     "not_fetched": "the provider announced the lead and did not give it",
     "id_conflict": "another body was received under the same event id or Idempotency-Key; the first one stands",
     "erased_before": "the person was erased at their request: older records, lists and imports stay out",
