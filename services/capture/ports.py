@@ -220,9 +220,11 @@ class ErasureBook(Protocol):
     async def find(self, work: Work, lead_ids: Sequence[str]) -> Sequence[ErasedFamily]:
         """The families of these leads as they are, not locked."""
 
-    async def erase(self, work: Work, families: Sequence[ErasedFamily], digests: Sequence[str]) -> int:
-        """Blank the locked families in every table, keep their tombstones, and keep their identifiers out, with those of
-        these digests; how many identifiers that were."""
+    async def erase(
+        self, work: Work, families: Sequence[ErasedFamily], digests: Sequence[str], waiting: Sequence[str]
+    ) -> int:
+        """Blank the locked families in every table, and these events that wait without a lead; keep tombstones, and keep
+        their identifiers out, with those of these digests; how many identifiers that were."""
 
     async def kept_out(self, work: Work, keys: Sequence[IdentityKey]) -> Mapping[IdentityKey, int]:
         """When (microseconds since 1970) the people of these identifiers were erased, for those that were."""

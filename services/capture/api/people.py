@@ -10,12 +10,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.capture.adapters.postgres.erasures import find_leads, list_requests
+from services.capture.adapters.postgres.erasures import find_leads, find_waiting, list_requests
 from services.capture.domain.erasing import keep_out_digest
 from services.capture.domain.identity import IdentityKey, external_key
 from services.capture.domain.normalise.email import normalise_email
 from services.capture.domain.normalise.phone import normalise_phone
 from services.capture.domain.normalise.text import clean_text
+from services.capture.handlers.erase_leads import MOST_WAITING
 from shared.contracts.commands.capture import EraseLead, ExportLead
 from shared.contracts.envelope import rfc3339
 from shared.runtime.access import Principal, Requires
@@ -44,10 +45,11 @@ class PersonBody(BaseModel):
 
 
 class Found(NamedTuple):
-    """The leads that were asked for, and the identifier under which they were."""
+    """The leads that were asked for, the identifier under which they were, and events of it that are no lead's."""
 
     lead_ids: list[str]
     key: IdentityKey | None
+    waiting: list[str]
 
 
 def people_router(service: Service, secret: bytes, default_region: str | None) -> APIRouter:
@@ -62,7 +64,12 @@ def people_router(service: Service, secret: bytes, default_region: str | None) -
         lead_id, *also = found.lead_ids or [""]
         keep_out = [] if found.key is None else [keep_out_digest(found.key, secret=secret)]
         command = EraseLead(
-            lead_id=lead_id, also=also, reason=body.reason, keep_out=keep_out, requested_by=principal.key_id
+            lead_id=lead_id,
+            also=also,
+            reason=body.reason,
+            keep_out=keep_out,
+            requested_by=principal.key_id,
+            waiting=found.waiting,
         )
         key = lead_id or keep_out[0]
         return await answer(service, await send_command(service, EraseLead.TYPE, key, command, request))
@@ -92,14 +99,15 @@ async def _find(service: Service, body: PersonBody, default_region: str | None) 
     if sum(getattr(body, name) is not None for name in _IDENTIFIERS) != 1:
         raise Problem(422, "one_identifier", f"Exactly one of {', '.join(_IDENTIFIERS)} is needed.")
     if body.lead_id is not None:
-        return Found([known_id(body.lead_id, "lead")], None)
+        return Found([known_id(body.lead_id, "lead")], None, [])
     key = _key(body, default_region)
     async with reading(service) as work:
         lead_ids = await find_leads(work, key)
+        waiting = await find_waiting(work, key, MOST_WAITING)
     if len(lead_ids) > 1 and not body.all:
         detail = "Several leads have this identifier. Name one by its id, or ask for all of them."
         raise Problem(409, "several_leads", detail, lead_ids=lead_ids[:_MOST_NAMED])
-    return Found(lead_ids, key)
+    return Found(lead_ids, key, waiting)
 
 
 def _key(body: PersonBody, default_region: str | None) -> IdentityKey:
@@ -112,4 +120,4 @@ def _key(body: PersonBody, default_region: str | None) -> IdentityKey:
         return external_key(body.source, external_id)
     field = next(name for name in _IDENTIFIERS if wanted[name] is not None)
     missing = " and the source whose id it is" if field == "external_id" else ""
-    raise Problem(422, "invalid_value", f"A valid one is needed{missing}.", field=field)
+    raise Problem(422, "invalid_value", f"A valid {field} is needed{missing}.", field=field)

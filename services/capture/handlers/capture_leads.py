@@ -11,7 +11,6 @@ from services.capture.domain.erasing import stays_out
 from services.capture.domain.fact_shape import Facts, LeadFacts
 from services.capture.domain.guard import Doubts, Guard, with_warnings
 from services.capture.domain.hygiene import CleanSubmission
-from services.capture.domain.identity import identity_keys
 from services.capture.domain.joining import Finding
 from services.capture.domain.people import (
     NewLink,
@@ -30,6 +29,7 @@ from services.capture.domain.view import lead_view
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.handlers.arrivals import INBOUND_TOPICS, QUARANTINED, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_merged, lead_rejected, receipt_settled
+from services.capture.handlers.holding import held_of, hold, quarantined
 from services.capture.handlers.note_targets import NoteTargets, Seen
 from services.capture.ports import (
     ConsentBook,
@@ -91,14 +91,16 @@ class CaptureLeads:
         """See shared.messaging.subscription.UseCase."""
         outcomes: list[Outcome | None] = [None] * len(items)
         readable: dict[int, Read] = {}
-        held: list[Held] = []
+        held: dict[int, Held] = {}
         fresh = [(place, item.record) for place, item in enumerate(items) if item.decision is None]
         for start in range(0, len(fresh), _AT_ONCE):
             if start:
                 await asyncio.sleep(0)
             self._read(fresh[start : start + _AT_ONCE], readable, outcomes, held, work)
         if held:
-            await self.quarantine.hold(work, held)
+            erased = await hold(held, self.quarantine, self.erasures, work, self.secret)
+            for place, arrival in erased.items():
+                outcomes[place] = _refuse(arrival, refuse("erased_before"), work)
         await self._place(readable, outcomes, work)
         await self._publish_again(items, outcomes, work)
         return [outcome for outcome in outcomes if outcome is not None]
@@ -108,7 +110,7 @@ class CaptureLeads:
         records: Sequence[tuple[int, Record]],
         readable: dict[int, Read],
         outcomes: list[Outcome | None],
-        held: list[Held],
+        held: dict[int, Held],
         work: Work,
     ) -> None:
         """Read some records, step by step for all of them. What rests on a record alone has its outcome then."""
@@ -129,8 +131,8 @@ class CaptureLeads:
             elif arrival.signals is None or self.guard is None:
                 clean.append((place, arrival, reading.clean))
             elif (doubts := self._doubts(arrival, reading, self.guard)).points >= self.guard.quarantine_at:
-                held.append(_held(arrival, reading.clean, doubts))
-                outcomes[place] = _quarantine(arrival, doubts.reasons, work)
+                held[place] = held_of(arrival, reading.clean, doubts)
+                outcomes[place] = quarantined(arrival, doubts.reasons, work)
             else:
                 clean.append((place, arrival, with_warnings(reading.clean, doubts)))
         readable.update(_reads(clean, work, self.secret, self.survivorship))
@@ -345,22 +347,6 @@ def settle_double(arrival: Arrival, first: str | int, outcomes: Sequence[Outcome
     event = receipt_settled(arrival, "merged", REPEATED_SUBMISSION, lead_id, work.instant)
     return Produced(
         "merged", (event,), lead_id, REPEATED_SUBMISSION, arrival.receipt(), fingerprint=arrival.fingerprint()
-    )
-
-
-def _held(arrival: Arrival, clean: CleanSubmission, doubts: Doubts) -> Held:
-    keys = identity_keys(clean, source_name=arrival.source)
-    return Held(arrival.record, arrival.source, doubts.reasons, doubts.points, keys)
-
-
-def _quarantine(arrival: Arrival, reasons: Sequence[str], work: Work) -> Produced:
-    event = receipt_settled(arrival, QUARANTINED, reasons[0], None, work.instant, reasons=reasons)
-    return Produced(
-        QUARANTINED,
-        (event,),
-        reason=reasons[0],
-        detail={**arrival.receipt(), "reasons": list(reasons)},
-        fingerprint=arrival.fingerprint(),
     )
 
 

@@ -20,6 +20,7 @@ from shared.messaging.commands import Done, Refused, is_readable
 ERASE: Final = "erase"
 EXPORT: Final = "export"
 MOST_LEADS: Final = 1000
+MOST_WAITING: Final = 10_000
 _UNKNOWN: Final = Refused("unknown_lead", "there is no lead of this id, or of one of them")
 
 
@@ -33,10 +34,11 @@ class EraseLeads:
     erasures: ErasureBook
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
-        """See shared.messaging.commands.Obey. Refused: unknown_reason, unknown_lead, invalid_digest, invalid_requester."""
+        """See shared.messaging.commands.Obey. Refused: unknown_reason, unknown_lead, invalid_digest, invalid_event,
+        invalid_requester."""
         wanted: EraseLead = item.event
         wanted_ids = _leads(wanted)
-        refusal = _fault(wanted, wanted_ids) or _fault_of_digests(wanted, wanted_ids)
+        refusal = _fault(wanted, wanted_ids) or _fault_of_digests(wanted, wanted_ids) or _fault_of_events(wanted)
         if refusal is not None:
             return refusal
         if item.decision is not None:
@@ -44,7 +46,7 @@ class EraseLeads:
         families = await self.erasures.lock(work, wanted_ids)
         if not _found_all(wanted_ids, families):
             return _UNKNOWN
-        kept_out = await self.erasures.erase(work, families, wanted.keep_out)
+        kept_out = await self.erasures.erase(work, families, wanted.keep_out, wanted.waiting)
         request = _request(item, ERASE, families, kept_out)
         await self.erasures.note(work, request)
         return _done(item, request, work.instant)
@@ -105,6 +107,12 @@ def _fault_of_digests(wanted: EraseLead, wanted_ids: Sequence[str]) -> Refused |
         return _UNKNOWN
     if not all(len(digest) == 32 and set(digest) <= set("0123456789abcdef") for digest in wanted.keep_out):
         return Refused("invalid_digest", "a digest has 32 hexadecimal characters")
+    return None
+
+
+def _fault_of_events(wanted: EraseLead) -> Refused | None:
+    if len(wanted.waiting) > MOST_WAITING or not all(map(is_id, wanted.waiting)):
+        return Refused("invalid_event", f"what waits is named by ids of events, {MOST_WAITING} at most")
     return None
 
 

@@ -168,6 +168,9 @@ class EraseLead(Contract):
     purged: str | None = Field(
         None, description="What a retention policy purges: junk or target; absent: a person asked"
     )
+    waiting: list[str] = Field(
+        [], description="Events of the person that are no lead's: submissions in quarantine, behaviour that waits"
+    )
 
 
 class MarkLead(Contract):

@@ -5,8 +5,10 @@ from typing import Any
 import orjson
 import pytest
 
+from services.capture.adapters.postgres.erasures import find_waiting
 from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
 from services.capture.domain.form_token import form_token
+from services.capture.domain.identity import IdentityKey
 from services.capture.handlers.arrivals import GUARD_HEADER
 from shared.contracts import ids
 from shared.contracts.topics import CAPTURE_COMMANDS, INBOUND
@@ -181,3 +183,29 @@ async def test_an_erased_person_leaves_quarantine_too(bench: Bench) -> None:
     assert left == {held.event_id: ("erased", True), other.event_id: ("held", False)}
     (refused,) = await bench.settle(settle(8, held.event_id))
     assert produced(refused).reason == "erased"
+
+
+async def test_who_has_no_lead_leaves_quarantine_too(bench: Bench) -> None:
+    held, other = submission(1, email="ann@example.com", ls_hp="x"), submission(2, email="bob@example.com", ls_hp="x")
+    await bench.settle(held, other)
+    async with bench.database.transaction(bench.now) as work:
+        waiting = await find_waiting(work, IdentityKey("email", "ann@example.com"), 10)
+    assert waiting == [held.event_id]
+    (settled,) = await bench.settle(erase(7, keep_out=["0" * 32], waiting=waiting))
+    assert published(settled, "command.completed")[1]["status"] == "done"
+    left = {str(row["event_id"]): (row["state"], row["record"] is None) for row in await rows(bench)}
+    assert left == {held.event_id: ("erased", True), other.event_id: ("held", False)}
+    (again, refused) = await bench.settle(erase(8, keep_out=["0" * 32], waiting=waiting), settle(9, held.event_id))
+    assert published(again, "command.completed")[1]["status"] == "done"
+    assert produced(refused).reason == "erased"
+
+
+async def test_what_comes_late_of_somebody_erased_is_not_held(bench: Bench) -> None:
+    (known,) = await bench.settle(submission(1, email="ann@example.com"))
+    await bench.settle(erase(7, produced(known).subject or ""))
+    late, other = await bench.settle(
+        submission(2, email="ann@example.com", ls_hp="x"), submission(3, email="bob@example.com", ls_hp="x")
+    )
+    assert (produced(late).outcome, produced(late).reason) == ("rejected", "erased_before")
+    assert produced(other).outcome == "quarantined"
+    assert [str(row["event_id"]) for row in await rows(bench)] == [other.record.event_id]

@@ -21,6 +21,11 @@ _FORGET_PARTIES: Final = """
       AND digest NOT IN (SELECT visitor FROM visitor_links WHERE lead_id <> ALL($1::uuid[]))
 """
 _FORGET_LINKS: Final = "DELETE FROM visitor_links WHERE lead_id = ANY($1::uuid[])"
+_FORGET_WAITING_PARTIES: Final = """
+    DELETE FROM parties
+    WHERE is_person AND digest IN (SELECT waits_for FROM behaviours WHERE event_id = ANY($1::uuid[]) AND lead_id IS NULL)
+"""
+_FORGET_WAITING: Final = "DELETE FROM behaviours WHERE event_id = ANY($1::uuid[]) AND lead_id IS NULL"
 _EVENTS: Final = """
     SELECT matched_by, body, context FROM behaviours WHERE lead_id = ANY($1::uuid[]) ORDER BY occurred_us, event_id
 """
@@ -28,6 +33,12 @@ _LINKS: Final = """
     SELECT replace(visitor::text, '-', '') AS visitor, matched_by, evidence, linked_at, unlinked_at FROM visitor_links
     WHERE lead_id = ANY($1::uuid[]) ORDER BY linked_at, event_id
 """
+
+
+async def forget_waiting(work: Work, event_ids: Sequence[str]) -> None:
+    """Take out events that wait for a person who has no lead, and that somebody waits."""
+    for statement in (_FORGET_WAITING_PARTIES, _FORGET_WAITING):
+        await work.execute(statement, event_ids)
 
 
 class BehaviourTables:

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 import orjson
 
+from services.capture.adapters.postgres.behaviour_erasure import forget_waiting
 from services.capture.adapters.postgres.identities import digests_of_leads, lock_digests, shared_digests
 from services.capture.adapters.postgres.personal import PERSONAL
+from services.capture.adapters.postgres.quarantine import empty_quarantine
 from services.capture.domain.erasing import ErasedFamily, keep_out_digest, keys_to_keep_out
 from services.capture.domain.facts import state_from_json
 from services.capture.domain.identity import IdentityKey, digest_of, keys_of_facts
@@ -75,11 +77,16 @@ class PostgresErasureBook:
             if lead_id in versions
         ]
 
-    async def erase(self, work: Work, families: Sequence[ErasedFamily], digests: Sequence[str]) -> int:
+    async def erase(
+        self, work: Work, families: Sequence[ErasedFamily], digests: Sequence[str], waiting: Sequence[str]
+    ) -> int:
         """See ports.ErasureBook."""
         versions = {member: f.lead_version for f in families for member in (f.lead_id, *f.aliases)}
         members = sorted(versions)
         keep_out = sorted({*digests, *await self._digests_of(work, members)})
+        if waiting:
+            await forget_waiting(work, waiting)
+            await empty_quarantine(work, waiting)
         await erase_all(PERSONAL, work, members)
         await work.execute(_VERSIONS, members, [versions[member] for member in members], work.now)
         await keep_tombstones(work, versions, work.now)
@@ -152,6 +159,19 @@ async def find_leads(work: Work, key: IdentityKey) -> list[str]:
         digest,
     )
     return sorted(await all_ids(work, [row["lead_id"] for row in rows]))
+
+
+async def find_waiting(work: Work, key: IdentityKey, limit: int) -> list[str]:
+    """Events that name this identifier and are no lead's: submissions in quarantine, and behaviour that waits."""
+    rows = await work.fetch(
+        """
+        SELECT event_id::text FROM quarantine WHERE digests @> ARRAY[$1::uuid] AND record IS NOT NULL
+        UNION ALL SELECT event_id::text FROM behaviours WHERE waits_for = $1::uuid AND lead_id IS NULL LIMIT $2
+        """,
+        digest_of(key),
+        limit,
+    )
+    return sorted(row["event_id"] for row in rows)
 
 
 async def list_requests(work: Work, limit: int) -> list[dict[str, Any]]:

@@ -32,11 +32,13 @@ _PAGE: Final = f"""
 _SETTLE: Final = """
     UPDATE quarantine SET state = $2, lead_id = $3, settled_at = $4, settled_by = $5, note = $6 WHERE event_id = $1
 """
-# What was held may name somebody who has no lead: it is found by what it names.
-_ERASE: Final = """
+_EMPTY: Final = """
     UPDATE quarantine SET record = NULL, digests = '{}', note = NULL,
            state = CASE state WHEN 'held' THEN 'erased' ELSE state END
-    WHERE lead_id = ANY($1::uuid[]) OR digests && ARRAY(
+"""
+# What was held may name somebody who has no lead: it is found by what it names.
+_ERASE: Final = f"""
+    {_EMPTY} WHERE lead_id = ANY($1::uuid[]) OR digests && ARRAY(
         SELECT digest FROM identities WHERE lead_id = ANY($1::uuid[])
         UNION SELECT digest FROM identity_shares WHERE lead_id = ANY($1::uuid[]))
 """
@@ -94,6 +96,11 @@ class PostgresQuarantineBook:
             f"SELECT {_COLUMNS}, lead_id::text, record FROM quarantine WHERE event_id = $1", event_id
         )
         return _with_value(rows[0]) if rows else None
+
+
+async def empty_quarantine(work: Work, event_ids: Sequence[str]) -> None:
+    """Blank what these submissions say, and never release them."""
+    await work.execute(f"{_EMPTY} WHERE event_id = ANY($1::uuid[])", event_ids)
 
 
 class QuarantineTables:
