@@ -154,7 +154,7 @@ def test_root_is_given_up_for_good() -> None:
     assert "uid=65534" in answer and "gid=65534" in answer and "(root)" not in answer
 
 
-def test_a_child_knows_its_pid_and_log(owner: ProcessOwner, tmp_path: Path) -> None:
+def test_a_child_knows_its_pid_and_log(owner: ProcessOwner, tmp_path: Path, eventually: Eventually) -> None:
     child: Child = owner.spawn(plan(tmp_path, PATIENT))
-    assert psutil.Process(child.pid).cmdline()
+    assert eventually(lambda: psutil.Process(child.pid).cmdline())  # right after its start it has none for a moment
     assert child.plan.log.exists()
