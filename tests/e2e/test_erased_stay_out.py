@@ -75,7 +75,7 @@ def record(source: str, lead: dict[str, Any], *more: tuple[str, bytes]) -> Any:
 
 
 async def a_form(product: Product) -> None:
-    assert (await product.send_lead(PERSON, **{"Idempotency-Key": "form-1"})).status_code == 202
+    assert (await product.send_lead(PERSON, **{"Idempotency-Key": f"{product.servers.prefix}form"})).status_code == 202
 
 
 async def a_file(product: Product, name: str) -> None:
