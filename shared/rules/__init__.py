@@ -41,9 +41,10 @@ from shared.rules.ruleset import (
 )
 from shared.rules.seeing import fields_asked, reader_of
 from shared.rules.texts import fold_text
-from shared.rules.values import Number, RuleModel, Scalar, Scalars, Text, expected
+from shared.rules.values import ABSENT, Number, RuleModel, Scalar, Scalars, Text, expected
 
 __all__ = [
+    "ABSENT",
     "ALWAYS",
     "AllOf",
     "Always",

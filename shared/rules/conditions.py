@@ -28,12 +28,10 @@ from pydantic import (
 
 from shared.rules.automaton import compile_pattern
 from shared.rules.patterns import PatternError
-from shared.rules.values import Number, RuleModel, Scalar, Scalars, Text, expected
+from shared.rules.values import ABSENT, Number, RuleModel, Scalar, Scalars, Text, expected
 
 MAX_CHILDREN = 1000
 
-# Declared with types that exclude null, so that a written `eq: null` is refused while an absent operator is fine.
-_ABSENT: Any = None
 _FIELD_PATH = re.compile(r"^[^\s.]{1,60}(\.[^\s.]{1,60}){0,9}$")
 _KINDS = {"all": "<all>", "any": "<any>", "not": "<not>", "always": "<always>", "field": "<field>"}
 
@@ -77,26 +75,26 @@ class FieldCondition(RuleModel):
 
     field: FieldPath
     """Dotted path of the fact, such as `company.employees`."""
-    eq: Scalar = Field(default=_ABSENT)
-    ne: Scalar = Field(default=_ABSENT)
-    in_: Scalars = Field(default=_ABSENT, alias="in")
-    not_in: Scalars = Field(default=_ABSENT)
-    gt: Number = Field(default=_ABSENT)
-    gte: Number = Field(default=_ABSENT)
-    lt: Number = Field(default=_ABSENT)
-    lte: Number = Field(default=_ABSENT)
-    between: Annotated[tuple[Number, Number], AfterValidator(_require_order)] = Field(default=_ABSENT)
+    eq: Scalar = Field(default=ABSENT)
+    ne: Scalar = Field(default=ABSENT)
+    in_: Scalars = Field(default=ABSENT, alias="in")
+    not_in: Scalars = Field(default=ABSENT)
+    gt: Number = Field(default=ABSENT)
+    gte: Number = Field(default=ABSENT)
+    lt: Number = Field(default=ABSENT)
+    lte: Number = Field(default=ABSENT)
+    between: Annotated[tuple[Number, Number], AfterValidator(_require_order)] = Field(default=ABSENT)
     """Lowest and highest value; both belong to the range."""
-    contains: Scalar = Field(default=_ABSENT)
+    contains: Scalar = Field(default=ABSENT)
     """Part of a text, or an item of a list."""
-    not_contains: Scalar = Field(default=_ABSENT)
-    starts_with: Text = Field(default=_ABSENT)
-    ends_with: Text = Field(default=_ABSENT)
-    matches: Annotated[Text, AfterValidator(_require_pattern)] = Field(default=_ABSENT)
+    not_contains: Scalar = Field(default=ABSENT)
+    starts_with: Text = Field(default=ABSENT)
+    ends_with: Text = Field(default=ABSENT)
+    matches: Annotated[Text, AfterValidator(_require_pattern)] = Field(default=ABSENT)
     """A regular expression (no backreferences or look-around), found anywhere in the first 1,000 characters."""
-    exists: StrictBool = Field(default=_ABSENT)
+    exists: StrictBool = Field(default=ABSENT)
     """Whether the field has a value other than null."""
-    is_empty: StrictBool = Field(default=_ABSENT)
+    is_empty: StrictBool = Field(default=ABSENT)
     """Whether the field is missing, null, blank text or an empty list."""
 
     @model_validator(mode="after")

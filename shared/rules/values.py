@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 
 MAX_TEXT_LENGTH = 1000
 MAX_LISTED_VALUES = 10_000
+# The default of keys declared with types that exclude null: a written null is refused, an absent key is fine.
+ABSENT: Any = None
 QUOTE_HINT = "numbers are written plainly, such as 12 or 0.5, without quotes"
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from services.conversion.domain.gate import CATALOGUE, Gate, HandOffGate, Open, compile_gate, judge
-from shared.rules import FieldCatalogue, LoadedRules, Text
+from shared.rules import ABSENT, FieldCatalogue, LoadedRules, Text
 from shared.rules.cases import (
     MAX_CASES,
     Expectation,
@@ -26,14 +26,12 @@ from shared.rules.cases import (
     facts_given,
 )
 
-_ABSENT: Any = None
-
 
 class GateExpectation(Expectation):
     """Whether the lead may pass, and what it lacks."""
 
-    opens: bool = Field(default=_ABSENT)
-    missing: tuple[Text, ...] = Field(default=_ABSENT)
+    opens: bool = Field(default=ABSENT)
+    missing: tuple[Text, ...] = Field(default=ABSENT)
     """Ids of the criteria that are not met, `min-score` and `grades` among them: those and no others."""
 
 

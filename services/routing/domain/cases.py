@@ -9,7 +9,7 @@ cases:
     expect: {owner: ben, rule: qualified}
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ from services.routing.domain.rules import (
     QueueName,
     compile_assignment_rules,
 )
-from shared.rules import FieldCatalogue, LoadedRules, RuleModel, Text
+from shared.rules import ABSENT, FieldCatalogue, LoadedRules, RuleModel, Text
 from shared.rules.cases import (
     MAX_CASES,
     Expectation,
@@ -34,8 +34,6 @@ from shared.rules.cases import (
     compare_outcome,
     facts_given,
 )
-
-_ABSENT: Any = None
 
 
 class CaseMember(RuleModel):
@@ -49,11 +47,11 @@ class CaseMember(RuleModel):
 class AssignmentExpectation(Expectation):
     """Who gets the lead, by which entry, and why."""
 
-    owner: MemberId | None = Field(default=_ABSENT)
-    queue: QueueName | None = Field(default=_ABSENT)
-    rule: Text = Field(default=_ABSENT)
+    owner: MemberId | None = Field(default=ABSENT)
+    queue: QueueName | None = Field(default=ABSENT)
+    rule: Text = Field(default=ABSENT)
     """The id of the entry that took the lead; `default` where none did."""
-    reason: Text = Field(default=_ABSENT)
+    reason: Text = Field(default=ABSENT)
 
 
 class AssignmentCase(RuleCase):
@@ -62,7 +60,7 @@ class AssignmentCase(RuleCase):
     beside: ClassVar[tuple[str, ...]] = ("score",)
 
     score: Given = {}
-    after: MemberId = Field(default=_ABSENT)
+    after: MemberId = Field(default=ABSENT)
     expect: AssignmentExpectation
 
 

@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from services.routing.domain.catalogue import CATALOGUE, reader_of_facts
 from services.routing.domain.status import LAID_ASIDE
 from shared.rules import (
+    ABSENT,
     CompiledRule,
     Facts,
     LoadedRules,
@@ -43,8 +44,6 @@ HOLDING_RULE: Final = "holding"
 # may name others.
 HOLDING: Final = ("targets", "expired", *LAID_ASIDE)
 
-# Declared with types that exclude null, so that a written null is refused while an absent key is fine.
-_ABSENT: Any = None
 _QUEUE: Final = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,63}$")
 _MEMBER: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 
@@ -102,9 +101,9 @@ class HoldingQueues(RuleModel):
 class Target(RuleModel):
     """Who gets the lead: exactly one of a fixed owner, a queue, or members in turn."""
 
-    owner: MemberId = Field(default=_ABSENT)
-    queue: QueueName = Field(default=_ABSENT)
-    round_robin: QueueName | MemberList = Field(default=_ABSENT)
+    owner: MemberId = Field(default=ABSENT)
+    queue: QueueName = Field(default=ABSENT)
+    round_robin: QueueName | MemberList = Field(default=ABSENT)
     """A queue (its members in turn, by id) or a list of members (in turn, as written)."""
 
     @model_validator(mode="after")
@@ -141,7 +140,7 @@ class AssignmentRules(RuleSetHeader):
     kind: Literal["assignment"]
     name: Annotated[str, Field(min_length=1, max_length=64, pattern=_QUEUE.pattern)] = KIND
     queues: Annotated[dict[QueueName, Queue], Field(min_length=1, max_length=1000)]
-    default: DefaultQueue = Field(default=_ABSENT)
+    default: DefaultQueue = Field(default=ABSENT)
     """Mandatory: every lead has an owner, or is in a queue."""
     holding: HoldingQueues = HoldingQueues()
     rules: Annotated[tuple[AssignmentRule, ...], Field(max_length=10_000)] = ()

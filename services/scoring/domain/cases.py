@@ -16,25 +16,22 @@ from pydantic import Field
 
 from services.scoring.domain.model import CATALOGUE, Grade, ScoringModel, Temperature
 from services.scoring.domain.scoring import compile_model, weigh
-from shared.rules import FieldCatalogue, LoadedRules, RuleFault, Text
+from shared.rules import ABSENT, FieldCatalogue, LoadedRules, RuleFault, Text
 from shared.rules.cases import MAX_CASES, Expectation, Mismatch, RuleCase, RuleCases, compare_outcome, facts_given
-
-# Declared with types that exclude null: what is not expected is not written.
-_ABSENT: Any = None
 
 
 class ScoringExpectation(Expectation):
     """The score of a lead, or parts of it."""
 
-    score: int = Field(default=_ABSENT)
+    score: int = Field(default=ABSENT)
     """The whole: fit and engagement."""
-    fit: int = Field(default=_ABSENT)
-    engagement: int = Field(default=_ABSENT)
-    grade: Grade = Field(default=_ABSENT)
-    temperature: Temperature = Field(default=_ABSENT)
-    contributions: dict[str, int] = Field(default=_ABSENT)
+    fit: int = Field(default=ABSENT)
+    engagement: int = Field(default=ABSENT)
+    grade: Grade = Field(default=ABSENT)
+    temperature: Temperature = Field(default=ABSENT)
+    contributions: dict[str, int] = Field(default=ABSENT)
     """Points by the id of the rule: those and no others."""
-    clamp: int = Field(default=_ABSENT)
+    clamp: int = Field(default=ABSENT)
     """What limits added or took away."""
 
 
