@@ -47,11 +47,10 @@ def active_preview() -> NotedPreview:
 
 
 def _document(service: str, kind: str, default: Path) -> tuple[RuleDocument, str]:
-    answer = _ask(service, f"/v1/rules/{kind}")
-    for version in answer.get("versions", ()) if answer else ():
-        if version["active"]:
-            return RuleDocument(version["document"], version["version"]), f"{kind} rules: version {version['version']}"
-    return _shipped(default), f"{kind} rules: the shipped defaults, for {service} could not be asked"
+    live = _ask(service, f"/v1/rules/{kind}/versions/live")
+    if live is None:
+        return _shipped(default), f"{kind} rules: the shipped defaults, for {service} could not be asked"
+    return RuleDocument(live["document"], live["version"]), f"{kind} rules: version {live['version']}"
 
 
 def _shipped(file: Path) -> RuleDocument:

@@ -62,22 +62,17 @@ _VERSION: Final = """
     SELECT kind, version, name, content_hash, document, author, reason, published_at
     FROM rule_versions WHERE kind = $1 AND version = $2
 """
-_HISTORY: Final = """
-    SELECT r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, r.document,
-           a.version IS NOT NULL AS active
-    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
-    WHERE r.kind = $1 ORDER BY r.version DESC LIMIT 500
+_SUMMARY: Final = (
+    "r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, a.version IS NOT NULL AS active"
+)
+_OF_A_KIND: Final = """
+    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version) WHERE r.kind = $1
 """
-_SUMMARIES: Final = """
-    SELECT r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, a.version IS NOT NULL AS active
-    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
-    WHERE r.kind = $1 ORDER BY r.version DESC LIMIT 500
-"""
-_ONE: Final = """
-    SELECT r.version, r.name, r.content_hash, r.author, r.reason, r.published_at, r.document,
-           a.version IS NOT NULL AS active
-    FROM rule_versions r LEFT JOIN active_rules a USING (kind, version)
-    WHERE r.kind = $1 AND ($2::int IS NULL AND a.version IS NOT NULL OR r.version = $2)
+_NEWEST: Final = "ORDER BY r.version DESC LIMIT 500"
+_SUMMARIES: Final = f"SELECT {_SUMMARY} {_OF_A_KIND} {_NEWEST}"
+_HISTORY: Final = f"SELECT {_SUMMARY}, r.document {_OF_A_KIND} {_NEWEST}"
+_ONE: Final = f"""
+    SELECT {_SUMMARY}, r.document {_OF_A_KIND} AND ($2::int IS NULL AND a.version IS NOT NULL OR r.version = $2)
 """
 _POINTER: Final = """
     SELECT r.version, r.content_hash FROM active_rules a JOIN rule_versions r USING (kind, version) WHERE a.kind = $1
