@@ -1,7 +1,7 @@
 """Why a submission is refused: registered codes, never the offending value."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 RefusalCode = Literal[
     "invalid_json",
@@ -88,6 +88,12 @@ class Refused:
     code: RefusalCode
     field: str | None
     detail: str
+
+
+def stored_refusal(reason: str | None, field: str | None) -> Refused:
+    """The refusal that was stored by its code, which may be of another release."""
+    code = cast(RefusalCode, reason or "invalid_value")
+    return Refused(code, field, DETAILS.get(code, ""))
 
 
 def refuse(code: RefusalCode, field: str | None = None) -> Refused:

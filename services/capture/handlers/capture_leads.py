@@ -23,7 +23,7 @@ from services.capture.domain.people import (
 )
 from services.capture.domain.person import Person
 from services.capture.domain.reading import Reading, document_of_value, read_documents
-from services.capture.domain.refusal import DETAILS, RefusalCode, Refused, refuse
+from services.capture.domain.refusal import RefusalCode, Refused, refuse, stored_refusal
 from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.domain.view import lead_view
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
@@ -352,8 +352,7 @@ def settle_double(arrival: Arrival, first: str | int, outcomes: Sequence[Outcome
 
 def refusal_of(decision: Decision) -> Refused:
     """The refusal that was stored with a decision."""
-    code = cast(RefusalCode, decision.reason or "invalid_value")
-    return Refused(code, (decision.detail or {}).get("field"), DETAILS.get(code, ""))
+    return stored_refusal(decision.reason, (decision.detail or {}).get("field"))
 
 
 def _again(arrival: Arrival, decision: Decision, person: Person | None, merges: Mapping[str, StoredMerge]) -> Outcome:

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from services.capture.domain.receipt import repeat_id
-from services.capture.domain.refusal import DETAILS, RefusalCode, Refused
+from services.capture.domain.refusal import stored_refusal
 from services.capture.handlers.arrivals import INBOUND_TOPICS, Arrival, arrival_of
 from services.capture.handlers.capture_leads import TEST_REASON
 from services.capture.handlers.events import lead_rejected, receipt_settled
@@ -53,15 +52,10 @@ class SettleRepeats:
         if stands.outcome == DEAD_LETTERED:
             return Rejected(stands.reason or "processing_failed")
         if stands.outcome == REJECTED:
-            event = lead_rejected(arrival, _refusal(stands), at)
+            event = lead_rejected(arrival, stored_refusal(stands.reason, stands.field), at)
         else:
             event = receipt_settled(arrival, stands.outcome, stands.reason or "", stands.lead_id, at)
         return Produced(stands.outcome, (event,), subject=stands.lead_id, reason=stands.reason)
-
-
-def _refusal(stands: Standing) -> Refused:
-    code = cast(RefusalCode, stands.reason or "invalid_value")
-    return Refused(code, stands.field, DETAILS.get(code, ""))
 
 
 def settle_repeat(item: InHand, secret: bytes) -> Receipt | None:
