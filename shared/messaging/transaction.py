@@ -27,8 +27,8 @@ MAX_BATCH_BYTES: Final = 1_048_576
 # An event's data is kept below this, so that with key and headers it always fits a record batch.
 MAX_EVENT_BYTES: Final = 1_000_000
 _COMMIT_DEADLINE_S: Final = 30.0
-# An id is had at once, also where its last transaction has to be ended first; unless Kafka cannot end that one at all.
 _CONNECTED_WITHIN_S: Final = 60.0
+# An id is had at once, also where its last transaction has to be ended first; unless Kafka cannot end that one at all.
 _ID_WITHIN_S: Final = 10.0
 _SAME_ID_WITHIN_S: Final = 5.0
 
