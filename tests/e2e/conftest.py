@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -59,6 +60,24 @@ class Product:
     async def get(self, service: str, path: str, *, key: str = ADMIN_KEY) -> httpx.Response:
         async with httpx.AsyncClient(base_url=self.services[service].url, timeout=15) as client:
             return await client.get(path, headers={"Authorization": f"Bearer {key}"})
+
+    async def execute(self, sql: str) -> None:
+        """Run a statement on the services' database."""
+        async with self._database() as connection:
+            await connection.execute(sql)
+
+    async def value(self, sql: str) -> Any:
+        """What a query finds in the services' database: one value."""
+        async with self._database() as connection:
+            return await connection.fetchval(sql)
+
+    @asynccontextmanager
+    async def _database(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        connection = await asyncpg.connect(self.servers.postgres)
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
     async def send_lead(self, lead: Mapping[str, Any], **headers: str) -> httpx.Response:
         return await self.post("capture", "/v1/leads", key=SOURCE_KEY, json=lead, headers=headers)

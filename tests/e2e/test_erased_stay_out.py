@@ -5,7 +5,6 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-import asyncpg
 import orjson
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -34,13 +33,13 @@ _BUG = """
 
 
 async def test_who_was_erased_stays_out(product: Product) -> None:
-    await execute(product, _BUG)
+    await product.execute(_BUG)
     await a_form(product)
     await a_file(product, "leads.csv")
     await produce(product.servers, INBOUND, [record("partner", {**PERSON, "message": "a bug"})])
     await some_behaviour(product)
     letter = await eventually(lambda: buried(product), "one record is buried", within=30)
-    await execute(product, "DROP TRIGGER bug ON capture.leads")
+    await product.execute("DROP TRIGGER bug ON capture.leads")
     assert (await product.quiet(3))["dead_lettered"] == 1
     await erase(product)
     before = await product.quiet(3)
@@ -94,12 +93,12 @@ async def what_waits_goes_too(product: Product) -> None:
     assert (await product.send_lead({**PERSON, "ls_hp": "a machine"})).status_code == 202
     await some_behaviour(product, "mo-2")
     waits = "SELECT (SELECT count(*) FROM capture.quarantine) * (SELECT count(*) FROM capture.behaviours)"
-    await eventually(lambda: value(product, waits), "both wait", within=30)
+    await eventually(lambda: product.value(waits), "both wait", within=30)
     done = (await product.post("capture", "/v1/people/erase", json={"email": EMAIL, "reason": "person_request"})).json()
     assert (done["status"], done["result"]["leads"]) == ("done", [])
     assert await remains(product.servers.postgres, "capture") == []
-    assert await value(product, "SELECT state FROM capture.quarantine") == "erased"
-    assert await value(product, "SELECT count(*) FROM capture.behaviours") == 0
+    assert await product.value("SELECT state FROM capture.quarantine") == "erased"
+    assert await product.value("SELECT count(*) FROM capture.behaviours") == 0
 
 
 async def buried(product: Product) -> Any:
@@ -157,19 +156,3 @@ async def nothing_is_left(product: Product) -> None:
         assert [word for word in CANARY if word in log] == []
     newest = {each.key: each.value or b"" for each in await read_to_end(product.servers, CONVERTED)}
     assert [word for word in CANARY if word.encode() in b"".join(newest.values())] == []
-
-
-async def execute(product: Product, sql: str) -> None:
-    connection = await asyncpg.connect(product.servers.postgres)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()
-
-
-async def value(product: Product, sql: str) -> Any:
-    connection = await asyncpg.connect(product.servers.postgres)
-    try:
-        return await connection.fetchval(sql)
-    finally:
-        await connection.close()

@@ -10,7 +10,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import orjson
 import pytest
 
@@ -79,7 +78,7 @@ async def test_dead_letters_of_every_service_are_fixed_and_replayed_once(product
 
     await _fails_again_and_is_linked(product)
     for service, table in BUGGY.items():
-        await _execute(product, f"DROP TRIGGER bug ON {table}")
+        await product.execute(f"DROP TRIGGER bug ON {table}")
         await _three_at_once(product, service)
     mended = await _edited(product)
     await asyncio.to_thread(_bulk, product)
@@ -100,11 +99,11 @@ async def test_dead_letters_of_every_service_are_fixed_and_replayed_once(product
 
 
 async def _plant_bugs(product: Product) -> None:
-    await _execute(product, _BUG)
+    await product.execute(_BUG)
     for service in BUGGY:
         for n in range(EACH):
             event_id = ids.root_event_id("partner", f"poison-{service}-{n}")
-            await _execute(product, f"INSERT INTO public.poison VALUES ('{service}', '{event_id}')")
+            await product.execute(f"INSERT INTO public.poison VALUES ('{service}', '{event_id}')")
 
 
 async def _original_is_kept(product: Product) -> None:
@@ -227,11 +226,3 @@ async def _get(product: Product, path: str) -> Any:
 
 async def _quiet(product: Product, received: int) -> Counter[str]:
     return await product.quiet(received)
-
-
-async def _execute(product: Product, sql: str) -> None:
-    connection = await asyncpg.connect(product.servers.postgres)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()

@@ -1,6 +1,6 @@
 """Refused and unreadable records that are replayed: their originals, their states, and the books."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,21 +15,9 @@ from shared.handling.records import Record
 from shared.messaging.rereading import Coordinates, NotReadAgain, Reread
 from shared.persistence.database import Database
 from tests.support.reporting import NOW, Stream, instant, store
-from tests.support.reporting_replays import Taken, client, completion, listed, replaying_app, request_of
+from tests.support.reporting_replays import Taken, client, completion, listed, request_of
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture
-async def app(dsn: str, database: Database) -> AsyncIterator[FastAPI]:
-    async with replaying_app(dsn, database) as made:
-        yield made
-
-
-@pytest.fixture
-def taken(app: FastAPI) -> Taken:
-    found: Taken = app.state.service.raw
-    return found
 
 
 def refused_by(stream: Stream, inbound: Record, monkeypatch: pytest.MonkeyPatch) -> Record:

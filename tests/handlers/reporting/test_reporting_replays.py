@@ -1,7 +1,6 @@
 """Dead letters over HTTP: who may replay which, what the command carries, and what is told of replays afterwards."""
 
 import base64
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -21,22 +20,10 @@ from shared.messaging.dead_letters import dead_letter_headers
 from shared.messaging.rereading import Coordinates, Reread
 from shared.persistence.database import Database
 from tests.support.reporting import NOW, Stream, instant, store
-from tests.support.reporting_replays import SOURCE, VIEWER, Taken, client, completion, listed, replaying_app, request_of
+from tests.support.reporting_replays import SOURCE, VIEWER, Taken, client, completion, listed, request_of
 
 pytestmark = pytest.mark.stack
 ORIGINAL = b'{"email": "x@example.com"}\xff'
-
-
-@pytest.fixture
-async def app(dsn: str, database: Database) -> AsyncIterator[FastAPI]:
-    async with replaying_app(dsn, database) as made:
-        yield made
-
-
-@pytest.fixture
-def taken(app: FastAPI) -> Taken:
-    found: Taken = app.state.service.raw
-    return found
 
 
 def parked(stream: Stream, *, service: str = "capture", marks: tuple[tuple[str, str], ...] = ()) -> Record:
