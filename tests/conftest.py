@@ -8,6 +8,13 @@ from tests.support.process import STARTED
 from tests.support.stack import Servers, dispose, fresh, running_servers
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test of real servers or processes that fails is tried once more, and the end of the run lists it: a finding to look into."""
+    for item in items:
+        if item.get_closest_marker("stack") or item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """The servers of this run; which ones they are is printed once."""

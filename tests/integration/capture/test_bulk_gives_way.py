@@ -61,11 +61,13 @@ async def test_an_import_waits_for_the_live_lanes_and_a_live_lead_does_not(own: 
 
         await until(paused, "the bulk lane gives way, for nobody scores", seconds=60)
         assert (await metric("downstream_lag_records") or 0) > LIMIT
-        assert (await client.post("/v1/leads", json={"email": "live@example.com"})).status_code == 202
-        before = (await outcomes(own))["new", None]
+        accepted = await client.post("/v1/leads", json={"email": "live@example.com"})
+        assert accepted.status_code == 202
+        live = accepted.json()["receipt_id"]
 
         async def live_is_captured() -> bool:
-            return (await outcomes(own))["new", None] > before
+            receipt: dict[str, str] = (await client.get(f"/v1/receipts/{live}")).json()
+            return receipt["status"] == "new"
 
         await until(live_is_captured, "a live lead is captured meanwhile")
         assert (await outcomes(own))["new", None] < ROWS
