@@ -71,9 +71,12 @@ def export(
     """Hand out all that every service holds of a person, as JSON. Who asked is noted."""
     wanted = _wanted(lead_id, email, phone, external_id, source, every, reason)
     with _client() as client:
-        leads = [lead["lead_id"] for lead in _obeyed(client, "/v1/people/export", wanted)["result"]["leads"]]
+        done = _obeyed(client, "/v1/people/export", wanted)
+        leads = [lead["lead_id"] for lead in done["result"]["leads"]]
         people = [{name: _held(client, name, lead) for name in SERVICES} for lead in leads]
-    text = json.dumps({"format": "leadstream.person.v1", "leads": people}, indent=2, ensure_ascii=False)
+        waiting = _waiting(client, done)
+    person = {"format": "leadstream.person.v1", "leads": people, "waiting": waiting}
+    text = json.dumps(person, indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)
         return
@@ -82,7 +85,8 @@ def export(
             file.write(text + "\n")
     except OSError as error:
         _end(USAGE, f"{out} cannot be made: {error.strerror}")
-    typer.echo(f"{len(leads)} leads to {out}")
+    others = f", and {sum(map(len, waiting.values()))} events that are no lead's" if any(waiting.values()) else ""
+    typer.echo(f"{len(leads)} leads{others} to {out}")
 
 
 def _wanted(
@@ -129,6 +133,13 @@ def _obeyed(client: httpx.Client, path: str, wanted: dict[str, Any]) -> dict[str
 
 def _held(client: httpx.Client, service: str, lead_id: str) -> dict[str, Any]:
     return _ask(client, service, "GET", f"/v1/leads/{lead_id}/export")
+
+
+def _waiting(client: httpx.Client, done: dict[str, Any]) -> dict[str, Any]:
+    """What is no lead's: submissions in quarantine, behaviour that waits."""
+    if not done["result"].get("waiting"):
+        return {"quarantine": [], "behaviour": []}
+    return _ask(client, "capture", "GET", f"/v1/people/export/{done['command_id']}")
 
 
 def _not_yet_erased(client: httpx.Client, leads: list[str]) -> list[str]:

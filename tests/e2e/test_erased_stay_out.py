@@ -94,7 +94,12 @@ async def what_waits_goes_too(product: Product) -> None:
     await some_behaviour(product, "mo-2")
     waits = "SELECT (SELECT count(*) FROM capture.quarantine) * (SELECT count(*) FROM capture.behaviours)"
     await eventually(lambda: product.value(waits), "both wait", within=30)
-    done = (await product.post("capture", "/v1/people/erase", json={"email": EMAIL, "reason": "person_request"})).json()
+    asked = {"email": EMAIL, "reason": "person_request"}
+    noted = (await product.post("capture", "/v1/people/export", json=asked)).json()
+    assert (noted["status"], noted["result"]["leads"], len(noted["result"]["waiting"])) == ("done", [], 2)
+    handed_out = (await product.get("capture", f"/v1/people/export/{noted['command_id']}")).json()
+    assert EMAIL in handed_out["quarantine"][0]["value"] and handed_out["behaviour"][0]["kind"] == "mail.opened"
+    done = (await product.post("capture", "/v1/people/erase", json=asked)).json()
     assert (done["status"], done["result"]["leads"]) == ("done", [])
     assert await remains(product.servers.postgres, "capture") == []
     assert await product.value("SELECT state FROM capture.quarantine") == "erased"

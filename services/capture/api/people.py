@@ -10,7 +10,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.capture.adapters.postgres.behaviour_erasure import waiting_behaviour
 from services.capture.adapters.postgres.erasures import find_leads, find_waiting, list_requests
+from services.capture.adapters.postgres.quarantine import waiting_submissions
 from services.capture.domain.erasing import keep_out_digest
 from services.capture.domain.identity import IdentityKey, external_key
 from services.capture.domain.normalise.email import normalise_email
@@ -19,6 +21,7 @@ from services.capture.domain.normalise.text import clean_text
 from services.capture.handlers.erase_leads import MOST_WAITING
 from shared.contracts.commands.capture import EraseLead, ExportLead
 from shared.contracts.envelope import rfc3339
+from shared.persistence.commands import read_completed
 from shared.runtime.access import Principal, Requires
 from shared.runtime.commands_api import answer, send_command
 from shared.runtime.problems import Problem
@@ -76,13 +79,30 @@ def people_router(service: Service, secret: bytes, default_region: str | None) -
 
     @router.post("/export")
     async def export(body: PersonBody, request: Request, principal: Principal = changer) -> JSONResponse:
-        """Note that a person's data is handed out; the result names the leads to read at every service."""
+        """Note that a person's data is handed out; the result names the leads to read at every service, and `waiting`, events
+        that are no lead's: `GET /v1/people/export/{command_id}` has them."""
         found = await _find(service, body, default_region)
-        if not found.lead_ids:
+        if not found.lead_ids and not found.waiting:
             not_found("lead")
-        lead_id, *also = found.lead_ids
-        command = ExportLead(lead_id=lead_id, also=also, reason=body.reason, requested_by=principal.key_id)
-        return await answer(service, await send_command(service, ExportLead.TYPE, lead_id, command, request))
+        lead_id, *also = found.lead_ids or [""]
+        command = ExportLead(
+            lead_id=lead_id, also=also, reason=body.reason, requested_by=principal.key_id, waiting=found.waiting
+        )
+        key = lead_id or found.waiting[0]
+        return await answer(service, await send_command(service, ExportLead.TYPE, key, command, request))
+
+    @router.get("/export/{command_id}", dependencies=[changer])
+    async def handed_out(command_id: str) -> dict[str, Any]:
+        """What waits of a person who has no lead, by the command that noted who asked for it."""
+        async with reading(service) as work:
+            noted = await read_completed(work, known_id(command_id, "command"))
+            if noted is None or noted["command"] != ExportLead.TYPE or noted["status"] != "done":
+                not_found("export")
+            event_ids = noted["result"].get("waiting", [])
+            return {
+                "quarantine": await waiting_submissions(work, event_ids),
+                "behaviour": await waiting_behaviour(work, event_ids),
+            }
 
     @router.get("/requests", dependencies=[changer])
     async def requests(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> dict[str, Any]:
@@ -103,11 +123,15 @@ async def _find(service: Service, body: PersonBody, default_region: str | None) 
     key = _key(body, default_region)
     async with reading(service) as work:
         lead_ids = await find_leads(work, key)
-        waiting = await find_waiting(work, key, MOST_WAITING)
+        alone = key.kind == "phone" and bool(lead_ids) and not body.all
+        waiting = await find_waiting(work, key, MOST_WAITING, alone=alone)
     if len(lead_ids) > 1 and not body.all:
         detail = "Several leads have this identifier. Name one by its id, or ask for all of them."
         raise Problem(409, "several_leads", detail, lead_ids=lead_ids[:_MOST_NAMED])
-    return Found(lead_ids, key, waiting)
+    if waiting.are_several and not body.all:
+        detail = "Submissions of several people in quarantine have this phone. Name an e-mail address, or ask for all."
+        raise Problem(409, "several_people", detail)
+    return Found(lead_ids, key, waiting.event_ids)
 
 
 def _key(body: PersonBody, default_region: str | None) -> IdentityKey:

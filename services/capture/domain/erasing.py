@@ -41,6 +41,17 @@ def keep_out_digest(key: IdentityKey, *, secret: bytes) -> str:
     return hmac.digest(secret, f"kept out\0{key.kind}\0{key.value}".encode(), "sha256").hex()[:32]
 
 
+def are_several(named: Iterable[Collection[str]]) -> bool:
+    """Whether submissions are of several people: two of them name identifiers of one person alone, and share none, not
+    even through others. `named` holds those identifiers, submission by submission."""
+    groups: list[set[str]] = []
+    for each in filter(None, named):
+        apart = [group for group in groups if group.isdisjoint(each)]
+        joined = set(each).union(*(group for group in groups if not group.isdisjoint(each)))
+        groups = [*apart, joined]
+    return len(groups) > 1
+
+
 def stays_out(
     keys: Iterable[IdentityKey], erased_us: Mapping[IdentityKey, int], *, sent_us: int, is_listed: bool
 ) -> bool:

@@ -60,16 +60,17 @@ class EraseLeads:
 
 @dataclass(frozen=True, slots=True)
 class NoteExports:
-    """Obeys `lead.export`: remembers who had a person's data handed out, and answers whose."""
+    """Obeys `lead.export`: remembers who had a person's data handed out, and answers whose: leads, and events that are
+    no lead's."""
 
     erasures: ErasureBook
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
-        """See shared.messaging.commands.Obey. Refused: unknown_reason, unknown_lead, invalid_requester."""
+        """See shared.messaging.commands.Obey. Refused: unknown_reason, unknown_lead, invalid_event, invalid_requester."""
         wanted: ExportLead = item.event
         wanted_ids = _leads(wanted)
-        refusal = _fault(wanted, wanted_ids)
-        if refusal is not None or not wanted_ids:
+        refusal = _fault(wanted, wanted_ids) or _fault_of_events(wanted)
+        if refusal is not None or not (wanted_ids or wanted.waiting):
             return refusal or _UNKNOWN
         request = await self.erasures.noted(work, item.record.event_id)
         if request is None:
@@ -78,7 +79,8 @@ class NoteExports:
                 return _UNKNOWN
             request = _request(item, EXPORT, families, 0)
             await self.erasures.note(work, request)
-        return Done({"leads": _named(request.families)}, subject=request.families[0].lead_id)
+        result: dict[str, Any] = {"leads": _named(request.families), "waiting": list(wanted.waiting)}
+        return Done(result, subject=request.families[0].lead_id if request.families else None)
 
 
 def _leads(wanted: EraseLead | ExportLead) -> list[str]:
@@ -110,7 +112,7 @@ def _fault_of_digests(wanted: EraseLead, wanted_ids: Sequence[str]) -> Refused |
     return None
 
 
-def _fault_of_events(wanted: EraseLead) -> Refused | None:
+def _fault_of_events(wanted: EraseLead | ExportLead) -> Refused | None:
     if len(wanted.waiting) > MOST_WAITING or not all(map(is_id, wanted.waiting)):
         return Refused("invalid_event", f"what waits is named by ids of events, {MOST_WAITING} at most")
     return None

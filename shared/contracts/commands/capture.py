@@ -263,10 +263,13 @@ class ExportLead(Contract):
 
     TYPE: ClassVar[str] = "lead.export"
 
-    lead_id: str
+    lead_id: str = Field(description="Empty where there is no lead, and only what waits is handed out")
     reason: str
     also: list[str] = []
     requested_by: str = ""
+    waiting: list[str] = Field(
+        [], description="Events of the person that are no lead's: submissions in quarantine, behaviour that waits"
+    )
 
 
 class FetchLead(Contract):

@@ -169,7 +169,7 @@ async def test_refusals_name_their_reason(bench: Bench) -> None:
 async def test_who_asked_is_noted_and_never_changed(bench: Bench) -> None:
     lead_id = await captured(bench)
     (exported,) = await bench.settle(erase(9, lead_id, kind="lead.export"))
-    assert completed(exported).result == {"leads": [{"lead_id": lead_id, "aliases": []}]}
+    assert completed(exported).result == {"leads": [{"lead_id": lead_id, "aliases": []}], "waiting": []}
     await bench.settle(erase(10, lead_id))
     noted = await bench.fetch("SELECT kind, reason, requested_by FROM person_requests ORDER BY kind DESC")
     assert [tuple(row) for row in noted] == [

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from services.capture.adapters.postgres.erasures import find_waiting
-from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
+from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook, QuarantineTables, waiting_submissions
 from services.capture.domain.form_token import form_token
 from services.capture.domain.identity import IdentityKey
 from services.capture.handlers.arrivals import GUARD_HEADER
@@ -189,7 +189,7 @@ async def test_who_has_no_lead_leaves_quarantine_too(bench: Bench) -> None:
     held, other = submission(1, email="ann@example.com", ls_hp="x"), submission(2, email="bob@example.com", ls_hp="x")
     await bench.settle(held, other)
     async with bench.database.transaction(bench.now) as work:
-        waiting = await find_waiting(work, IdentityKey("email", "ann@example.com"), 10)
+        waiting, _ = await find_waiting(work, IdentityKey("email", "ann@example.com"), 10)
     assert waiting == [held.event_id]
     (settled,) = await bench.settle(erase(7, keep_out=["0" * 32], waiting=waiting))
     assert published(settled, "command.completed")[1]["status"] == "done"
@@ -198,6 +198,49 @@ async def test_who_has_no_lead_leaves_quarantine_too(bench: Bench) -> None:
     (again, refused) = await bench.settle(erase(8, keep_out=["0" * 32], waiting=waiting), settle(9, held.event_id))
     assert published(again, "command.completed")[1]["status"] == "done"
     assert produced(refused).reason == "erased"
+
+
+async def test_whoever_shares_a_phone_with_somebody_erased_stays_in_quarantine(bench: Bench) -> None:
+    phone = "+14155552671"
+    known = submission(1, email="ann@example.com", phone=phone)
+    bare = record(2, {"phone": phone, "ls_hp": "x"}, headers=_addressed(2, GUARDED))
+    neighbour = submission(4, email="bob@example.com", phone=phone, ls_hp="x")
+    own = submission(5, email="ann@example.com", phone="+14155552672", ls_hp="x")
+    first, *_ = await bench.settle(known, bare, neighbour, own)
+    lead_id = produced(first).subject or ""
+    async with bench.database.transaction(bench.now) as work:
+        exported = await QuarantineTables().export(work, [lead_id])
+        alone = await find_waiting(work, IdentityKey("phone", phone), 10, alone=True)
+        everybody = await find_waiting(work, IdentityKey("phone", phone), 10)
+    assert [each["event_id"] for each in exported["quarantine"]] == [bare.event_id, own.event_id]
+    assert alone == ([bare.event_id], False)
+    assert everybody == (sorted([bare.event_id, neighbour.event_id]), False)
+    await bench.settle(erase(7, lead_id))
+    left = {str(row["event_id"]): row["state"] for row in await rows(bench)}
+    assert left == {bare.event_id: "erased", neighbour.event_id: "held", own.event_id: "erased"}
+
+
+async def test_a_phone_that_two_have_is_no_proof_of_who_waits_in_quarantine(bench: Bench) -> None:
+    phone = "+14155552671"
+    one, other = (submission(n, email=f"p{n}@example.com", phone=phone) for n in (1, 2))
+    bare = record(3, {"phone": phone, "ls_hp": "x"}, headers=_addressed(3, GUARDED))
+    first, *_ = await bench.settle(one, other, bare)
+    await bench.settle(erase(7, produced(first).subject or ""))
+    assert [row["state"] for row in await rows(bench)] == ["held"]
+
+
+async def test_what_waits_is_handed_out_by_the_events_that_were_noted(bench: Bench) -> None:
+    held, other = submission(1, email="ann@example.com", ls_hp="x"), submission(2, email="bob@example.com", ls_hp="x")
+    await bench.settle(held, other)
+    (noted, nobody) = await bench.settle(
+        erase(7, kind="lead.export", waiting=[held.event_id]), erase(8, kind="lead.export")
+    )
+    result = published(noted, "command.completed")[1]["result"]
+    assert result == {"leads": [], "waiting": [held.event_id]}
+    assert published(nobody, "command.completed")[1]["reason"] == "unknown_lead"
+    async with bench.database.transaction(bench.now) as work:
+        (shown,) = await waiting_submissions(work, result["waiting"])
+    assert "ann@example.com" in shown["value"] and shown["reasons"] == ["honeypot"]
 
 
 async def test_what_comes_late_of_somebody_erased_is_not_held(bench: Bench) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.capture.domain.erasing import blanked, keep_out_digest, keys_to_keep_out, stays_out
+from services.capture.domain.erasing import are_several, blanked, keep_out_digest, keys_to_keep_out, stays_out
 from services.capture.domain.fact_shape import Facts, Layer, LeadFacts, Stamp
 from services.capture.domain.facts import merge_facts
 from services.capture.domain.identity import IdentityKey
@@ -12,6 +12,22 @@ from services.capture.domain.view import lead_view
 
 EMAIL, PHONE = IdentityKey("email", "a@b.example"), IdentityKey("phone", "+14155550100")
 CLICK = IdentityKey("click_id", "gclid:Tx9")
+
+
+@pytest.mark.parametrize(
+    ("named", "several"),
+    [
+        ([], False),
+        ([[], []], False),
+        ([["a"], []], False),
+        ([["a"], ["a", "b"]], False),
+        ([["a"], ["b"]], True),
+        ([["a"], ["b"], ["b", "a"]], False),
+        ([["a", "b"], [], ["b", "c"], ["d"]], True),
+    ],
+)
+def test_submissions_are_of_several_people_where_nothing_ties_them(named: list[list[str]], several: bool) -> None:
+    assert are_several(named) is several
 
 
 def lead(*layers: Facts) -> LeadFacts:

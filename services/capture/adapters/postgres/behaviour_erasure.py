@@ -29,6 +29,10 @@ _FORGET_WAITING: Final = "DELETE FROM behaviours WHERE event_id = ANY($1::uuid[]
 _EVENTS: Final = """
     SELECT matched_by, body, context FROM behaviours WHERE lead_id = ANY($1::uuid[]) ORDER BY occurred_us, event_id
 """
+_WAITING: Final = """
+    SELECT body, context FROM behaviours WHERE event_id = ANY($1::uuid[]) AND lead_id IS NULL
+    ORDER BY occurred_us, event_id
+"""
 _LINKS: Final = """
     SELECT replace(visitor::text, '-', '') AS visitor, matched_by, evidence, linked_at, unlinked_at FROM visitor_links
     WHERE lead_id = ANY($1::uuid[]) ORDER BY linked_at, event_id
@@ -39,6 +43,12 @@ async def forget_waiting(work: Work, event_ids: Sequence[str]) -> None:
     """Take out events that wait for a person who has no lead, and that somebody waits."""
     for statement in (_FORGET_WAITING_PARTIES, _FORGET_WAITING):
         await work.execute(statement, event_ids)
+
+
+async def waiting_behaviour(work: Work, event_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Those of these events that wait for a person who has no lead."""
+    rows = await work.fetch(_WAITING, event_ids)
+    return [{**orjson.loads(row["body"]), "context": row["context"]} for row in rows]
 
 
 class BehaviourTables:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -10,7 +10,7 @@ from services.capture.adapters.postgres.behaviour_erasure import forget_waiting
 from services.capture.adapters.postgres.identities import digests_of_leads, lock_digests, shared_digests
 from services.capture.adapters.postgres.personal import PERSONAL
 from services.capture.adapters.postgres.quarantine import empty_quarantine
-from services.capture.domain.erasing import ErasedFamily, keep_out_digest, keys_to_keep_out
+from services.capture.domain.erasing import ErasedFamily, are_several, keep_out_digest, keys_to_keep_out
 from services.capture.domain.facts import state_from_json
 from services.capture.domain.identity import IdentityKey, digest_of, keys_of_facts
 from services.capture.ports import PersonRequest
@@ -38,6 +38,11 @@ _NOTE: Final = """
 """
 _NOTED: Final = """
     SELECT request_id::text, kind, reason, requested_by, leads, kept_out, requested_at FROM person_requests
+"""
+_FIND_WAITING: Final = """
+    SELECT event_id::text, strong FROM quarantine
+    WHERE digests @> ARRAY[$1::uuid] AND record IS NOT NULL AND (NOT $3 OR COALESCE(strong, '{}') = '{}')
+    UNION ALL SELECT event_id::text, NULL FROM behaviours WHERE waits_for = $1::uuid AND lead_id IS NULL LIMIT $2
 """
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -161,17 +166,19 @@ async def find_leads(work: Work, key: IdentityKey) -> list[str]:
     return sorted(await all_ids(work, [row["lead_id"] for row in rows]))
 
 
-async def find_waiting(work: Work, key: IdentityKey, limit: int) -> list[str]:
-    """Events that name this identifier and are no lead's: submissions in quarantine, and behaviour that waits."""
-    rows = await work.fetch(
-        """
-        SELECT event_id::text FROM quarantine WHERE digests @> ARRAY[$1::uuid] AND record IS NOT NULL
-        UNION ALL SELECT event_id::text FROM behaviours WHERE waits_for = $1::uuid AND lead_id IS NULL LIMIT $2
-        """,
-        digest_of(key),
-        limit,
-    )
-    return sorted(row["event_id"] for row in rows)
+class Waiting(NamedTuple):
+    """Events of a person that are no lead's, by id; whether they are of several people."""
+
+    event_ids: list[str]
+    are_several: bool
+
+
+async def find_waiting(work: Work, key: IdentityKey, limit: int, *, alone: bool = False) -> Waiting:
+    """Events that name this identifier and are no lead's: submissions in quarantine, and behaviour that waits. With
+    `alone` only those that name nothing else by which one person is known: all others are found by that."""
+    rows = await work.fetch(_FIND_WAITING, digest_of(key), limit, alone)
+    is_shared = key.kind == "phone" and are_several([one.hex for one in row["strong"] or ()] for row in rows)
+    return Waiting(sorted(row["event_id"] for row in rows), is_shared)
 
 
 async def list_requests(work: Work, limit: int) -> list[dict[str, Any]]:

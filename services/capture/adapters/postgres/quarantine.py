@@ -13,11 +13,11 @@ from shared.handling.records import Record
 from shared.handling.work import Work
 
 _HOLD: Final = """
-    INSERT INTO quarantine (event_id, digests, points, received_at, quarantined_at, source, reasons, state, record)
-    SELECT u.event_id, string_to_array(u.digests, ',')::uuid[], u.points, u.received_at::timestamptz, $8, u.source,
-           string_to_array(u.reasons, ','), 'held', u.record
-    FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[])
-        AS u (event_id, digests, points, received_at, source, reasons, record)
+    INSERT INTO quarantine (event_id, digests, strong, points, received_at, quarantined_at, source, reasons, state, record)
+    SELECT u.event_id, string_to_array(u.digests, ',')::uuid[], string_to_array(u.strong, ',')::uuid[], u.points,
+           u.received_at::timestamptz, $9, u.source, string_to_array(u.reasons, ','), 'held', u.record
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[])
+        AS u (event_id, digests, strong, points, received_at, source, reasons, record)
     ON CONFLICT (event_id) DO NOTHING
 """
 _COLUMNS: Final = (
@@ -33,22 +33,32 @@ _SETTLE: Final = """
     UPDATE quarantine SET state = $2, lead_id = $3, settled_at = $4, settled_by = $5, note = $6 WHERE event_id = $1
 """
 _EMPTY: Final = """
-    UPDATE quarantine SET record = NULL, digests = '{}', note = NULL,
+    UPDATE quarantine SET record = NULL, digests = '{}', strong = '{}', note = NULL,
            state = CASE state WHEN 'held' THEN 'erased' ELSE state END
 """
-# What was held may name somebody who has no lead: it is found by what it names.
-_ERASE: Final = f"""
-    {_EMPTY} WHERE lead_id = ANY($1::uuid[]) OR digests && ARRAY(
-        SELECT digest FROM identities WHERE lead_id = ANY($1::uuid[])
-        UNION SELECT digest FROM identity_shares WHERE lead_id = ANY($1::uuid[]))
+# What was held may name somebody who has no lead: it is found by what it names. A phone is no proof where the submission
+# names an address or an id of its own, or where others have the phone, too: that is somebody else at the same switchboard.
+_THEIRS: Final = """
+    lead_id = ANY($1::uuid[]) OR event_id = ANY(ARRAY(
+        WITH links AS (SELECT digest, lead_id FROM identities UNION ALL SELECT digest, lead_id FROM identity_shares),
+             theirs AS MATERIALIZED (
+                 SELECT digest FROM identities WHERE lead_id = ANY($1::uuid[])
+                 UNION SELECT digest FROM identity_shares WHERE lead_id = ANY($1::uuid[])),
+             alone AS MATERIALIZED (
+                 SELECT digest FROM theirs WHERE NOT EXISTS (
+                     SELECT FROM links WHERE links.digest = theirs.digest AND links.lead_id <> ALL($1::uuid[])))
+        SELECT event_id FROM quarantine
+        WHERE digests && ARRAY(SELECT digest FROM theirs)
+          AND (strong && ARRAY(SELECT digest FROM theirs)
+               OR COALESCE(strong, '{}') = '{}' AND digests && ARRAY(SELECT digest FROM alone))))
 """
-_EXPORT: Final = f"""
+_ERASE: Final = f"{_EMPTY} WHERE {_THEIRS}"
+_EXPORT: Final = f"SELECT {_COLUMNS}, record FROM quarantine WHERE {_THEIRS} ORDER BY received_at, event_id"
+_WAITING: Final = f"""
     SELECT {_COLUMNS}, record FROM quarantine
-    WHERE lead_id = ANY($1::uuid[]) OR digests && ARRAY(
-        SELECT digest FROM identities WHERE lead_id = ANY($1::uuid[])
-        UNION SELECT digest FROM identity_shares WHERE lead_id = ANY($1::uuid[]))
-    ORDER BY received_at, event_id
+    WHERE event_id = ANY($1::uuid[]) AND record IS NOT NULL ORDER BY received_at, event_id
 """
+_STRONG: Final = ("external_id", "email")
 
 
 class PostgresQuarantineBook:
@@ -61,6 +71,7 @@ class PostgresQuarantineBook:
             _HOLD,
             [each.record.event_id for each in ordered],
             [",".join(sorted(digest_of(key) for key in each.keys)) for each in ordered],
+            [",".join(sorted(digest_of(key) for key in each.keys if key.kind in _STRONG)) for each in ordered],
             [each.points for each in ordered],
             [from_millis(each.record.timestamp) for each in ordered],
             [each.source for each in ordered],
@@ -101,6 +112,11 @@ class PostgresQuarantineBook:
 async def empty_quarantine(work: Work, event_ids: Sequence[str]) -> None:
     """Blank what these submissions say, and never release them."""
     await work.execute(f"{_EMPTY} WHERE event_id = ANY($1::uuid[])", event_ids)
+
+
+async def waiting_submissions(work: Work, event_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Those of these submissions that are kept as they came, with what they say."""
+    return [_with_value(row) for row in await work.fetch(_WAITING, event_ids)]
 
 
 class QuarantineTables:
