@@ -47,7 +47,7 @@ def active_preview() -> NotedPreview:
 
 
 def _document(service: str, kind: str, default: Path) -> tuple[RuleDocument, str]:
-    live = _ask(service, f"/v1/rules/{kind}/versions/live")
+    live = ask_service(service, f"/v1/rules/{kind}/versions/live")
     if live is None:
         return _shipped(default), f"{kind} rules: the shipped defaults, for {service} could not be asked"
     return RuleDocument(live["document"], live["version"]), f"{kind} rules: version {live['version']}"
@@ -58,7 +58,7 @@ def _shipped(file: Path) -> RuleDocument:
 
 
 def _members() -> tuple[list[Member], list[str]]:
-    answer = _ask("routing", "/v1/members")
+    answer = ask_service("routing", "/v1/members")
     if answer is None:
         return [Member(member_id, True, (QUEUE,)) for member_id, _ in MEMBERS], [
             "members: those of a fresh installation"
@@ -66,7 +66,7 @@ def _members() -> tuple[list[Member], list[str]]:
     return [Member(row["member_id"], row["active"], tuple(row["queues"])) for row in answer["items"]], []
 
 
-def _ask(service: str, path: str) -> dict[str, Any] | None:
+def ask_service(service: str, path: str) -> dict[str, Any] | None:
     """A service's answer; None where there is none."""
     url, key = os.environ.get(f"LEADSTREAM_{service.upper()}_URL"), os.environ.get("LEADSTREAM_ADMIN_KEY")
     if not url or not key:

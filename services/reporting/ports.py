@@ -1,5 +1,6 @@
 """What the use cases need of the outside, as protocols."""
 
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
 from services.reporting.domain.rows import Rows
@@ -25,3 +26,19 @@ class KeyStore(Protocol):
 
     async def listed(self, work: Work) -> list[dict[str, Any]]:
         """Every key, without hashes, newest first."""
+
+
+class PreviewBusy(Exception):
+    """Another preview is under way."""
+
+
+class PreviewFailed(Exception):
+    """A preview came to no report; the text says what to do."""
+
+
+class PreviewRunner(Protocol):
+    """Runs drafts of rules over a past. It lives above the services, whose domains it puts together."""
+
+    async def run(self, job: Mapping[str, Any], past: AsyncIterator[bytes]) -> dict[str, Any]:
+        """The report, or `problems` of the drafts. `past` are pieces as `domain.frames` writes them. Raises PreviewBusy
+        and PreviewFailed."""

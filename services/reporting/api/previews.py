@@ -1,0 +1,92 @@
+"""`POST /v1/rules/preview`: drafts of rules run over the stored past, beside the live ones. Nothing is changed by it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.reporting.adapters.postgres.past import Span, past_of, published_rules
+from services.reporting.api.reading import Reader, asked_time
+from services.reporting.ports import PreviewBusy, PreviewFailed, PreviewRunner
+from shared.contracts.envelope import rfc3339
+from shared.runtime.problems import Problem
+from shared.runtime.reading import reading
+from shared.runtime.service import Service
+
+MOST_LEADS: Final = 500_000
+MOST_EXAMPLES: Final = 100
+Kind = Literal["scoring", "assignment", "gate"]
+_Name = Annotated[str, Field(min_length=1, max_length=200)]
+_Text = Annotated[str, Field(min_length=1, max_length=700_000)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Draft(_Body):
+    """A document that somebody thinks of publishing."""
+
+    name: _Name = "draft.yaml"
+    text: _Text
+
+
+class LiveDocument(_Body):
+    """A document as it is live."""
+
+    text: _Text
+    version: int = Field(ge=0, le=2**31 - 1)
+
+
+class ActiveMember(_Body):
+    """A member as routing tells it."""
+
+    member_id: _Name
+    active: bool
+    queues: list[_Name] = Field([], max_length=1000)
+
+
+class PreviewAsked(_Body):
+    """One draft of each kind at most. What is not given of `live` is what was published last, or what is shipped."""
+
+    drafts: list[Draft] = Field(min_length=1, max_length=3)
+    live: dict[Kind, LiveDocument] = {}
+    members: list[ActiveMember] | None = Field(None, max_length=10_000)
+    limit: int = Field(100_000, ge=1, le=MOST_LEADS)
+    first: datetime | None = Field(None, alias="from")
+    end: datetime | None = Field(None, alias="to")
+    examples: int = Field(5, ge=0, le=MOST_EXAMPLES)
+
+
+def router(service: Service, runner: PreviewRunner) -> APIRouter:
+    """The preview's route."""
+    routes = APIRouter(tags=["rules"])
+
+    @routes.post("/v1/rules/preview")
+    async def preview(asked: PreviewAsked, _: Reader) -> dict[str, Any]:
+        """Who would change grade, owner, queue; loads, volumes, hand-offs, wins and losses by grade. It takes up to a
+        minute; one runs at a time."""
+        span = Span(asked_time(asked.first, "from"), asked_time(asked.end, "to"), asked.limit)
+        async with reading(service) as work:
+            live = await published_rules(work)
+        live |= {kind: document.model_dump() for kind, document in asked.live.items()}
+        job = {
+            "drafts": [draft.model_dump() for draft in asked.drafts],
+            "live": live,
+            "members": None if asked.members is None else [member.model_dump() for member in asked.members],
+            "examples": asked.examples,
+        }
+        try:
+            found = await runner.run(job, past_of(lambda: reading(service), span))
+        except PreviewBusy:
+            detail = "Another preview is under way. Try again when it is done."
+            raise Problem(429, "preview_busy", detail, headers={"Retry-After": "10"}) from None
+        except PreviewFailed as error:
+            raise Problem(503, "preview_failed", f"The preview came to no report: {error}.") from None
+        if "problems" in found:
+            detail = "The drafts cannot be published as they are."
+            raise Problem(422, "invalid_rules", detail, field="drafts", problems=found["problems"])
+        return {**found, "asked_at": rfc3339(service.clock())}
+
+    return routes
