@@ -24,6 +24,8 @@ from tests.support.waiting import eventually
 
 IDLE_RATE: Final = 10.0
 STAGES: Final = {"captured": CAPTURED, "routed": ROUTED, "converted": CONVERTED}
+BETWEEN: Final = "captured to routed"
+SPREADS: Final = (*STAGES, BETWEEN)
 _WARM_UP: Final = 0.2  # of the leads, not counted
 _WATCH_ALL_BELOW: Final = 200.0
 _WATCHED: Final = 2  # of the six partitions: one with companies, one with private persons
@@ -155,10 +157,13 @@ class Seen:
             "routed": self._later("routed", once),
             "converted": self._later("converted", once),
         }
-        return {
+        spreads = {
             stage: _spread([(at - sent.intended(n)) * 1000 for at, n in found if n >= warm_up])
             for stage, found in due.items()
         }
+        captured = {n: at for at, n in due["captured"]}
+        passed = [(at - captured[n]) * 1000 for at, n in due["routed"] if n >= warm_up]
+        return {**spreads, BETWEEN: _spread(passed)}
 
     def _captured_once(self, sent: Sent) -> dict[str, tuple[float, int]]:
         """When each lead that was submitted once was seen captured, and its number, by lead id."""

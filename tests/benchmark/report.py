@@ -13,7 +13,7 @@ from tests.benchmark.hop import HopResult, Run
 from tests.benchmark.idle import Idle
 from tests.benchmark.importing import ImportRun
 from tests.benchmark.intake import IntakeRun
-from tests.benchmark.latency import STAGES, LatencyRun
+from tests.benchmark.latency import SPREADS, LatencyRun
 from tests.benchmark.pipeline import PipelineRun
 
 REFERENCE = "FastStream, a message at a time"
@@ -106,7 +106,7 @@ def pipeline_table(runs: Sequence[PipelineRun]) -> str:
 
 def latency_table(runs: Sequence[LatencyRun], peak: float) -> str:
     """From when a lead was due until a read_committed reader has it."""
-    names = list(STAGES)
+    names = SPREADS
     lines = [
         f"## Latency: leads at a fixed rate, from when each was due (peak {peak:,.0f} leads/s)",
         "",

@@ -94,6 +94,7 @@ async def test_latency_counts_from_when_a_lead_was_due_and_leaves_joined_ones_ou
     found = seen.spreads(sent, 0)
     assert found["captured"].count == 1 and found["captured"].p50 == pytest.approx(200)
     assert found["routed"].count == 1 and found["routed"].p99 == pytest.approx(300)
+    assert found["captured to routed"].p50 == pytest.approx(100)
     assert found["converted"].count == 0
     assert seen.spreads(sent, 2)["captured"].count == 0
     await seen.stop()
