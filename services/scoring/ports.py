@@ -24,12 +24,17 @@ class Standings(Protocol):
         """The surviving lead of each merged one, and since which version; the others are absent."""
         ...
 
-    async def lock(self, work: Work, lead_ids: Iterable[str]) -> dict[str, Standing]:
-        """The standings of known leads, locked until the end of the transaction."""
+    async def lock(self, work: Work, lead_ids: Iterable[str], *, all_logs: bool = False) -> dict[str, Standing]:
+        """The standings of known leads, locked until the end of the transaction, with the logs of those that are noted to
+        have some. `all_logs`: of each, because who is merged into whom has changed, or logs are added to."""
         ...
 
     async def save(self, work: Work, standings: Sequence[Standing]) -> None:
-        """Store new and changed standings."""
+        """Store new and changed standings, their logs, and the timers of their turns."""
+        ...
+
+    async def take_timers(self, work: Work, fired: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Which of these settings of timers still stand; they are used up with that."""
         ...
 
     async def save_merges(self, work: Work, merges: Sequence[tuple[str, str, int]]) -> None:

@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 
+from services.scoring.domain.behaved import BehavedLead, CorrectedBehaviour
 from services.scoring.domain.inbound import CapturedLead, ChangedLead
 from services.scoring.domain.model import KIND, load_scoring_model
-from services.scoring.handlers import STAGE, FollowChanges, FollowMerges, FollowUnmerges, ScoreLeads
+from services.scoring.handlers.behaviour import FollowBehaviour, note_behaved, note_seen_otherwise
+from services.scoring.handlers.leads import FollowChanges, ScoreLeads
+from services.scoring.handlers.merging import FollowMerges, FollowUnmerges
+from services.scoring.handlers.outcomes import STAGE
+from services.scoring.handlers.turning import TurnScores
 from services.scoring.ports import Models, Standings
 from shared.contracts.commands.rules import PublishRules
+from shared.contracts.commands.scoring import TurnScore
 from shared.contracts.thin import AnyUnmerge, ErasedLeads, MergedLead, UnmergedLead
-from shared.contracts.topics import CAPTURED, ERASED, MERGED, SCORING_COMMANDS
+from shared.contracts.topics import CAPTURED, ERASED, LEAD_EVENTS, MERGED, SCORING_COMMANDS
 from shared.handling.unmerges import telling_leads
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.erasing import forget_people
@@ -18,10 +24,11 @@ from shared.messaging.subscription import Handled, Subscription
 from shared.persistence.erasing import PersonalTables
 
 
-def subscription(
+def subscriptions(
     models: Models, standings: Standings, personal: Sequence[PersonalTables], *, max_records: int
-) -> Subscription:
-    """The one lane of scoring, group `scoring`."""
+) -> list[Subscription]:
+    """The lane of leads and commands, group `scoring`, and that of behaviour, of which there is far more, and which waits
+    for nobody's lead to be scored."""
     publish = publish_rules(STAGE, KIND, load_scoring_model)
     lane = Subscription(
         "scoring",
@@ -33,9 +40,27 @@ def subscription(
             ErasedLeads.TYPE: Handled(forget_people(personal), ErasedLeads),
             UnmergedLead.TYPE: Handled(telling_leads(FollowUnmerges(models, standings)), AnyUnmerge),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
+            TurnScore.TYPE: Handled(TurnScores(models, standings), TurnScore),
         },
         on_dead_letters=note_dead_commands,
         max_records=max_records,
         title="Scoring",
     )
-    return with_replays(STAGE, lane)
+    behaviour = behaviour_subscription(models, standings, max_records=max_records)
+    return [with_replays(STAGE, lane, behaviour), behaviour]
+
+
+def behaviour_subscription(models: Models, standings: Standings, *, max_records: int) -> Subscription:
+    """What leads do."""
+    return Subscription(
+        "scoring-behaviour",
+        (LEAD_EVENTS,),
+        {
+            BehavedLead.TYPE: Handled(FollowBehaviour(models, standings, note_behaved), BehavedLead),
+            CorrectedBehaviour.TYPE: Handled(
+                FollowBehaviour(models, standings, note_seen_otherwise), CorrectedBehaviour
+            ),
+        },
+        max_records=max_records,
+        title="Scores by behaviour",
+    )

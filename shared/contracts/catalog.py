@@ -31,6 +31,7 @@ from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.contracts.commands.routing import PurgeJunk, ReassignLead, SetLeadStatus, SetMember
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead, RedactOpportunity
+from shared.contracts.commands.scoring import TurnScore
 from shared.contracts.events.behaviour import (
     BehaviourCorrected,
     BehaviourSettled,
@@ -84,6 +85,7 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "visitor.unlink": UnlinkVisitor,
         "behaviour.reclassify": ReclassifyBehaviour,
         "rules.publish": PublishRules,
+        "score.turn": TurnScore,
         "member.set": SetMember,
         "lead.reassign": ReassignLead,
         "lead.set_status": SetLeadStatus,

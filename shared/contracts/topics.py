@@ -148,7 +148,7 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
         "visitor.unlink",
         "behaviour.reclassify",
     ),
-    "scoring": ("rules.publish", "record.replay"),
+    "scoring": ("rules.publish", "score.turn", "record.replay"),
     "routing": ("rules.publish", "member.set", "lead.reassign", "lead.set_status", "junk.purge", "record.replay"),
     "conversion": ("lead.convert", "rules.publish", "opportunity.change", "opportunity.redact", "record.replay"),
     "reporting": ("access.grant", "access.revoke", "record.replay"),

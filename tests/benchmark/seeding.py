@@ -51,7 +51,7 @@ FIXED: Final = frozenset(
         "alembic_version", "members", "rotations", "keys", "funnel_daily", "parked", "parked_values", "replays",
         "merges", "reviews", "doubles", "duplicate_pairs", "quarantine", "kept_out", "person_requests", "behaviours",
         "parties", "visitor_links", "announced_leads", "targets", "target_lists", "sent_forms", "observed", "fates",
-        "material_steps",
+        "material_steps", "lead_behaviours",
     }
 )  # fmt: skip
 # Numbers that a table's rows get, where they are kept elsewhere too: sequence, and the column that has the highest.

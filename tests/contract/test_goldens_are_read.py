@@ -6,11 +6,14 @@ import orjson
 import pytest
 
 from services.routing.domain.inbound import ScoredLead
+from services.scoring.domain.behaved import BehavedLead, CorrectedBehaviour
 from services.scoring.domain.inbound import CapturedLead, ChangedLead
 from shared.contracts.thin import AnyUnmerge, ErasedLeads, MergedLead
 from tests.contract.goldens import Golden, all_goldens
 
 READERS: Final[dict[str, Any]] = {
+    "behaviour.corrected": CorrectedBehaviour,
+    "lead.behaved": BehavedLead,
     "lead.captured": CapturedLead,
     "lead.changed": ChangedLead,
     "lead.erased": ErasedLeads,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,17 @@ from services.scoring.adapters.erasure import PERSONAL
 from services.scoring.adapters.models import active_models
 from services.scoring.adapters.postgres import PostgresStandings
 from services.scoring.seed import seed
-from services.scoring.subscribers import subscription
+from services.scoring.subscribers import subscriptions
 from shared.contracts import ids
 from shared.contracts.commands.rules import PublishRules
-from shared.contracts.topics import CAPTURED, MERGED, SCORING_COMMANDS
+from shared.contracts.envelope import rfc3339
+from shared.contracts.topics import CAPTURED, LEAD_EVENTS, MERGED, SCORING_COMMANDS
 from shared.handling.records import Record
 from shared.messaging.settling import Settled, Settling
 from shared.persistence import migrations
 from shared.persistence.database import Database, create_engine
+from shared.persistence.timers import lease_due, mark_sent
+from shared.runtime.sweeper import command_of
 
 MIGRATIONS = Path(services.scoring.__file__).parent / "migrations"
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
@@ -91,6 +94,28 @@ def unmerged(winner: int, loser: int, version: int, about: int, **facts: Any) ->
     return orjson.dumps(data)
 
 
+def behaved(n: int, kind: str = "page.viewed", *, days_ago: float = 0, **said: Any) -> bytes:
+    """The value of a `lead.behaved`: what the n-th lead did so many days before now."""
+    at = rfc3339(NOW - timedelta(days=days_ago))
+    data = {"lead_id": lead_id(n), "matched_by": "email", "kind": kind, "occurred_at": at, "human": True, **said}
+    return orjson.dumps(data)
+
+
+def corrected(n: int, event_id: str, *, change: str = "reclassified", human: bool = False, minute: int = 0) -> bytes:
+    """The value of a `behaviour.corrected`; the later `minute` is newer."""
+    data = {
+        "lead_id": lead_id(n),
+        "corrects": event_id,
+        "change": change,
+        "kind": "page.viewed",
+        "occurred_at": rfc3339(NOW),
+        "human": human,
+        "reason": "test",
+        "corrected_at": rfc3339(NOW + timedelta(minutes=minute)),
+    }
+    return orjson.dumps(data)
+
+
 @dataclass
 class Log:
     """Records with rising offsets, as if each type had a topic of one partition."""
@@ -118,6 +143,14 @@ class Log:
         value = unmerged(winner, loser, version, about, **facts)
         return self.record(MERGED, "lead.unmerged", value, key=lead_id(about))
 
+    def behaved(self, n: int, kind: str = "page.viewed", *, days_ago: float = 0, **said: Any) -> Record:
+        value = behaved(n, kind, days_ago=days_ago, **said)
+        return self.record(LEAD_EVENTS, "lead.behaved", value, key=lead_id(n))
+
+    def corrected(self, n: int, told: Record, **said: Any) -> Record:
+        value = corrected(n, told.event_id, **said)
+        return self.record(LEAD_EVENTS, "behaviour.corrected", value, key=lead_id(n))
+
     def publish(self, document: str, *, kind: str = "scoring", command: int = 1) -> Record:
         wanted = PublishRules(kind=kind, document=document, author="Ann", reason="a test")
         value = wanted.model_dump_json().encode()
@@ -126,23 +159,36 @@ class Log:
 
 @dataclass
 class ScoringLane:
-    """The Postgres half of scoring's lane."""
+    """The Postgres half of scoring's two lanes, with a clock that tests turn."""
 
     database: Database
-    settling: Settling
+    lanes: dict[str, Settling]
+    now: datetime = NOW
 
     async def settle(self, *records: Record) -> list[Any]:
-        """The outcomes of a batch, committed."""
-        settled: Sequence[Settled] = await self.settling.settle(records, {})
+        """The outcomes of a batch, committed. Its records are all of one lane."""
+        (name,) = {"behaviour" if record.topic == LEAD_EVENTS else "leads" for record in records}
+        settled: Sequence[Settled] = await self.lanes[name].settle(records, {})
         return [each.outcome for each in settled]
 
+    async def due(self, log: Log) -> list[Record]:
+        """The commands of the timers that are due now, as the sweeper sends them."""
+        async with self.database.transaction(self.now) as work:
+            leased = await lease_due(work, 2000, timedelta(seconds=10))
+            await mark_sent(work, leased)
+        sent = [(timer, command_of(timer, "scoring")) for timer in leased]
+        return [
+            log.record(SCORING_COMMANDS, timer.kind, command.value or b"", key=timer.subject, subject=timer.subject)
+            for timer, command in sent
+        ]
+
     async def row(self, n: int) -> dict[str, Any]:
-        async with self.database.transaction(NOW) as work:
+        async with self.database.transaction(self.now) as work:
             rows = await work.fetch("SELECT * FROM lead_scores WHERE lead_id = $1", lead_id(n))
         return dict(rows[0]) if rows else {}
 
     async def fetch(self, sql: str) -> list[dict[str, Any]]:
-        async with self.database.transaction(NOW) as work:
+        async with self.database.transaction(self.now) as work:
             return [dict(row) for row in await work.fetch(sql)]
 
 
@@ -156,8 +202,13 @@ async def create_schema(dsn: str) -> None:
 async def scoring_lane(dsn: str) -> AsyncIterator[ScoringLane]:
     """A lane on a migrated database."""
     database = Database(create_engine(dsn, "scoring"))
-    lane = subscription(active_models(), PostgresStandings(), PERSONAL, max_records=2000)
+    lanes = subscriptions(active_models(), PostgresStandings(), PERSONAL, max_records=2000)
+    made = ScoringLane(database, {})
+    made.lanes.update(
+        (name, Settling(lane, lane.group, database, lambda: made.now))
+        for name, lane in zip(("leads", "behaviour"), lanes, strict=True)
+    )
     try:
-        yield ScoringLane(database, Settling(lane, "scoring", database, lambda: NOW))
+        yield made
     finally:
         await database.dispose()

@@ -74,14 +74,23 @@ def _score(score: dict[str, Any] | None) -> Iterator[str]:
     if score is None:
         yield "Not scored yet."
         return
+    level = f", level {score['level']}" if score.get("level") else ""
     yield (
-        f"Score {score['value']} (fit {score['fit']}, engagement {score['engagement']}), grade {score['grade']}, "
+        f"Score {score['value']} (fit {score['fit']}, engagement {score['engagement']}), grade {score['grade']}{level}, "
         f"{score['temperature']}, by {_rules(score['rules'])}"
     )
     for part in score["contributions"]:
-        yield f"  {part['points']:+4d}  {part['reason']}  [{part['rule']}]"
+        times = f", {part['count']} times" if part.get("count", 1) > 1 else ""
+        yield f"  {part['points']:+4d}  {part['reason']}{times}  [{part['rule']}]"
     if score.get("clamp"):
-        yield f"  {-abs(score['clamp']):+4d}  taken away by the bounds"
+        yield from _clamps(score)
+
+
+def _clamps(score: dict[str, Any]) -> Iterator[str]:
+    """What limits changed, each by itself where the score says so."""
+    for each in score.get("clamps") or ({"points": score["clamp"], "of": "bounds", "name": ""},):
+        verb = "taken away" if each["points"] < 0 else "given"
+        yield f"  {each['points']:+4d}  {verb} by the limit of {each['of']} {each['name']}".rstrip()
 
 
 def _owner(assignment: dict[str, Any] | None) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from services.scoring.domain.behaviour import instant_of, read_log
 from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 from shared.persistence.erasing import PersonalTables, blank_lead
@@ -40,10 +41,37 @@ class LeadScores:
         return {"scores": [_exported(row) for row in await work.fetch(_EXPORT, lead_ids)]}
 
 
+_EXPORT_DEEDS: Final = (
+    "SELECT lead_id::text, deeds FROM lead_behaviours WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id"
+)
+
+
+class LeadBehaviours:
+    """See shared.persistence.erasing.PersonalTables. Nothing is kept: an erased lead's score stays as it was."""
+
+    tables: Final = ("lead_behaviours",)
+
+    async def erase(self, work: Work, lead_ids: Sequence[str]) -> None:
+        """See PersonalTables."""
+        await work.execute("DELETE FROM lead_behaviours WHERE lead_id = ANY($1::uuid[])", lead_ids)
+
+    async def export(self, work: Work, lead_ids: Sequence[str]) -> Mapping[str, Any]:
+        """See PersonalTables."""
+        return {"behaviour": [_told(row) for row in await work.fetch(_EXPORT_DEEDS, lead_ids)]}
+
+
+def _told(row: Any) -> dict[str, Any]:
+    deeds = [
+        {"event_id": deed.event_id, "at": rfc3339(instant_of(deed.at_ms)), "human": deed.human, **(deed.facts or {})}
+        for deed in read_log(row["deeds"]).values()
+    ]
+    return {"lead_id": row["lead_id"], "events": deeds}
+
+
 def _exported(row: Any) -> dict[str, Any]:
     told = {name: orjson.loads(row[name] or "null") for name in ("lead", "origin", "score")}
     return {**dict(row), **told, "updated_at": rfc3339(row["updated_at"])}
 
 
-PERSONAL: Final[tuple[PersonalTables, ...]] = (LeadScores(),)
+PERSONAL: Final[tuple[PersonalTables, ...]] = (LeadScores(), LeadBehaviours())
 FREE: Final[Mapping[str, str]] = MappingProxyType({})

@@ -8,7 +8,12 @@
     rules:
       - {id: chief, group: seniority, points: 30, reason: Decides, when: {field: title, contains: CEO}}
 
-An axis is the sum of its rules' points, each group held within its limits first, then the axis within its own.
+An axis is the sum of its rules' points, each group held within its limits first, then the axis within its own. What leads do
+scores under `behaviour`:
+
+    behaviour:
+      - {id: prices, event: page.viewed, when: {field: event.category, eq: pricing}, points: 10, once_per: day, cap: 30,
+         window_days: 90, decay: {half_life_days: 30}}
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,6 +21,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from services.scoring.domain.behaved import EVENT_FIELDS
+from services.scoring.domain.behaviour import KEPT_DAYS
 from shared.contracts.lead_fields import LEAD_FIELDS, OPEN_PREFIXES
 from shared.rules import (
     FieldCatalogue,
@@ -24,14 +31,19 @@ from shared.rules import (
     RuleFault,
     RuleModel,
     RuleSetHeader,
+    Text,
     expected,
+    fields_asked,
     load_rule_document,
 )
 
 KIND: Final = "scoring"
 MAX_POINTS: Final = 1000
 MAX_RULES: Final = 2000
-CATALOGUE: Final = FieldCatalogue(LEAD_FIELDS, OPEN_PREFIXES)
+_EVENT: Final = "event."
+CATALOGUE: Final = FieldCatalogue(
+    {**LEAD_FIELDS, **{f"{_EVENT}{name}": kind for name, kind in EVENT_FIELDS.items()}}, OPEN_PREFIXES
+)
 
 Axis = Literal["fit", "engagement"]
 Grade = Literal["A", "B", "C", "D"]
@@ -68,11 +80,39 @@ def _require_bound(value: Any) -> Any:
     return value
 
 
+def _require_days(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= KEPT_DAYS:
+        raise expected(f"days, a number above 0 and not above {KEPT_DAYS}")
+    return value
+
+
+def _require_cap(value: Any) -> Any:
+    if type(value) is not int or not 0 < value <= 100 * MAX_POINTS:
+        raise expected("a whole number above 0")
+    return value
+
+
+def _require_kinds(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list | tuple) or not value:
+        raise expected("a kind of event, such as page.viewed, or a list of kinds")
+    return tuple(value)
+
+
 Points = Annotated[int, BeforeValidator(_require_points), Field(ge=-MAX_POINTS, le=MAX_POINTS)]
 Least = Annotated[int, BeforeValidator(_require_least), Field(le=0)]
 Most = Annotated[int, BeforeValidator(_require_most), Field(ge=0)]
 Threshold = Annotated[int, BeforeValidator(_require_threshold), Field(ge=0, le=200)]
 Bound = Annotated[int, BeforeValidator(_require_bound), Field(ge=0, le=100)]
+Days = Annotated[int | float, BeforeValidator(_require_days), Field(gt=0, le=KEPT_DAYS)]
+Cap = Annotated[int, BeforeValidator(_require_cap), Field(gt=0)]
+Kinds = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_require_kinds, json_schema_input_type=Text | tuple[Text, ...]),
+    Field(min_length=1, max_length=100),
+]
+OncePer = Literal["event", "asset", "day", "ever"]
 GroupName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 
 
@@ -87,6 +127,44 @@ class ScoringRule(Rule):
     """A group of rules whose points together stay within the limits given under `groups`."""
     reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """What people read beside the points. Absent: the rule's id."""
+
+
+class Decay(RuleModel):
+    """How an event's points fade with its age: to half after `half_life_days`, or evenly to nothing in `linear_days`."""
+
+    half_life_days: Days | None = None
+    linear_days: Days | None = None
+
+    @model_validator(mode="after")
+    def _in_one_way(self) -> Self:
+        if (self.half_life_days is None) == (self.linear_days is None):
+            raise expected("half_life_days or linear_days")
+        return self
+
+
+class BehaviourRule(Rule):
+    """Points for what a lead does: for each event of the kind that meets the condition, machines' events aside."""
+
+    event: Kinds
+    """The kind of event, such as `page.viewed`, or a list of kinds."""
+    points: Points
+    """For one event, as long as it is fresh."""
+    axis: Axis = "engagement"
+    group: GroupName | None = None
+    """As for other rules; the group is held within its limits with all its rules."""
+    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    once_per: OncePer = "event"
+    """Of several events the newest counts: of each `asset` (material, mail, form, file or page), of each UTC `day`, or of
+    all (`ever`). `event`: each counts."""
+    cap: Cap | None = None
+    """The most that the rule gives or takes altogether."""
+    window_days: Days | None = None
+    """Older events do not count. Absent: 400 days, after which events are forgotten."""
+    decay: Decay | None = None
+    """Absent: points stay until the window closes."""
+
+
+AnyRule = ScoringRule | BehaviourRule
 
 
 class GroupLimits(RuleModel):
@@ -116,11 +194,25 @@ class AxisLimits(RuleModel):
         return self
 
 
+class TotalLimits(RuleModel):
+    """The range of the score."""
+
+    min: Threshold = 0
+    max: Threshold = 200
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min > self.max:
+            raise expected("min below max")
+        return self
+
+
 class ScoreLimits(RuleModel):
-    """The ranges of both axes; the score is their sum."""
+    """The ranges of both axes, and of the score, which is their sum."""
 
     fit: AxisLimits = AxisLimits()
     engagement: AxisLimits = AxisLimits()
+    total: TotalLimits = TotalLimits()
 
 
 class Grades(RuleModel):
@@ -138,16 +230,36 @@ class Grades(RuleModel):
         return self
 
 
-class Temperatures(RuleModel):
-    """The least score for hot and for warm; below warm is cold."""
+class Levels(RuleModel):
+    """The least engagement for the levels 1, 2 and 3; below is 4. Beside the grade it makes the matrix: A1 to D4."""
 
+    first: Threshold = Field(75, alias="1")
+    second: Threshold = Field(50, alias="2")
+    third: Threshold = Field(25, alias="3")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.first > self.second > self.third:
+            raise expected("1 above 2 above 3")
+        return self
+
+
+class Temperatures(RuleModel):
+    """By `score`: the least score for hot and for warm. By `activity`: for how many days a lead is hot, and warm, after it
+    came or did something last. Else it is cold."""
+
+    by: Literal["score", "activity"] = "score"
     hot: Threshold = 60
     warm: Threshold = 30
+    hot_days: Days = 7
+    warm_days: Days = 30
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.hot <= self.warm:
             raise expected("hot above warm")
+        if self.hot_days >= self.warm_days:
+            raise expected("hot_days below warm_days")
         return self
 
 
@@ -157,26 +269,45 @@ class ScoringModel(RuleSetHeader):
     kind: Literal["scoring"]
     name: Annotated[str, Field(min_length=1, max_length=64)] = KIND
     rules: Annotated[tuple[ScoringRule, ...], Field(max_length=MAX_RULES)]
+    behaviour: Annotated[tuple[BehaviourRule, ...], Field(max_length=MAX_RULES)] = ()
     groups: Annotated[dict[GroupName, GroupLimits], Field(max_length=200)] = Field({})
     limits: ScoreLimits = ScoreLimits()
     grades: Grades = Grades()
+    levels: Levels = Levels()
     temperature: Temperatures = Temperatures()
 
     def find_faults(self) -> Iterable[RuleFault]:
-        """Groups without limits, and groups whose rules are of both axes."""
+        """Groups without limits, groups whose rules are of both axes, ids that both lists use, and conditions of the one
+        list that ask what only the other can know."""
         axes: dict[str, Axis] = {}
-        for index, rule in enumerate(self.rules):
-            yield from self._group_faults(rule, ("rules", index, "group"), axes)
+        taken = {rule.id for rule in self.rules}
+        for path, rule in self._every_rule():
+            yield from self._group_faults(rule, (*path, "group"), axes)
+            yield from _field_faults(rule, (*path, "when"))
+            if isinstance(rule, BehaviourRule) and rule.id in taken:
+                yield RuleFault((*path, "id"), "an id that is used once", "it stands under rules", "a duplicate")
 
-    def _group_faults(
-        self, rule: ScoringRule, path: tuple[str | int, ...], axes: dict[str, Axis]
-    ) -> Iterator[RuleFault]:
+    def _every_rule(self) -> Iterator[tuple[tuple[str | int, ...], AnyRule]]:
+        yield from ((("rules", index), rule) for index, rule in enumerate(self.rules))
+        yield from ((("behaviour", index), rule) for index, rule in enumerate(self.behaviour))
+
+    def _group_faults(self, rule: AnyRule, path: tuple[str | int, ...], axes: dict[str, Axis]) -> Iterator[RuleFault]:
         if rule.group is None:
             return
         if rule.group not in self.groups:
             yield RuleFault(path, "a group that stands under groups", "give its limits there", "an unknown one")
         if axes.setdefault(rule.group, rule.axis) != rule.axis:
             yield RuleFault(path, "a group whose rules are all of one axis", None, "one of both axes")
+
+
+def _field_faults(rule: AnyRule, path: tuple[str | int, ...]) -> Iterator[RuleFault]:
+    of_events = isinstance(rule, BehaviourRule)
+    if all(field.startswith(_EVENT) == of_events for field in fields_asked([rule.when])):
+        return
+    if of_events:
+        yield RuleFault(path, "fields of the event, such as event.category", "ask about the lead under rules", "others")
+    else:
+        yield RuleFault(path, "fields of the lead", "rules about events stand under behaviour", "fields of an event")
 
 
 def load_scoring_model(text: str | bytes, file: str = "scoring.yaml") -> LoadedRules[ScoringModel]:

@@ -3,19 +3,27 @@
 Bytes are JSON as they are stored and published, so that a redelivery publishes what was stored, to the letter.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import orjson
 
+from services.scoring.domain.behaviour import Log, instant_of, ms_of, union
 from services.scoring.domain.inbound import CapturedLead, ChangedLead
-from services.scoring.domain.scoring import CompiledModel, Weighed, weigh
-from shared.contracts.thin import MergedLead, UnmergedLead
+from services.scoring.domain.scoring import CompiledModel, Weighed, labels_of, weigh, weigh_at
+from shared.contracts.thin import MergedLead, UnmergedLead, received_at
 
 
 @dataclass(slots=True)
 class Standing:
-    """A lead's row. `origin` is None only for a lead that is known by a merge alone: it is scored with its first
-    submission. `stored` rows exist already, `changed` ones are to be saved."""
+    """A lead's row. `origin` is None only for a lead that is known by a merge or its behaviour alone: it is scored with its
+    first submission. `stored` rows exist already, `changed` ones are to be saved.
+
+    `behaves`: the lead, or one that was merged into it, has a log; `logs` are these, by the lead that they were told of, and
+    `relogged` those of them to be saved. `turns_at`: when its score turns by itself; `timer_at`: for when a timer is set.
+    """
 
     lead_id: str
     lead_version: int = 0
@@ -27,6 +35,22 @@ class Standing:
     erased: bool = False
     stored: bool = False
     changed: bool = False
+    behaves: bool = False
+    logs: dict[str, Log] | None = None
+    relogged: set[str] | None = None
+    turns_at: datetime | None = None
+    timer_at: datetime | None = None
+
+    def log_of(self, lead_id: str) -> Log:
+        """The log of this lead, or of one that was merged into it, to be added to."""
+        if self.logs is None:
+            self.logs = {}
+        return self.logs.setdefault(lead_id, {})
+
+    def relog(self, lead_id: str) -> None:
+        """A log has changed."""
+        self.relogged = {*(self.relogged or ()), lead_id}
+        self.behaves = self.changed = True
 
     def published(self) -> bytes:
         """The data of `lead.scored` at this point."""
@@ -56,14 +80,14 @@ def score_captured(
     standing.origin = captured.origin
     if not redirected and captured.lead_version > standing.lead_version:
         standing.lead, standing.lead_version = captured.lead, captured.lead_version
-    return _score(standing, weigh(model.see(standing.lead), model), now)
+    return _score(standing, model.see(standing.lead), model, now)
 
 
 def score_changed(standing: Standing, changed: ChangedLead, model: CompiledModel, *, now: str) -> Weighed | None:
     """Take a lead's state that no submission brought, and score it; None while no submission is known."""
     standing.lead, standing.lead_version = orjson.dumps(changed.lead), changed.lead_version
     standing.changed = True
-    return None if standing.origin is None else _score(standing, weigh(changed.lead, model), now)
+    return None if standing.origin is None else _score(standing, changed.lead, model, now)
 
 
 def score_merged(
@@ -77,11 +101,59 @@ def score_merged(
         lead.origin = other.origin
     if lead.origin is None:
         return None
-    return _score(lead, weigh(said.lead, model), now)
+    return _score(lead, said.lead, model, now)
 
 
-def _score(standing: Standing, weighed: Weighed, now: str) -> Weighed:
+def rescore(standing: Standing, model: CompiledModel, *, now: str) -> Weighed | None:
+    """Score what is stored as of an instant; None where that says the same as the score that was told. When the score turns
+    next is noted in either case."""
+    weighed = _weigh(standing, model.see(standing.lead), model, now)
+    _note_turn(standing, weighed)
+    if _said(weighed.score) == _said(orjson.loads(standing.score)):
+        return None
+    return _tell(standing, weighed, now)
+
+
+def turn(standing: Standing, model: CompiledModel, *, now: str) -> Weighed | None:
+    """The same where time alone has come: told is only another grade, level or temperature."""
+    weighed = _weigh(standing, model.see(standing.lead), model, now)
+    _note_turn(standing, weighed)
+    if labels_of(weighed.score) == labels_of(orjson.loads(standing.score)):
+        return None
+    return _tell(standing, weighed, now)
+
+
+def _score(standing: Standing, facts: Mapping[str, Any], model: CompiledModel, now: str) -> Weighed:
+    weighed = _weigh(standing, facts, model, now)
+    if weighed.turns_ms is not None or standing.turns_at is not None:
+        _note_turn(standing, weighed)
+    return _tell(standing, weighed, now)
+
+
+def _weigh(standing: Standing, facts: Mapping[str, Any], model: CompiledModel, now: str) -> Weighed:
+    if not standing.logs and not model.by_activity:
+        return weigh(facts, model)
+    instant = datetime.fromisoformat(now)
+    came = None if standing.origin is None else received_at(standing.origin)
+    deeds = union((standing.logs or {}).values())
+    return weigh_at(facts, model, deeds, now_ms=ms_of(instant), came_ms=ms_of(came or instant))
+
+
+def _note_turn(standing: Standing, weighed: Weighed) -> None:
+    turns_at = None if weighed.turns_ms is None else instant_of(weighed.turns_ms)
+    if turns_at != standing.turns_at:
+        standing.turns_at = turns_at
+        standing.changed = True
+
+
+def _tell(standing: Standing, weighed: Weighed, now: str) -> Weighed:
     standing.score = weighed.json_at(now)
     standing.score_version += 1
     standing.changed = True
     return weighed
+
+
+def _said(score: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a score says, whatever the evidence: one that says the same is not told again."""
+    points = [(each["rule"], each["points"]) for each in score["contributions"]]
+    return (score["value"], score["fit"], score["engagement"], *labels_of(score), points, score["rules"]["version"])

@@ -18,17 +18,28 @@ class RulesUsed(Contract):
 
 
 class Contribution(Contract):
-    """What one rule gave. Contributions of an axis, and its clamp, sum to the axis."""
+    """What one rule gave, before its cap. All contributions and the score's `clamp` sum to `value`."""
 
     rule: str
     axis: Literal["fit", "engagement"]
     points: int
     reason: str
     matched: list[str] = Field([], description="Conditions that were met, without the lead's values")
+    events: list[str] = Field([], description="Of a rule about behaviour: event ids of what counts, the newest five")
+    count: int | None = Field(None, description="Of a rule about behaviour: how many events count")
+
+
+class Clamp(Contract):
+    """What one limit added (positive) or took away (negative)."""
+
+    of: Literal["rule", "group", "axis", "total"]
+    name: str = Field(description="The rule, the group or the axis")
+    points: int
 
 
 class Score(Contract):
-    """A lead's score and why. `value` = fit + engagement, within 0..100 each; `clamp` is what the bounds took away."""
+    """A lead's score and why, as of `scored_at`. `value` = fit + engagement, within 0..100 each, within the total's bounds;
+    `clamp` is what all bounds took away."""
 
     value: int
     fit: int
@@ -37,6 +48,9 @@ class Score(Contract):
     temperature: Literal["hot", "warm", "cold"]
     contributions: list[Contribution]
     clamp: int = 0
+    level: int | None = Field(None, description="Of engagement: 1, the highest, to 4")
+    matrix: str | None = Field(None, description="Grade and level, such as A1")
+    clamps: list[Clamp] = Field([], description="What each bound added or took away; they sum to `clamp`")
     rules: RulesUsed
     scored_at: str
 

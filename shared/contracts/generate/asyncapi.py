@@ -5,13 +5,27 @@ from typing import Any, Final
 
 from shared.contracts.catalog import ANY_TYPE, CONTRACTS, RESERVED, is_command_topic, schema_name
 from shared.contracts.generate.schemas import DEAD_LETTER_HEADERS, ENVELOPE, INBOUND_ENVELOPE, component_schemas
-from shared.contracts.topics import EVENTS_INBOUND, INBOUND_BULK, REPORTING_COMMANDS, SERVICES, TOPICS, Topic
+from shared.contracts.topics import (
+    EVENTS_INBOUND,
+    INBOUND_BULK,
+    LEAD_EVENTS,
+    REPORTING_COMMANDS,
+    SERVICES,
+    TOPICS,
+    Topic,
+)
 
 # Of the contracts, not of the code: the major version is the topics' `.v1`.
 CONTRACTS_VERSION: Final = "1.0.0"
 _BINDING: Final = "0.5.0"
 _DEAD_LETTER: Final = "dead-letter.v1"
-_LANES_OF_CAPTURE: Final = {INBOUND_BULK: "capture-bulk", EVENTS_INBOUND: "capture-behaviour"}
+# Where a service reads a topic in lanes of their own, instead of in the one that has its name.
+_LANES: Final[Mapping[tuple[str, str], list[str]]] = {
+    ("capture", INBOUND_BULK): ["capture-bulk"],
+    ("capture", EVENTS_INBOUND): ["capture-behaviour"],
+    ("scoring", LEAD_EVENTS): ["scoring-behaviour"],
+    ("reporting", REPORTING_COMMANDS): ["reporting", "reporting-commands"],
+}
 _DESCRIPTION: Final = (
     "Leads in, owned and scored opportunities out, as a stream: five services that meet on Kafka topics only. "
     "Every record carries CloudEvents headers and a JSON value. Read with `isolation.level=read_committed`. "
@@ -138,11 +152,7 @@ def _operation(service: str, action: str, topic: Topic) -> dict[str, Any]:
 def groups(service: str, topic: Topic) -> list[str]:
     """The consumer groups with which a service reads a topic: capture's lanes of bulk and of behaviour have their own,
     and reporting both keeps the commands that it gets, like every record, and obeys them."""
-    if service == "capture" and topic.name in _LANES_OF_CAPTURE:
-        return [_LANES_OF_CAPTURE[topic.name]]
-    if service == "reporting" and topic.name == REPORTING_COMMANDS:
-        return ["reporting", "reporting-commands"]
-    return [service]
+    return _LANES.get((service, topic.name), [service])
 
 
 def _messages(topics: Mapping[str, Topic], payloads: Mapping[str, dict[str, str]]) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""What scoring does without traffic: behaviour that is too old to count is forgotten."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from services.scoring.adapters.logs import forget_deeds
+from shared.runtime.background import again_and_again, beside
+from shared.runtime.service import Service
+
+_EVERY_S: Final = 3600.0
+_SLICE: Final = 1000
+
+
+def keeping(service: Service) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Background tasks of the service, for as long as it runs."""
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with beside(forgetting=again_and_again("forgetting", lambda: forget_old(service), _EVERY_S)):
+            yield
+
+    return running
+
+
+async def forget_old(service: Service) -> None:
+    """Forget old behaviour, a slice at a time."""
+    looked_into = _SLICE
+    while looked_into == _SLICE:
+        async with service.database.transaction(service.clock()) as work:
+            looked_into = await forget_deeds(work, limit=_SLICE)
