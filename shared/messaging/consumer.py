@@ -19,6 +19,10 @@ log = structlog.get_logger(__name__)
 _IDLE_POLL_MS = 500
 _KEEP_ALIVE_S = 1.0
 _HELD_S = 0.2
+# A batch of fewer records costs more than what it carries: its transactions, in Postgres and in Kafka.
+_FEW = 200
+_RESTS_TIMES = 2.0
+_LONGEST_REST_S = 0.1
 
 read_quickly()
 
@@ -28,6 +32,8 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
     - notes the membership at the moment records are handed over (`fetched_under`),
     - returns only when there are records, and calls `on_idle` after each fetch that found none,
+    - rests after a batch of few records twice as long as that took (a tenth of a second at most), so that the next one
+      has more: what trickles in takes a third of the lane's time, and a lead that comes alone does not wait,
     - notices when a batch that it handed over never reached the lane (`untaken`, which the lane clears),
     - tells when the log has its position no more (`positions.on_gap`),
     - can be kept alive without fetching, so that a long retry does not lose the membership, and can be `held` so.
@@ -39,6 +45,7 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     halted: bool = False
     held: bool = False
     untaken: bool = False
+    _handed_over: tuple[int, float] = (0, 0.0)  # how many records, and when
     on_idle: Callable[[], Awaitable[None]] | None = None
     on_untaken: Callable[[], None] | None = None
 
@@ -68,6 +75,7 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     ) -> dict[TopicPartition, list[ConsumerRecord[Any, Any]]]:
         if self.untaken:
             self._batch_was_lost()
+        await self._rest(max_records)
         while True:
             if self.halted or self.held:
                 await self._idle_without_fetching()
@@ -87,11 +95,18 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
                     self.positions.note(subscribed.assignment, found)
                 self.caught_up = False
                 self.untaken = True
+                self._handed_over = sum(map(len, found.values())), time.monotonic()
                 return found  # type: ignore[no-any-return]
             self.caught_up = bool(self.assignment()) and self._coordinator.coordinator_id is not None
             self.last_progress = time.monotonic()
             if self.on_idle is not None:
                 await self.on_idle()
+
+    async def _rest(self, max_records: int | None) -> None:
+        count, since = self._handed_over
+        self._handed_over = (0, 0.0)
+        if 0 < count < min(_FEW, max_records or _FEW):
+            await asyncio.sleep(min(_LONGEST_REST_S, _RESTS_TIMES * (time.monotonic() - since)))
 
     def _batch_was_lost(self) -> None:
         """Records were taken from the fetch and never reached the lane: going on would commit past them."""
