@@ -70,10 +70,13 @@ async def ours_killed(servers: Servers, fleet: Fleet, product: str) -> Killed:
         process.kill()
         process.start()
 
-    async def progress() -> int:
-        return await _count(servers.postgres, "SELECT count(*) FROM capture.leads")
+    answered: list[int] = []
 
-    done = await _while_killed(ours.submit(fleet, range(LEADS), clients=CLIENTS, pause_s=_PAUSE_S), progress, kill)
+    async def progress() -> int:
+        return len(answered)
+
+    load = ours.submit(fleet, range(LEADS), clients=CLIENTS, pause_s=_PAUSE_S, answered=answered)
+    done = await _while_killed(load, progress, kill)
 
     async def through() -> bool:
         return await ours.converted(servers) >= LEADS and await fleet.caught_up()
@@ -117,7 +120,7 @@ def _named(rows: Sequence[Any]) -> Counter[Any]:
 async def _while_killed(
     load: Awaitable[None], progress: Callable[[], Awaitable[int]], kill: Callable[[int], Awaitable[None]]
 ) -> int:
-    """Kill each time another fifth of the leads is there. How often it was killed."""
+    """Kill each time another fifth of the leads is there, or answered for. How often it was killed."""
     working = asyncio.ensure_future(load)
     done = 0
     while done < KILLS and not working.done():

@@ -12,11 +12,23 @@ from tests.support.stack import Servers
 
 
 async def submit(
-    fleet: Fleet, numbers: Sequence[int], *, at_once: int = 1, clients: int = CONNECTIONS, pause_s: float = 0.0
+    fleet: Fleet,
+    numbers: Sequence[int],
+    *,
+    at_once: int = 1,
+    clients: int = CONNECTIONS,
+    pause_s: float = 0.0,
+    answered: list[int] | None = None,
 ) -> None:
-    """Every lead submitted, `at_once` a request; each request is repeated until it is answered."""
+    """Every lead submitted, `at_once` a request; each request is repeated until it is answered, and then in `answered`."""
     groups = [numbers[n : n + at_once] for n in range(0, len(numbers), at_once)]
-    await shared_out(groups, lambda: _client(fleet, at_once), _submit, clients=clients, pause_s=pause_s)
+
+    def work(client: Client, group: Sequence[int]) -> None:
+        _submit(client, group)
+        if answered is not None:
+            answered.extend(group)
+
+    await shared_out(groups, lambda: _client(fleet, at_once), work, clients=clients, pause_s=pause_s)
 
 
 def _client(fleet: Fleet, at_once: int) -> Client:
