@@ -16,6 +16,7 @@ from services.capture.adapters.postgres.personal import PERSONAL
 from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
 from services.capture.adapters.postgres.targets import PostgresTargetBook
+from services.capture.adapters.postgres.validations import PostgresValidationBook
 from services.capture.adapters.providers import providers_of
 from services.capture.adapters.redis import IdempotencyMemory, RedisLink
 from services.capture.adapters.sources_file import SourcesFile
@@ -49,6 +50,7 @@ from services.capture.domain.source_tree import load_source_tree
 from services.capture.domain.spam_rules import load_spam_rules
 from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.domain.survivorship_file import load_survivorship
+from services.capture.domain.validation import KIND
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.fetching import Fetching
 from services.capture.hygiene import NightlyHygiene, OfflineVerifier
@@ -66,11 +68,13 @@ from shared.contracts.topics import (
     MERGED,
     RECEIPTS_SETTLED,
     REJECTED,
+    RULES_PUBLISHED,
 )
 from shared.runtime.bodies import BODY_LIMIT_BYTES
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
 from shared.runtime.person_api import person_router
+from shared.runtime.rules_api import rules_router
 from shared.runtime.service import Service
 from shared.runtime.sweeper import sweeping
 
@@ -82,6 +86,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
     sources.refresh()
     formats = Formats(lambda: sources.current)
     publishes = [CAPTURED, REJECTED, RECEIPTS_SETTLED, MERGED, ERASED, LEAD_EVENTS, INBOUND, EVENTS_INBOUND]
+    publishes.append(RULES_PUBLISHED)
     service = Service("capture", settings, publishes=publishes)
     receipts, announced, quarantine = PostgresReceiptBook(), PostgresAnnouncedBook(), PostgresQuarantineBook()
     leads, pairs = PostgresLeadBook(_survivorship(settings)), PostgresPairBook()
@@ -99,6 +104,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         quarantine,
         PostgresConsentBook(),
         PostgresCheckBook(),
+        PostgresValidationBook(),
     )
     hygiene = _hygiene(settings)
     service.subscriptions.extend(
@@ -141,12 +147,13 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         marking_router(service),
         targets_router(service),
         hygiene_router(service, leads, hygiene),
-        matching_router(service, leads, settings.default_region),
+        matching_router(service, leads, books.validations, settings.default_region),
         announced_router(service),
         quarantine_router(service, quarantine, settings.secret_bytes),
         consent_router(service),
         people_router(service, settings.secret_bytes, settings.default_region),
         person_router(service, PERSONAL),
+        rules_router(service, KIND),
         commands_router(service),
     ]
     limit = max(BODY_LIMIT_BYTES, settings.batch_limit_bytes)

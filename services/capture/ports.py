@@ -13,6 +13,7 @@ from services.capture.domain.identity import IdentityKey
 from services.capture.domain.joining import Merge
 from services.capture.domain.people import NewLink, People, Submitted
 from services.capture.domain.person import Person
+from services.capture.domain.validation import Validation
 from services.capture.sources.configured import ConfiguredSource
 from shared.handling.records import Record
 from shared.handling.work import Work
@@ -115,6 +116,13 @@ class TargetBook(Protocol):
 
     async def oldest(self, work: Work, lists: Sequence[str] | None = None) -> Mapping[str, datetime]:
         """When the earliest target of each list, or of every one, was listed."""
+
+
+class ValidationBook(Protocol):
+    """The validation rules that are active."""
+
+    async def read(self, work: Work) -> Validation:
+        """The compiled rules of this batch; none where no version was ever published."""
 
 
 class ReceiptBook(Protocol):

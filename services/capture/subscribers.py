@@ -8,6 +8,7 @@ from services.capture.domain.behaviour.humanity import OUR_SIGNS, Signs
 from services.capture.domain.freshness import NIGHTLY, Hygiene
 from services.capture.domain.guard import Guard
 from services.capture.domain.survivorship import DEFAULT, Survivorship
+from services.capture.domain.validation import KIND, load_validation
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.handlers.announced_leads import NoteAnnouncedLeads, WithdrawLeads
 from services.capture.handlers.arrivals import INBOUND_TOPICS
@@ -46,6 +47,7 @@ from services.capture.ports import (
     QuarantineBook,
     ReceiptBook,
     TargetBook,
+    ValidationBook,
 )
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.contracts.base import Contract
@@ -72,9 +74,11 @@ from shared.contracts.commands.capture import (
     UnmergeLeads,
     WithdrawLead,
 )
+from shared.contracts.commands.rules import PublishRules
 from shared.contracts.events.behaviour import BehaviourSubmitted
 from shared.contracts.topics import CAPTURE_COMMANDS, CAPTURED, EVENTS_INBOUND, INBOUND, INBOUND_BULK, ROUTED, SCORED
 from shared.messaging.commands import Obey
+from shared.messaging.publish_rules import publish_rules
 from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import GivesWay, Handled, Subscription
 from shared.messaging.timers import while_live
@@ -86,7 +90,7 @@ LIVE_LANES: Final = {"capture": (INBOUND,), "scoring": (CAPTURED,), "routing": (
 @dataclass(frozen=True, slots=True)
 class Books:
     """Where leads, receipts, merges, pairs, erasures, behaviour, announced leads, targets, forms, the quarantine,
-    consents and the nightly look at leads are kept."""
+    consents, the nightly look at leads and the validation rules are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
@@ -100,6 +104,7 @@ class Books:
     quarantine: QuarantineBook
     consents: ConsentBook
     checks: CheckBook
+    validations: ValidationBook
 
 
 def subscriptions(
@@ -135,6 +140,7 @@ def subscriptions(
         guard,
         vocabulary,
         survivorship,
+        books.validations,
     )
     submitted = Handled(CaptureAndIdentify(capture), repeated=repeats)
     unknown = Handled(bury_unknown, repeated=repeats)
@@ -213,6 +219,7 @@ def _commands(books: Books, capture: CaptureLeads, repeats: SettleRepeats, secre
     merging = MergeLeadsObeyed(books.leads, books.merges, books.pairs, books.erasures)
     settle = SettleQuarantined(capture, books.quarantine)
     obeying: tuple[tuple[type[Contract], Obey], ...] = (
+        (PublishRules, publish_rules(STAGE, KIND, load_validation)),
         (MergeLeads, merging),
         (UnmergeLeads, UnmergeLeadsObeyed(books.leads, books.merges, books.pairs, books.erasures)),
         (MergeDuplicate, MergeDuplicateObeyed(books.pairs, books.leads, merging)),

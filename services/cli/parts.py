@@ -135,7 +135,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "hygiene": Lazy(_capture, "The nightly look at leads: what is stale, who cannot be reached."),
     "behaviour": Lazy(_capture, "What people did: judge it again, take it back."),
     "leads": Lazy(_leads, "One lead: what it is, what happened to it, and why."),
-    "rules": Lazy(_rules, "Rules: scoring models, assignment rules, hand-off gates."),
+    "rules": Lazy(_rules, "Rules: validation, scoring models, assignment rules, hand-off gates."),
     "members": Lazy(_routing, "Members: the people who can own leads."),
     "ledger": Lazy(_reporting, "Where every received record is."),
     "reports": Lazy(_reporting, "A report as a table, JSON or CSV."),

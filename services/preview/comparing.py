@@ -42,6 +42,8 @@ class Dealer:
         self._policy = rules.policy
         self._dealing = Dealing(self._policy, roster, {})
         self._matches = {place: Match(entry.rule, ()) for place, entry in enumerate(self._policy.rules)}
+        for place, each in enumerate(self._policy.requirements):
+            self._matches[~place] = Match(None, (), each.rule)
         self._nobody = Match(None, ())
 
     def give(self, entry: int | None, judged: Judged) -> Holder:

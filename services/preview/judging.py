@@ -16,7 +16,8 @@ EXPIRED: Final = "expired"
 
 
 class Verdict(NamedTuple):
-    """`entry` is the place of the assignment entry that holds; None: the default queue."""
+    """`entry` is the place of the assignment entry that holds, a negative one that of a requirement that does not, counted
+    from -1; None: the default queue."""
 
     value: int
     grade: str
@@ -29,10 +30,14 @@ class Judge:
 
     def __init__(self, rules: Rules, roster: Roster) -> None:
         self._rules = rules
-        self._places = {id(rule.rule): place for place, rule in enumerate(rules.policy.rules)}
-        self._holders = {None: {"queue": rules.policy.default_queue}} | {
-            place: _holder(compiled.rule, roster) for place, compiled in enumerate(rules.policy.rules)
+        policy = rules.policy
+        self._places = {id(rule.rule): place for place, rule in enumerate(policy.rules)}
+        self._places |= {id(each.rule): ~place for place, each in enumerate(policy.requirements)}
+        self._holders = {None: {"queue": policy.default_queue}} | {
+            place: _holder(compiled.rule, roster) for place, compiled in enumerate(policy.rules)
         }
+        for place, each in enumerate(policy.requirements):
+            self._holders[~place] = {"queue": each.rule.queue, "owner": None}
         self._known: dict[Verdict, Verdict] = {}
 
     def judge(self, lead: Mapping[str, Any], *, is_target: bool) -> Verdict:
@@ -40,7 +45,8 @@ class Judge:
         score = weigh(lead, self._rules.model).score
         facts = facts_of(lead, score)
         match = find_match(facts, self._rules.policy)
-        entry = None if match.rule is None else self._places[id(match.rule)]
+        decided = match.rule or match.requirement
+        entry = None if decided is None else self._places[id(decided)]
         opens = not is_target and self._opens({**facts, "assignment": self._holders[entry]})
         found = Verdict(score["value"], score["grade"], entry, opens)
         return self._known.setdefault(found, found)

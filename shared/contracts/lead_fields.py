@@ -48,6 +48,9 @@ LEAD_FIELDS: Final[Mapping[str, LeadFieldKind]] = MappingProxyType(
 OPEN_PREFIXES: Final = tuple(f"{path}." for path, kind in _EVERY if kind == "open")
 """Below these anything may stand: `extra.`, `consent.`, the touches."""
 
+WHOLES: Final = frozenset(path.rpartition(".")[0] for path in LEAD_FIELDS) | {path[:-1] for path in OPEN_PREFIXES}
+"""Values of several parts, such as the address or the budget: no rule asks about one, and a rule may name it."""
+
 
 def facts_of(lead: Mapping[str, Any]) -> Mapping[str, Any]:
     """The lead with its amounts as numbers, so that rules can compare them; currencies are not converted.

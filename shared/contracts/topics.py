@@ -136,6 +136,7 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
         "lead.mark",
         "lead.promote",
         "consent.record",
+        "rules.publish",
         "target_list.set",
         "targets.expire",
         "hygiene.due",
@@ -280,7 +281,7 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
     ),
     Topic(
         RULES_PUBLISHED,
-        "scoring, routing, conversion",
+        "capture, scoring, routing, conversion",
         ("rules.published",),
         "service and kind of rules",
         "which rules a service applies, and since when",

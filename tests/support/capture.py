@@ -28,6 +28,7 @@ from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
 from services.capture.adapters.postgres.targets import PostgresTargetBook
+from services.capture.adapters.postgres.validations import PostgresValidationBook
 from services.capture.domain.guard import Guard
 from services.capture.domain.spam_rules import load_spam_rules
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
@@ -102,7 +103,9 @@ class Bench:
         books = PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook(), PostgresPairBook()
         others = PostgresBehaviourBook(), PostgresAnnouncedBook(), PostgresTargetBook()
         late = PostgresDoubleBook(), PostgresQuarantineBook(), PostgresConsentBook()
-        self.books = Books(*books, PostgresErasureBook(SECRET), *others, *late, PostgresCheckBook())
+        self.books = Books(
+            *books, PostgresErasureBook(SECRET), *others, *late, PostgresCheckBook(), PostgresValidationBook()
+        )
         self.now = NOW
         self._formats = NO_WEB_SOURCES
         self._settling = self._new_settling()

@@ -12,6 +12,9 @@ from services.capture.domain.payload import JSON_TYPE
 from services.capture.domain.people import Placed, Submitted, stamp_of_record, submission_facts, submitted
 from services.capture.domain.reading import Reading, Value, read_values
 from services.capture.domain.refusal import Refused
+from services.capture.domain.validation import Validation
+from services.capture.domain.view import lead_view
+from services.capture.ports import ValidationBook
 from shared.contracts import ids
 from shared.runtime.access import Requires
 from shared.runtime.reading import reading
@@ -29,7 +32,9 @@ class LeadsToMatch(BaseModel):
     leads: Annotated[list[dict[str, Any]], Field(max_length=MAX_LEADS)]
 
 
-def matching_router(service: Service, book: PostgresLeadBook, default_region: str | None) -> APIRouter:
+def matching_router(
+    service: Service, book: PostgresLeadBook, validations: ValidationBook, default_region: str | None
+) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["leads"])
 
@@ -38,31 +43,34 @@ def matching_router(service: Service, book: PostgresLeadBook, default_region: st
         """Each lead's outcome, and whom it would be joined to: a stored lead, or an earlier one of this list."""
         values = [Value(orjson.dumps(lead), JSON_TYPE) for lead in wanted.leads]
         read = read_values(values, default_region=default_region)
-        found = [_submitted(one, place, wanted.source) for place, one in enumerate(read)]
-        keys = {key for one in found if one is not None for key in one.keys}
         async with reading(service) as work:
-            people = await book.look(work, keys, [one for one in found if one is not None])
-        return {"leads": _answers(read, [None if one is None else people.place(one) for one in found])}
+            validation = await validations.read(work)
+            judged = [_judged(one, place, wanted.source, validation) for place, one in enumerate(read)]
+            found = [one for one in judged if isinstance(one, Submitted)]
+            people = await book.look(work, {key for one in found for key in one.keys}, found)
+        return {"leads": _answers([one if isinstance(one, Refused) else people.place(one) for one in judged])}
 
     return router
 
 
-def _submitted(read: Reading | Refused, place: int, source: str) -> Submitted | None:
+def _judged(read: Reading | Refused, place: int, source: str, validation: Validation) -> Submitted | Refused:
     if isinstance(read, Refused):
-        return None
+        return read
     event_id = ids.new_id()
     facts = submission_facts(read.clean, stamp_of_record(0, 0, place, event_id), source=source, touched_at="")
-    return submitted(read.clean, facts, event_id, source=source)
+    made = submitted(read.clean, facts, event_id, source=source)
+    if validation.rules and (why := validation.refusal(lead_view(facts, made.as_new.lead_id), source)) is not None:
+        return why
+    return made
 
 
-def _answers(read: Sequence[Reading | Refused], placed: Sequence[Placed | None]) -> list[dict[str, Any]]:
+def _answers(placed: Sequence[Placed | Refused]) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     made: dict[str, int] = {}
-    for place, (one, where) in enumerate(zip(read, placed, strict=True)):
-        if isinstance(one, Refused):
-            answers.append({"outcome": "rejected", "code": one.code, "field": one.field, "detail": one.detail})
+    for place, where in enumerate(placed):
+        if isinstance(where, Refused):
+            answers.append(_refusal(where))
             continue
-        assert where is not None
         answer: dict[str, Any] = {"outcome": where.outcome}
         if where.matched_by is not None:
             lead_id = where.person.lead_id
@@ -72,3 +80,8 @@ def _answers(read: Sequence[Reading | Refused], placed: Sequence[Placed | None])
             made[where.person.lead_id] = place
         answers.append(answer)
     return answers
+
+
+def _refusal(why: Refused) -> dict[str, Any]:
+    answer = {"outcome": "rejected", "code": why.code, "field": why.field, "detail": why.detail}
+    return {**answer, "rule": why.rule} if why.rule is not None else answer

@@ -99,4 +99,6 @@ def _shown(row: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
     }
     if row.get("reasons"):
         shown["reasons"] = row["reasons"]
+    if row.get("rule"):
+        shown |= {"rule": row["rule"], "detail": row["said"]}
     return shown if row["row_number"] is None else {**shown, "row": row["row_number"]}

@@ -12,6 +12,7 @@ from services.capture.commands.ending import FOUND_WRONG, MISUSED, NOT_THERE, en
 from shared.contracts import ids
 
 _TIMEOUT_S: Final = 30.0
+_SHORT_S: Final = 5.0
 _GIVE_UP_S: Final = 60.0
 _POLL_S: Final = 0.2
 _TRY_AGAIN: Final = (429, 503)
@@ -94,6 +95,22 @@ class CaptureClient:
         except (httpx.TransportError, ValueError, KeyError) as error:
             return None, f"capture does not answer ({type(error).__name__})"
         return answers, ""
+
+    @staticmethod
+    def live_rules(kind: str) -> tuple[dict[str, Any] | None, str]:
+        """The live version of a kind of rules, or None and why it cannot be known now. Never ends the command."""
+        url, key = os.environ.get("LEADSTREAM_CAPTURE_URL"), os.environ.get("LEADSTREAM_ADMIN_KEY")
+        if not url or not key:
+            return None, "LEADSTREAM_CAPTURE_URL and LEADSTREAM_ADMIN_KEY are not set"
+        try:
+            response = httpx.get(
+                f"{url.rstrip('/')}/v1/rules/{kind}/versions/live",
+                headers={"Authorization": f"Bearer {key}"},
+                timeout=_SHORT_S,
+            )
+            return (response.json(), "") if response.is_success else (None, f"capture answers {response.status_code}")
+        except (httpx.TransportError, ValueError) as error:
+            return None, f"capture does not answer ({type(error).__name__})"
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         """The JSON of a GET; parameters that are None are left out."""

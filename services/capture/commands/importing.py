@@ -12,9 +12,11 @@ import typer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from services.capture.commands.client import CaptureClient
 from services.capture.commands.ending import FOUND_WRONG, MISUSED, NOT_THERE, Shown, end, print_json, progress_of
 from services.capture.commands.looking import Preview, show_first
 from services.capture.commands.preparing import Prepared, Wanted, home, prepare
+from services.capture.domain.validation import KIND, NO_RULES, Validation, compile_validation, load_validation
 from services.capture.importing.cells import EXPLAINED
 from services.capture.importing.publishing import Checkpoint, Progress, Publishing, bulk_producer
 from services.capture.importing.records import RowRecords
@@ -24,6 +26,7 @@ from services.capture.settings import CaptureSettings
 from shared.contracts import ids
 from shared.contracts.envelope import rfc3339
 from shared.messaging.raw_producer import IntakeUnavailable
+from shared.rules import RuleFileError
 from shared.runtime.clock import utc_now
 
 
@@ -47,6 +50,7 @@ def import_rows(
             settings.secret_bytes,
             rfc3339(utc_now()),
             settings.default_region,
+            NO_RULES if dry_run is not None else _validation(as_json),
         )
         if dry_run is not None:
             show_first(prepared, records, dry_run, preview, as_json=as_json)
@@ -65,6 +69,19 @@ def _settings(*, needs_secret: bool) -> CaptureSettings:
         if needs_secret:
             end(NOT_THERE, "LEADSTREAM_SECRET is not set, or shorter than 16; `make up` writes it to .leadstream/env")
         return CaptureSettings.model_validate({"secret": ids.new_id()})
+
+
+def _validation(as_json: bool) -> Validation:
+    """The validation rules that are live. Where they cannot be known, capture says by the receipts what it rejects."""
+    live, why = CaptureClient.live_rules(KIND)
+    if live is not None:
+        with contextlib.suppress(RuleFileError, KeyError):
+            used = {name: live[name] for name in ("kind", "name", "version", "content_hash")}
+            return compile_validation(load_validation(live["document"], f"{KIND}.yaml").model, used)
+        why = "they are of another release"
+    if not as_json:
+        typer.echo(f"rows are not held against the validation rules here, but by capture: {why}", err=True)
+    return NO_RULES
 
 
 class _Import:

@@ -83,13 +83,20 @@ def _row(row: RowRecord, source: str, known: Mapping[int, dict[str, Any]], previ
         "lead": {name: value for name, value in lead.items() if value and name not in ("first_touch", "last_touch")}
         if lead
         else None,
-        "error": explained(row),
+        "error": explained(row) or _refused(row, found),
         "flags": lead["extra"].get(FLAGS_KEY, []) if lead else [],
         "duplicate": {name: duplicate[name] for name in ("lead_id", "row", "matched_by") if name in duplicate}
         if duplicate
         else None,
         "decision": preview.of(lead) if lead and preview else None,
     }
+
+
+def _refused(row: RowRecord, found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What capture refuses that the file alone does not show: by its validation rules."""
+    if found is None or found["outcome"] != "rejected":
+        return None
+    return {"row": row.number, **{name: value for name, value in found.items() if name != "outcome"}}
 
 
 def _lead(row: RowRecord, source: str) -> dict[str, Any] | None:

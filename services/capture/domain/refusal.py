@@ -1,7 +1,8 @@
 """Why a submission is refused: registered codes, never the offending value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 RefusalCode = Literal[
     "invalid_json",
@@ -33,6 +34,7 @@ RefusalCode = Literal[
     "invalid_mail",
     "auto_reply",
     "mailing_list",
+    "rule_not_met",
 ]
 
 # Refused before the content is looked at (HTTP 400); every other code is understood and refused (HTTP 422).
@@ -78,16 +80,20 @@ DETAILS: Final[dict[RefusalCode, str]] = {
     "invalid_mail": "the mail cannot be read",
     "auto_reply": "a machine sent the mail, so nobody wrote",
     "mailing_list": "the mail went to a list, not to us",
+    "rule_not_met": "the submission lacks what a validation rule asks for",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A submission that was understood to be unusable; `field` is a dotted path, `detail` never holds input."""
+    """A submission that was understood to be unusable; `field` is a dotted path, `detail` never holds input. `rule` is the
+    id of the validation rule that does not hold, `rules` the version that it is of."""
 
     code: RefusalCode
     field: str | None
     detail: str
+    rule: str | None = None
+    rules: Mapping[str, Any] | None = None
 
 
 def stored_refusal(reason: str | None, field: str | None) -> Refused:

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 from services.capture.domain.consent import Statement, statements_of
-from services.capture.domain.doubles import REPEATED_SUBMISSION, Sent, body_digest, find_doubles
+from services.capture.domain.doubles import REPEATED_SUBMISSION, Sent, find_doubles
 from services.capture.domain.erasing import stays_out
-from services.capture.domain.fact_shape import Facts, LeadFacts
 from services.capture.domain.guard import Doubts, Guard, with_warnings
 from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.joining import Finding
@@ -16,21 +15,18 @@ from services.capture.domain.people import (
     NewLink,
     People,
     Placed,
-    Submitted,
-    stamp_of_record,
-    submission_facts,
-    submitted,
 )
 from services.capture.domain.person import Person
 from services.capture.domain.reading import Reading, document_of_value, read_documents
-from services.capture.domain.refusal import RefusalCode, Refused, refuse, stored_refusal
+from services.capture.domain.refusal import RefusalCode, Refused, refuse
 from services.capture.domain.survivorship import DEFAULT, Survivorship
-from services.capture.domain.view import lead_view
+from services.capture.domain.validation import NO_RULES, Validation
 from services.capture.domain.vocabulary import BUILT_IN, Vocabulary
 from services.capture.handlers.arrivals import INBOUND_TOPICS, QUARANTINED, Arrival, arrival_of
 from services.capture.handlers.events import lead_captured, lead_merged, lead_rejected, receipt_settled
 from services.capture.handlers.holding import held_of, hold, quarantined
 from services.capture.handlers.note_targets import NoteTargets, Seen
+from services.capture.handlers.readings import Read, read_clean, refusal_of, refused
 from services.capture.ports import (
     ConsentBook,
     DoubleBook,
@@ -40,6 +36,7 @@ from services.capture.ports import (
     MergeBook,
     QuarantineBook,
     StoredMerge,
+    ValidationBook,
 )
 from services.capture.sources.register import NO_WEB_SOURCES, Formats
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected, Skipped
@@ -49,23 +46,8 @@ from shared.handling.work import Work
 # Reading and deciding is CPU: the loop that also answers requests and keeps the group's membership gets a turn in between.
 _AT_ONCE: Final = 50
 TEST_REASON: Final = "test"
-_NO_LIST: Final = {"name": ""}
 FINDINGS: Final = "findings"
 _new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
-
-
-class Read(NamedTuple):
-    """A usable record: its submission, and the event that it leads to if the lead is new. While it is read, all that it
-    leads to is at hand; most leads are new, and are not looked into again."""
-
-    arrival: Arrival
-    submission: Submitted
-    captured: OutEvent
-    listed: str | None = None
-    """The list of a target, empty where that has no name."""
-    digest: str | None = None
-    agreed: Facts | None = None
-    """The facts that say what the person agreed to or refused, where any do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +68,7 @@ class CaptureLeads:
     guard: Guard | None = None
     vocabulary: Vocabulary = BUILT_IN
     survivorship: Survivorship = DEFAULT
+    validations: ValidationBook | None = None
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase."""
@@ -93,14 +76,15 @@ class CaptureLeads:
         readable: dict[int, Read] = {}
         held: dict[int, Held] = {}
         fresh = [(place, item.record) for place, item in enumerate(items) if item.decision is None]
+        validation = await self.validations.read(work) if fresh and self.validations is not None else NO_RULES
         for start in range(0, len(fresh), _AT_ONCE):
             if start:
                 await asyncio.sleep(0)
-            self._read(fresh[start : start + _AT_ONCE], readable, outcomes, held, work)
+            self._read(fresh[start : start + _AT_ONCE], readable, outcomes, held, work, validation)
         if held:
             erased = await hold(held, self.quarantine, self.erasures, work, self.secret)
             for place, arrival in erased.items():
-                outcomes[place] = _refuse(arrival, refuse("erased_before"), work)
+                outcomes[place] = refused(arrival, refuse("erased_before"), work)
         await self._place(readable, outcomes, work)
         await self._publish_again(items, outcomes, work)
         return [outcome for outcome in outcomes if outcome is not None]
@@ -112,6 +96,7 @@ class CaptureLeads:
         outcomes: list[Outcome | None],
         held: dict[int, Held],
         work: Work,
+        validation: Validation,
     ) -> None:
         """Read some records, step by step for all of them. What rests on a record alone has its outcome then."""
         usable: list[tuple[int, Arrival]] = []
@@ -125,7 +110,7 @@ class CaptureLeads:
         clean: list[tuple[int, Arrival, CleanSubmission]] = []
         for (place, arrival), reading in zip(usable, self._readings(usable), strict=True):
             if isinstance(reading, Refused):
-                outcomes[place] = _refuse(arrival, reading, work)
+                outcomes[place] = refused(arrival, reading, work)
             elif reading.is_test or arrival.is_test:
                 outcomes[place] = _settle_test(arrival, work)
             elif arrival.signals is None or self.guard is None:
@@ -135,7 +120,11 @@ class CaptureLeads:
                 outcomes[place] = quarantined(arrival, doubts.reasons, work)
             else:
                 clean.append((place, arrival, with_warnings(reading.clean, doubts)))
-        readable.update(_reads(clean, work, self.secret, self.survivorship))
+        for place, settled in read_clean(clean, work, self.secret, self.survivorship, validation):
+            if isinstance(settled, Read):
+                readable[place] = settled
+            else:
+                outcomes[place] = settled
 
     def _doubts(self, arrival: Arrival, reading: Reading, guard: Guard) -> Doubts:
         signals, received_ms = arrival.signals or "", arrival.record.timestamp
@@ -209,7 +198,7 @@ class CaptureLeads:
             arrival = read.arrival
             is_listed = read.listed is not None or arrival.is_listed()
             if stays_out(read.submission.keys, erased_us, sent_us=arrival.sent_us(), is_listed=is_listed):
-                outcomes[place] = _refuse(arrival, refuse("erased_before"), work)
+                outcomes[place] = refused(arrival, refuse("erased_before"), work)
             else:
                 kept[place] = read
         return kept
@@ -229,24 +218,6 @@ class CaptureLeads:
             outcomes[place] = _again(arrival, decision, found.get(decision.subject or ""), merges)
 
 
-def _reads(
-    clean: Sequence[tuple[int, Arrival, CleanSubmission]], work: Work, secret: bytes, survivorship: Survivorship
-) -> Iterator[tuple[int, Read]]:
-    """Clean submissions by place, with what they lead to if their leads are new."""
-    facts = [_facts(arrival, each, survivorship) for _, arrival, each in clean]
-    submissions = [
-        submitted(each, known, arrival.record.event_id, source=arrival.source)
-        for (_, arrival, each), known in zip(clean, facts, strict=True)
-    ]
-    views = [lead_view(known, each.as_new.lead_id) for known, each in zip(facts, submissions, strict=True)]
-    for (place, arrival, each), submission, view in zip(clean, submissions, views, strict=True):
-        captured = lead_captured(arrival, "new", None, submission.as_new, work.instant, lead=view)
-        listed = view.get("list", _NO_LIST)["name"] if "m" in each.facts else None
-        digest = body_digest(each, arrival.form, secret=secret) if arrival.form else None
-        agreed = each.facts if "c" in each.facts else None
-        yield place, _new(Read, (arrival, submission, captured, listed, digest, agreed))
-
-
 def _statements(readable: Mapping[int, Read], outcomes: Sequence[Outcome | None]) -> list[Statement]:
     """What the people of a batch agreed to and refused, each for the lead that it became."""
     stated: list[Statement] = []
@@ -257,13 +228,6 @@ def _statements(readable: Mapping[int, Read], outcomes: Sequence[Outcome | None]
             of_lead = (outcome.subject, submission.event_id)
             stated += statements_of(agreed, *of_lead, received_us=at, source=arrival.source)
     return stated
-
-
-def _facts(arrival: Arrival, clean: CleanSubmission, survivorship: Survivorship) -> LeadFacts:
-    record = arrival.record
-    stamp = stamp_of_record(record.timestamp, record.partition, record.offset, record.event_id)
-    touched_at = arrival.touched_at
-    return submission_facts(clean, stamp, source=arrival.source, touched_at=touched_at, survivorship=survivorship)
 
 
 def _wanted(reads: Iterable[Read]) -> list[NewLink]:
@@ -316,16 +280,6 @@ def findings_of(decision: Decision | None) -> list[Finding]:
     return [Finding(*stored) for stored in decision.detail.get(FINDINGS, ())]
 
 
-def _refuse(arrival: Arrival, why: Refused, work: Work) -> Produced:
-    return Produced(
-        "rejected",
-        (lead_rejected(arrival, why, work.instant),),
-        reason=why.code,
-        detail=arrival.receipt(why.field),
-        fingerprint=arrival.fingerprint(),
-    )
-
-
 def _settle_test(arrival: Arrival, work: Work) -> Produced:
     return Produced(
         "test",
@@ -343,16 +297,11 @@ def settle_double(arrival: Arrival, first: str | int, outcomes: Sequence[Outcome
     lead_id = first if isinstance(first, str) else earlier.subject if isinstance(earlier, Produced) else None
     if lead_id is None:
         code = earlier.reason if isinstance(earlier, Produced) else None
-        return _refuse(arrival, refuse(cast(RefusalCode, code or "invalid_value")), work)
+        return refused(arrival, refuse(cast(RefusalCode, code or "invalid_value")), work)
     event = receipt_settled(arrival, "merged", REPEATED_SUBMISSION, lead_id, work.instant)
     return Produced(
         "merged", (event,), lead_id, REPEATED_SUBMISSION, arrival.receipt(), fingerprint=arrival.fingerprint()
     )
-
-
-def refusal_of(decision: Decision) -> Refused:
-    """The refusal that was stored with a decision."""
-    return stored_refusal(decision.reason, (decision.detail or {}).get("field"))
 
 
 def _again(arrival: Arrival, decision: Decision, person: Person | None, merges: Mapping[str, StoredMerge]) -> Outcome:

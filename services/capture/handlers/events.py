@@ -65,6 +65,8 @@ def lead_rejected(arrival: Arrival, why: Refused, at: str) -> OutEvent:
         "origin": arrival.origin(),
         "row": arrival.row,
     }
+    if why.rule is not None:
+        data |= {"rule": why.rule, "rules": dict(why.rules or {})}
     event = STAGE.event(
         arrival.record,
         LeadRejected.TYPE,

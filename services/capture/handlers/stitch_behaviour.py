@@ -21,7 +21,7 @@ from services.capture.handlers.arrivals import Arrival, arrival_of
 from services.capture.handlers.behaviour_context import context_of, is_by_browser, message_of, written
 from services.capture.handlers.behaviour_events import behaviour_settled, lead_behaved
 from services.capture.handlers.behaviour_telling import commands_told
-from services.capture.handlers.capture_leads import refusal_of
+from services.capture.handlers.readings import refusal_of
 from services.capture.ports import ErasureBook
 from shared.handling.outcomes import Decision, InHand, Outcome, OutEvent, Produced, Rejected
 from shared.handling.work import Work

@@ -9,9 +9,8 @@ from typing import Final, TextIO
 
 from services.capture.importing.header import check_header, header_of
 from services.capture.importing.refusal import FileRefused
-from services.capture.importing.table import Row
+from services.capture.importing.table import MAX_ROW, Row
 
-MAX_ROW: Final = 200_000
 # How far a quote is followed before it is taken for one that is never closed.
 _MAX_QUOTED: Final = 2_000_000
 _DELIMITERS: Final = (",", ";", "\t", "|")

@@ -1,21 +1,27 @@
 """Rows as inbound records: a row's id is the file's and its number, so that a second import changes nothing."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from services.capture.domain.facts import facts_of
 from services.capture.domain.identity import IdentityKey, hashed_key
 from services.capture.domain.payload import JSON_TYPE
-from services.capture.domain.reading import MAX_BYTES, ROW_TYPE, judge_value
+from services.capture.domain.people import stamp_of_record
+from services.capture.domain.reading import MAX_BYTES, ROW_TYPE, judge_value, read_value
 from services.capture.domain.receipt import receipt_of
-from services.capture.domain.refusal import DETAILS, Refused
+from services.capture.domain.refusal import Refused
+from services.capture.domain.validation import NO_RULES, Validation
+from services.capture.domain.view import lead_view
 from services.capture.handlers.arrivals import RECEIPT_HEADER, ROW_HEADER
 from services.capture.importing.mapping import ColumnMapping
-from services.capture.importing.table import Row
+from services.capture.importing.table import MAX_ROW, Row
 from shared.contracts import ids
 from shared.contracts.commands.capture import DAMAGE_HEADER, LEAD_SUBMITTED, LIST_HEADER
 from shared.contracts.envelope import Envelope
+
+_ROW_TOO_LARGE: Final = f"a row may have {MAX_ROW:,} characters, and 256 KiB as a lead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class RowRecords:
     secret: bytes
     at: str
     default_region: str | None = None
+    validation: Validation = NO_RULES
 
     def record(self, row: Row) -> RowRecord:
         """The record of a row; a damaged one is stored as it stands, one that is too large as far as it may be."""
@@ -52,10 +59,20 @@ class RowRecords:
         judged = judge_value(
             value, content_type, source_name=self.source, damage=row.damage, default_region=self.default_region
         )
-        refusal = judged if isinstance(judged, Refused) else None
+        refusal = judged if isinstance(judged, Refused) else self._by_rule(value, row)
         key = hashed_key(judged, secret=self.secret) if isinstance(judged, IdentityKey) else event_id
         headers = self._headers(ce_id, event_id, content_type, row)
         return RowRecord(row.number, event_id, key.encode(), value, headers, refusal)
+
+    def _by_rule(self, value: bytes, row: Row) -> Refused | None:
+        """What the validation rules say of a row that can be read. Nothing is read where there are none."""
+        if not self.validation.rules:
+            return None
+        read = read_value(value, JSON_TYPE, default_region=self.default_region)
+        if isinstance(read, Refused):
+            return read
+        stamp = stamp_of_record(0, 0, row.number, "")
+        return self.validation.refusal(lead_view(facts_of(read.clean, stamp, source_name=self.source), ""), self.source)
 
     def _value(self, row: Row) -> tuple[bytes, str]:
         if row.damage:
@@ -88,4 +105,6 @@ def explained(record: RowRecord) -> dict[str, Any] | None:
     if record.refusal is None:
         return None
     why = record.refusal
-    return {"row": record.number, "code": why.code, "field": why.field, "detail": DETAILS[why.code]}
+    detail = _ROW_TOO_LARGE if why.code == "too_large" else why.detail
+    said = {"row": record.number, "code": why.code, "field": why.field, "detail": detail}
+    return {**said, "rule": why.rule} if why.rule is not None else said

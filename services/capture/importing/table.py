@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+MAX_ROW: Final = 200_000
+"""Characters of a row, and of an address card."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from typing import Any, Final, TextIO
 import vobject
 
 from services.capture.importing.refusal import FileRefused
-from services.capture.importing.table import Row
+from services.capture.importing.table import MAX_ROW, Row
 
-MAX_CARD: Final = 200_000
 _SEVERAL: Final = 5  # e-mail addresses and phone numbers that have columns of their own
 _SHOWN_LINE: Final = 4_000
 
@@ -47,8 +46,8 @@ class VcardFile:
 
     def __iter__(self) -> Iterator[Row]:
         for number, text in enumerate(self._cards(), start=2):
-            if len(text) >= MAX_CARD:
-                yield Row(number, (), text[:MAX_CARD], "too_large")
+            if len(text) >= MAX_ROW:
+                yield Row(number, (), text[:MAX_ROW], "too_large")
                 continue
             cells = _cells(text)
             yield Row(number, cells) if cells is not None else Row(number, (), text, "damaged_row")
@@ -57,13 +56,13 @@ class VcardFile:
         """The text of each card, as far as a card may go; what stands between cards is a damaged one."""
         lines: list[str] = []
         length = 0
-        for line in _without_pictures(iter(lambda: self._stream.readline(MAX_CARD), "")):
+        for line in _without_pictures(iter(lambda: self._stream.readline(MAX_ROW), "")):
             begins = _BEGIN.fullmatch(line) is not None
             if begins and lines:
                 yield "".join(lines)
             if begins or not lines:
                 lines, length = [], 0
-            if (lines or line.strip()) and length < MAX_CARD:
+            if (lines or line.strip()) and length < MAX_ROW:
                 lines.append(line)
                 length += len(line)
             if _END.fullmatch(line) and lines:

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Final, Protocol
 
 import typer
 
+from services.capture import rules_kind as capture
 from services.cli.rules.asking import USAGE, WRONG, end
 from services.conversion import rules_kind as conversion
 from services.routing import rules_kind as routing
 from services.scoring import rules_kind as scoring
-from shared.rules import LoadedRules, RuleFileError, RuleProblem
+from shared.rules import LoadedRules, RuleFileError, RuleProblem, RuleSetHeader
 from shared.rules.cases import Mismatch, RuleCases
 from shared.rules.loading import load_yaml
 
@@ -23,6 +24,11 @@ class RuleKind(Protocol):
     def KIND(self) -> str: ...  # noqa: N802
     @property
     def SERVICE(self) -> str: ...  # noqa: N802
+    @property
+    def MODEL(self) -> type[RuleSetHeader]:  # noqa: N802
+        """The document."""
+        ...
+
     def load(self, text: str | bytes, file: str) -> LoadedRules[Any]:
         """A document, checked. Raises RuleFileError."""
         ...
@@ -38,7 +44,7 @@ class RuleKind(Protocol):
         ...
 
 
-KINDS: Final[Mapping[str, RuleKind]] = {kind.KIND: kind for kind in (scoring, routing, conversion)}
+KINDS: Final[Mapping[str, RuleKind]] = {kind.KIND: kind for kind in (scoring, routing, conversion, capture)}
 
 FileArgument = Annotated[Path, typer.Argument(help="A YAML document; its `kind` says which rules it holds.")]
 KindArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]

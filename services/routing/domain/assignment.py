@@ -10,11 +10,19 @@ from typing import Any, Final, Literal, TypeAlias
 import orjson
 
 from services.routing.domain.roster import Roster, next_in_turn
-from services.routing.domain.rules import DEFAULT_RULE, HOLDING_RULE, MANUAL_RULE, AssignmentPolicy, AssignmentRule
+from services.routing.domain.rules import (
+    DEFAULT_RULE,
+    HOLDING_RULE,
+    MANUAL_RULE,
+    AssignmentPolicy,
+    AssignmentRule,
+    Requirement,
+)
 from shared.rules import CompiledRule, ConditionVerdict, Facts
 
-Strategy: TypeAlias = Literal["owner", "queue", "round_robin", "default", "manual", "holding"]
+Strategy: TypeAlias = Literal["owner", "queue", "round_robin", "default", "manual", "holding", "requirement"]
 
+REQUIREMENT_NOT_MET: Final = "requirement_not_met"
 RULE_MATCHED: Final = "rule_matched"
 NO_RULE_MATCHED: Final = "no_rule_matched"
 OWNER_UNKNOWN: Final = "owner_unknown"
@@ -25,6 +33,7 @@ EXPIRED: Final = "expired"
 
 # As `assignment_of` serialises it: why a target, or one that never responded, is where it is.
 _HELD: Final = {reason: b'"strategy":"holding","reason":"%b"' % reason.encode() for reason in (TARGET, EXPIRED)}
+_WAITING: Final = b'"strategy":"requirement"'
 _SHOWN_VALUES: Final = 8
 _SHOWN_TEXT: Final = 60
 
@@ -69,6 +78,8 @@ class Match:
 
     rule: AssignmentRule | None
     tried: tuple[Step, ...]
+    requirement: Requirement | None = None
+    """What the lead lacks, so that no rule was tried."""
 
     @property
     def rotation(self) -> str | None:
@@ -104,7 +115,10 @@ def choose_assignment(
 
 
 def match_rule(facts: Facts, policy: AssignmentPolicy) -> Match:
-    """The first rule that holds; rules behind it are not tried."""
+    """The first rule that holds; rules behind it are not tried, and none for a lead that lacks what is required."""
+    for required in policy.requirements:
+        if not required.holds(facts):
+            return Match(None, (_refusal(required, facts),), required.rule)
     tried: list[Step] = []
     for compiled in policy.rules:
         if compiled.holds(facts):
@@ -115,7 +129,10 @@ def match_rule(facts: Facts, policy: AssignmentPolicy) -> Match:
 
 def choose(match: Match, policy: AssignmentPolicy, roster: Roster, rotations: Mapping[str, str | None]) -> Choice:
     """The owner or queue that the matched rule names; the default queue, with the reason, where nobody is there."""
-    rule, tried = match.rule, match.tried
+    rule, tried, lacking = match.rule, match.tried, match.requirement
+    if lacking is not None:
+        why = f"{REQUIREMENT_NOT_MET}: {lacking.id} needs {lacking.name} ({lacking.field})"
+        return Choice(None, lacking.queue, lacking.id, "requirement", why, tried)
     if rule is None:
         return Choice(None, policy.default_queue, DEFAULT_RULE, "default", NO_RULE_MATCHED, tried)
     if rule.assign.queue is not None:
@@ -170,6 +187,16 @@ def is_held_target(assignment: bytes) -> bool:
 def is_held_otherwise(assignment: bytes, *, expired: bool) -> bool:
     """Whether a target is held as one whose time is not over, and that is not so any more; or the reverse."""
     return _HELD[TARGET if expired else EXPIRED] in assignment
+
+
+def is_waiting(assignment: bytes) -> bool:
+    """Whether a lead of this assignment, as JSON, lacks what is required, and waits for its next version."""
+    return _WAITING in assignment
+
+
+def rule_of(assignment: bytes) -> str:
+    """The id of the rule that made an assignment, of its JSON."""
+    return str(orjson.loads(assignment)["rule"])
 
 
 def lay_aside(queue: str, *, reason: str, policy: AssignmentPolicy, now: str, assignment_id: str) -> Assignment:
@@ -245,7 +272,7 @@ def _in_turn(
     return Choice(owner, None, rule.id, "round_robin", RULE_MATCHED, trace, Turn(rotation, owner))
 
 
-def _refusal(compiled: CompiledRule[AssignmentRule], facts: Facts) -> Step:
+def _refusal(compiled: CompiledRule[Any], facts: Facts) -> Step:
     failed = [describe_condition(verdict) for verdict in compiled.explain(facts).failed]
     return Step(compiled.rule.id, matched=False, failed=failed)
 

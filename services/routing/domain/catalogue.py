@@ -20,6 +20,9 @@ CATALOGUE: Final = FieldCatalogue(
     lead_fields.OPEN_PREFIXES,
 )
 
+WHOLES: Final = lead_fields.WHOLES
+"""Values of several parts, such as the address: no rule asks about one, and a person may be sent to mend it."""
+
 
 def facts_of(lead: Mapping[str, Any], score: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that a rule sees: the lead with `score` beside, its amounts as numbers."""

@@ -1,8 +1,10 @@
-"""The assignment rules as a document: ordered entries of which the first match wins, and a default queue.
+"""The assignment rules as a document: what a lead must have, ordered entries of which the first match wins, a default queue.
 
 kind: assignment
-queues: {sales: {}, unassigned: {}}
+queues: {sales: {}, unassigned: {}, incomplete: {}}
 default: {queue: unassigned}
+requirements:
+  - {id: country, name: a country, field: address.country, queue: incomplete, when: {field: address.country, exists: true}}
 rules:
   - id: qualified
     when: {field: score.grade, in: [A, B]}
@@ -16,11 +18,12 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from services.routing.domain.catalogue import CATALOGUE, reader_of_facts
+from services.routing.domain.catalogue import CATALOGUE, WHOLES, reader_of_facts
 from services.routing.domain.status import LAID_ASIDE
 from shared.rules import (
     ABSENT,
     CompiledRule,
+    Condition,
     Facts,
     LoadedRules,
     Precedents,
@@ -28,11 +31,13 @@ from shared.rules import (
     RuleFault,
     RuleModel,
     RuleSetHeader,
+    Text,
     compile_rules,
     expected,
     fields_asked,
     load_rule_document,
 )
+from shared.rules.conditions import FieldPath
 
 KIND: Final = "assignment"
 MAX_LISTED_MEMBERS: Final = 1000
@@ -132,6 +137,19 @@ class AssignmentRule(Rule):
         return f"rule/{self.id}" if listed is not None else f"queue/{self.assign.round_robin}"
 
 
+class Requirement(Rule):
+    """What must hold of a lead before any entry is tried. One that does not hold puts it into a queue until its next
+    version."""
+
+    name: Text
+    """What people read when it does not hold, such as `a country`."""
+    field: FieldPath
+    """What has to be mended."""
+    queue: QueueName
+    when: Condition
+    """What must hold."""
+
+
 class AssignmentRules(RuleSetHeader):
     """The document. Entries that can never be reached are warned about."""
 
@@ -143,11 +161,15 @@ class AssignmentRules(RuleSetHeader):
     default: DefaultQueue = Field(default=ABSENT)
     """Mandatory: every lead has an owner, or is in a queue."""
     holding: HoldingQueues = HoldingQueues()
+    requirements: Annotated[tuple[Requirement, ...], Field(max_length=1000)] = ()
+    """Tried in order before the entries; the first that does not hold decides."""
     rules: Annotated[tuple[AssignmentRule, ...], Field(max_length=10_000)] = ()
 
     def find_faults(self) -> Iterable[RuleFault]:
-        """The mandatory default, queues that were not declared, reserved ids, members listed twice."""
+        """The mandatory default, queues and fields that are not known, reserved or double ids, members listed twice."""
         yield from self._default_faults()
+        for index, requirement in enumerate(self.requirements):
+            yield from self._requirement_faults(requirement, ("requirements", index))
         for index, rule in enumerate(self.rules):
             yield from self._entry_faults(rule, ("rules", index))
 
@@ -158,10 +180,22 @@ class AssignmentRules(RuleSetHeader):
         else:
             yield from self._queue_faults(self.default.queue, ("default", "queue"))
 
-    def _entry_faults(self, rule: AssignmentRule, path: tuple[str | int, ...]) -> Iterator[RuleFault]:
-        if rule.id in (DEFAULT_RULE, MANUAL_RULE, HOLDING_RULE):
+    def _requirement_faults(self, requirement: Requirement, path: tuple[str | int, ...]) -> Iterator[RuleFault]:
+        yield from self._id_faults(requirement.id, path)
+        if any(rule.id == requirement.id for rule in self.rules):
+            yield RuleFault((*path, "id"), "an id that no entry of rules has", None, "a duplicate")
+        yield from self._queue_faults(requirement.queue, (*path, "queue"))
+        fault = CATALOGUE.find_given_fault(requirement.field, None)
+        if fault is not None and requirement.field not in WHOLES:
+            yield RuleFault((*path, "field"), fault.expected, fault.hint, fault.found_kind)
+
+    def _id_faults(self, rule_id: str, path: tuple[str | int, ...]) -> Iterator[RuleFault]:
+        if rule_id in (DEFAULT_RULE, MANUAL_RULE, HOLDING_RULE):
             hint = "default, manual and holding name assignments that no entry made"
             yield RuleFault((*path, "id"), "another id", hint, "a reserved one")
+
+    def _entry_faults(self, rule: AssignmentRule, path: tuple[str | int, ...]) -> Iterator[RuleFault]:
+        yield from self._id_faults(rule.id, path)
         for key in ("queue", "round_robin"):
             target = getattr(rule.assign, key)
             if isinstance(target, str):
@@ -181,6 +215,7 @@ class AssignmentPolicy:
     """The rules of one published version, compiled. `used` is what assignments say about them; `see` reads of the JSON of
     a lead and its score the facts that they ask about."""
 
+    requirements: tuple[CompiledRule[Requirement], ...]
     rules: tuple[CompiledRule[AssignmentRule], ...]
     queues: frozenset[str]
     default_queue: str
@@ -198,14 +233,16 @@ def load_assignment_rules(text: str | bytes, file: str) -> LoadedRules[Assignmen
 def compile_assignment_rules(document: AssignmentRules, *, version: int, content_hash: str) -> AssignmentPolicy:
     """The policy of a checked document that was published under `version`."""
     used = {"kind": KIND, "name": document.name, "version": version, "content_hash": content_hash}
+    conditions = [each.when for each in (*document.requirements, *document.rules)]
     return AssignmentPolicy(
+        compile_rules(document.requirements),
         compile_rules(document.rules),
         frozenset(document.queues),
         document.default.queue,
         document.holding.model_dump(),
         used,
-        Precedents(rule.when for rule in document.rules),
-        reader_of_facts(fields_asked(rule.when for rule in document.rules)),
+        Precedents(conditions),
+        reader_of_facts(fields_asked(conditions)),
     )
 
 

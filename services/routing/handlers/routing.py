@@ -12,11 +12,13 @@ from services.routing.domain.assignment import (
     hold_target,
     is_held_otherwise,
     is_held_target,
+    is_waiting,
 )
 from services.routing.domain.inbound import ScoredLead
 from services.routing.domain.rules import AssignmentPolicy
 from services.routing.domain.status import with_work, work_of
 from services.routing.handlers.events import assignment_id_for, new_state, routed
+from services.routing.handlers.requirements import pick_complete
 from services.routing.ports import RoutedLead, Tables
 from shared.contracts.thin import received_at
 from shared.handling.outcomes import InHand, Outcome, Produced, Skipped
@@ -49,18 +51,21 @@ class LeadRouting:
         decided = [item.decision.subject for item in items if item.decision is not None]
         states = await self._tables.leads.lock(work, [*fresh, *(subject for subject in decided if subject)])
         batch = _Batch(states, winners)
-        await self._assign_new(_first_of_each(items, batch), batch, work)
+        await self._assign_new(_first_of_each(items, batch), items, batch, work)
         instant = work.instant
         outcomes = [_outcome(item, batch, instant) for item in items]
         await self._save(batch, work)
         _observe_age(items[0].event.origin, work)
         return outcomes
 
-    async def _assign_new(self, new: Sequence[InHand], batch: _Batch, work: Work) -> None:
+    async def _assign_new(self, new: Sequence[InHand], items: Sequence[InHand], batch: _Batch, work: Work) -> None:
         """Match first, lock the rotations that are needed late and in order, then give the turns."""
         if not new:
             return
         policy = await self._tables.rules.read(work)
+        if policy.requirements:
+            new = pick_complete(new, items, policy, batch.states)
+            batch.released = {item.event.lead_id: item for item in new if item.event.lead_id in batch.states}
         if targets := [item for item in new if item.event.is_target]:
             _hold(targets, policy, batch, work)
             new = [item for item in new if not item.event.is_target]
@@ -118,7 +123,12 @@ def is_released(state: RoutedLead, event: ScoredLead) -> bool:
         return False
     if event.is_target:
         return is_held_otherwise(state.assignment, expired=event.is_expired)
-    return is_held_target(state.assignment)
+    return is_held_target(state.assignment) or (is_waiting(state.assignment) and _is_newer(event, state))
+
+
+def _is_newer(event: ScoredLead, state: RoutedLead) -> bool:
+    versions, known = (event.lead_version, event.score_version), (state.lead_version, state.score_version)
+    return versions != known and event.score_version >= state.score_version
 
 
 def _hold(targets: Sequence[InHand], policy: AssignmentPolicy, batch: _Batch, work: Work) -> None:

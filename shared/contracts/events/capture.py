@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.contracts.base import Contract
 from shared.contracts.events.lead import Lead, Origin
+from shared.contracts.events.scoring import RulesUsed
 
 
 class Resemblance(Contract):
@@ -47,6 +48,8 @@ class LeadRejected(Contract):
     detail: str
     origin: Origin
     row: int | None = Field(None, description="Row of the imported file, when there is one")
+    rule: str | None = Field(None, description="Id of the validation rule that does not hold (code rule_not_met)")
+    rules: RulesUsed | None = Field(None, description="The version of the validation rules")
 
 
 class ReceiptSettled(Contract):

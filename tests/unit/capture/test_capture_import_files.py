@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.capture.domain.reading import MAX_BYTES, Reading, read_value
-from services.capture.importing.csv import MAX_ROW, CsvFile, open_csv
+from services.capture.importing.csv import CsvFile, open_csv
 from services.capture.importing.inspecting import inspect_file
 from services.capture.importing.mapping import ColumnMapping
 from services.capture.importing.opening import open_table
@@ -18,7 +18,7 @@ from services.capture.importing.records import RowRecords, explained
 from services.capture.importing.refusal import FileRefused
 from services.capture.importing.saved import MappingFolder
 from services.capture.importing.suggesting import apply_mapping, suggest
-from services.capture.importing.table import ReadingOptions, Row
+from services.capture.importing.table import MAX_ROW, ReadingOptions, Row
 
 SECRET = b"a secret of the tests, long enough"
 

@@ -101,6 +101,8 @@ def _of_decision(receipt_id: str, decision: Decision) -> dict[str, Any]:
         "row_number": detail.get("row"),
         "source": detail["source"],
         "reasons": detail.get("reasons"),
+        "rule": detail.get("rule"),
+        "said": detail.get("said"),
         "received_at": datetime.fromtimestamp(max(detail["received_ms"], 0) / 1000, tz=UTC),
         "settled_at": datetime.fromisoformat(decision.decided_at),
         "repeats": False,
