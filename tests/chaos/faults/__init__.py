@@ -11,7 +11,6 @@ NOT_YET_COVERED = {
     "F12": "disk full",
     "F13": "clock skew and backward steps",
     "F30": "rule file broken at reload",
-    "F31": "owner removed, queue deleted",
     "F37": "backup and restore, the documented procedure",
 }
 
