@@ -11,7 +11,14 @@ from shared.handling.outcomes import InHand, OutEvent, Stage
 from shared.handling.work import Work
 from shared.messaging.commands import LONGEST_TEXT, Done, Obey, Refused, command_id_of, is_readable
 from shared.persistence.commands import read_completed
-from shared.persistence.rule_versions import Load, NewRules, PublishedVersion, publish_version, read_version
+from shared.persistence.rule_versions import (
+    Load,
+    NewRules,
+    PublishedVersion,
+    note_reload_failed,
+    publish_version,
+    read_version,
+)
 from shared.rules import LoadedRules, RuleFileError
 
 FindGaps: TypeAlias = Callable[[Any, Work], Awaitable[Sequence[str]]]
@@ -36,6 +43,7 @@ def publish_rules(stage: Stage, kind: str, load: Load, find_gaps: FindGaps | Non
         try:
             loaded = load(wanted.document, f"{kind}.yaml")
         except RuleFileError as error:
+            note_reload_failed(kind, "invalid_rules", error)
             return Refused("invalid_rules", str(error))
         stored = await read_version(work, kind, await publish_version(work, _new(wanted, loaded)))
         gaps = await find_gaps(loaded.model, work) if find_gaps else ()

@@ -61,4 +61,7 @@ TIMERS_FIRED: Final = Counter("timers_fired_total", "Due timers sent as commands
 TIMER_LATENESS: Final = Gauge(
     "timer_lateness_seconds", "How late the earliest timer of the newest batch was sent", ["service"]
 )
+RULES_RELOAD_FAILED: Final = Counter(
+    "rules_reload_failed_total", "Rule documents that were refused or could not be applied", ["kind", "reason"]
+)
 RULES_INFO: Final = Gauge("rules_info", "Active rules", ["kind", "version"])

@@ -6,8 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
+import structlog
+
 from shared.handling.work import Work
+from shared.observability.metrics import RULES_RELOAD_FAILED
 from shared.rules import LoadedRules, RuleFileError
+
+log = structlog.get_logger(__name__)
 
 Compiled = TypeVar("Compiled")
 Load: TypeAlias = Callable[[str, str], LoadedRules[Any]]
@@ -106,9 +111,18 @@ class ActiveRules(Generic[Compiled]):
         try:
             compiled = self._compile(version)
         except RuleFileError as error:
+            note_reload_failed(self._kind, "unusable", error)
             raise UnusableRules(f"{version.kind} version {version.version}") from error
         self._held = ((version.version, version.content_hash), compiled)
         return compiled
+
+
+def note_reload_failed(kind: str, reason: str, error: RuleFileError) -> None:
+    """Say that a document was refused, or cannot be applied: metric and log line, with the first problem's place."""
+    RULES_RELOAD_FAILED.labels(kind=kind, reason=reason).inc()
+    log.warning(
+        "rules_reload_failed", kind=kind, reason=reason, problems=len(error.problems), first=str(error.problems[0])
+    )
 
 
 async def publish_version(work: Work, rules: NewRules) -> int:

@@ -26,6 +26,7 @@ from shared.rules.compiling import (
 )
 from shared.rules.conditions import ALWAYS, AllOf, Always, AnyCondition, AnyOf, Condition, FieldCondition, NotOf
 from shared.rules.fields import FieldCatalogue, FieldKind
+from shared.rules.indexing import Part, RuleIndex
 from shared.rules.precedents import Precedents
 from shared.rules.problems import RuleFault, RuleFileError, RuleProblem, RuleWarning
 from shared.rules.ruleset import (
@@ -61,10 +62,12 @@ __all__ = [
     "LoadedRules",
     "NotOf",
     "Number",
+    "Part",
     "Precedents",
     "Rule",
     "RuleFault",
     "RuleFileError",
+    "RuleIndex",
     "RuleModel",
     "RuleProblem",
     "RuleSetHeader",

@@ -32,10 +32,11 @@ _COSTLY: Final = frozenset(
 class Precedents(Generic[Decided]):
     """Decisions by the answers that they were made on. Belongs to one version of the rules."""
 
-    def __init__(self, conditions: Iterable[AnyCondition]) -> None:
+    def __init__(self, conditions: Iterable[AnyCondition], *, most_decisions: int = MOST_DECISIONS) -> None:
         asked = [leaf for condition in conditions for leaf in field_conditions(condition)]
         self._answers = _compile_answers(asked) if len(asked) <= MOST_TESTS else None
         self._decided: dict[int, Decided] = {}
+        self._most_decisions = most_decisions
 
     def decide(self, afresh: Callable[..., Decided], facts: Facts, *arguments: Any) -> Decided:
         """What `afresh(facts, *arguments)` gives, from an earlier call where the facts answer alike."""
@@ -45,7 +46,7 @@ class Precedents(Generic[Decided]):
         decided = self._decided.get(answers)
         if decided is None:
             decided = afresh(facts, *arguments)
-            if len(self._decided) >= MOST_DECISIONS:
+            if len(self._decided) >= self._most_decisions:
                 self._decided.clear()
             self._decided[answers] = decided
         return decided

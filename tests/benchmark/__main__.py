@@ -3,14 +3,15 @@
 import argparse
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tests.benchmark import machine
 from tests.benchmark.environments import NotAvailable
-from tests.benchmark.parts import ALL, PARTS, USUAL
+from tests.benchmark.parts import ALL, PARTS, SERVERLESS, USUAL
 from tests.benchmark.report import heading
-from tests.support.stack import running_servers
+from tests.support.stack import Servers, running_servers
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,10 +55,10 @@ def main() -> int:
 def _measure(wanted: argparse.Namespace, tables: list[str], results: dict[str, Any]) -> bool:
     names = ALL if "all" in wanted.what or (wanted.long and not wanted.what) else wanted.what or USUAL
     right = True
-    with running_servers() as servers:
+    with nullcontext() if set(names) <= SERVERLESS else running_servers() as servers:
         for name in names:
             try:
-                part = PARTS[name](servers, wanted, results)
+                part = PARTS[name](cast(Servers, servers), wanted, results)
             except NotAvailable as reason:
                 tables.append(f"## Left out: {name}\n\n{reason}\n")
                 continue

@@ -7,7 +7,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from tests.benchmark import growth, hop, idle, importing, intake, latency, pipeline, report
+from tests.benchmark import growth, hop, idle, importing, intake, latency, pipeline, report, rules
 from tests.benchmark.crm import comparing
 from tests.support.stack import Servers
 
@@ -79,6 +79,11 @@ def _idle(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part
     return Part(report.idle_table(rows, seconds), [row.as_dict() for row in rows], True)
 
 
+def _rules(_servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    runs = rules.measure(wanted.runs)
+    return Part(rules.table(runs), [run.as_dict() for run in runs], True)
+
+
 PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
     {
         "hop": _hop,
@@ -89,7 +94,9 @@ PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
         "intake": _intake,
         "crm": _crm,
         "idle": _idle,
+        "rules": _rules,
     }
 )
 USUAL: Final = ("hop", "pipeline", "latency")
 ALL: Final = tuple(PARTS)
+SERVERLESS: Final = frozenset({"rules"})

@@ -116,15 +116,7 @@ def choose_assignment(
 
 def match_rule(facts: Facts, policy: AssignmentPolicy) -> Match:
     """The first rule that holds; rules behind it are not tried, and none for a lead that lacks what is required."""
-    for required in policy.requirements:
-        if not required.holds(facts):
-            return Match(None, (_refusal(required, facts),), required.rule)
-    tried: list[Step] = []
-    for compiled in policy.rules:
-        if compiled.holds(facts):
-            return Match(compiled.rule, tuple(tried))
-        tried.append(_refusal(compiled, facts))
-    return Match(None, tuple(tried))
+    return _match_among(facts, policy, range(len(policy.rules)))
 
 
 def choose(match: Match, policy: AssignmentPolicy, roster: Roster, rotations: Mapping[str, str | None]) -> Choice:
@@ -205,9 +197,36 @@ def lay_aside(queue: str, *, reason: str, policy: AssignmentPolicy, now: str, as
 
 
 def find_match(facts: Facts, policy: AssignmentPolicy) -> Match:
-    """The same as `match_rule`, found again where an earlier lead met the same conditions."""
-    found: Match = policy.precedents.decide(match_rule, facts, policy)
+    """The same as `match_rule`, found again where an earlier lead met the same conditions. Of very many rules those whose
+    equality conditions cannot hold are passed over: of their conditions the trace names that one."""
+    part = policy.index.of(facts)
+    found: Match = part.precedents.decide(_match_among, facts, policy, part.places)
     return found
+
+
+def _match_among(facts: Facts, policy: AssignmentPolicy, places: Sequence[int]) -> Match:
+    for required in policy.requirements:
+        if not required.holds(facts):
+            return Match(None, (_refusal(required, facts),), required.rule)
+    tried: list[Step] = []
+    for place in places:
+        tried += [_passed_over(skipped, policy) for skipped in range(len(tried), place)]
+        compiled = policy.rules[place]
+        if compiled.holds(facts):
+            return Match(compiled.rule, tuple(tried))
+        tried.append(_refusal(compiled, facts))
+    tried += [_passed_over(skipped, policy) for skipped in range(len(tried), len(policy.rules))]
+    return Match(None, tuple(tried))
+
+
+def _passed_over(place: int, policy: AssignmentPolicy) -> Step:
+    step: Step | None = policy.passed_over.get(place)
+    if step is None:
+        asked = policy.index.passed_over[place]
+        verdicts = [ConditionVerdict(each.field, each.operator, each.expected, met=False) for each in asked]
+        failed = list(map(describe_condition, verdicts))
+        step = policy.passed_over[place] = Step(policy.rules[place].rule.id, matched=False, failed=failed)
+    return step
 
 
 def _choice_json(choice: Choice, policy: AssignmentPolicy) -> bytes:

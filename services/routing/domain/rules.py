@@ -13,7 +13,7 @@ rules:
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -26,9 +26,9 @@ from shared.rules import (
     Condition,
     Facts,
     LoadedRules,
-    Precedents,
     Rule,
     RuleFault,
+    RuleIndex,
     RuleModel,
     RuleSetHeader,
     Text,
@@ -221,8 +221,10 @@ class AssignmentPolicy:
     default_queue: str
     holding: Mapping[str, str]
     used: Mapping[str, Any]
-    precedents: Precedents[Any]
+    index: RuleIndex[Any]
     see: Callable[[bytes, bytes], Facts]
+    passed_over: dict[int, Any] = field(default_factory=dict)
+    """What the trace says of entries that were passed over, by their places, once it was needed."""
 
 
 def load_assignment_rules(text: str | bytes, file: str) -> LoadedRules[AssignmentRules]:
@@ -241,7 +243,7 @@ def compile_assignment_rules(document: AssignmentRules, *, version: int, content
         document.default.queue,
         document.holding.model_dump(),
         used,
-        Precedents(conditions),
+        RuleIndex([rule.when for rule in document.rules], beside=[each.when for each in document.requirements]),
         reader_of_facts(fields_asked(conditions)),
     )
 

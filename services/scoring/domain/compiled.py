@@ -20,7 +20,7 @@ from shared.rules import (
     FieldCondition,
     LoadedRules,
     NotOf,
-    Precedents,
+    RuleIndex,
     Verdict,
     compile_rule,
     fields_asked,
@@ -67,7 +67,7 @@ class CompiledModel:
     temperatures: tuple[tuple[int, Temperature], ...]
     by_activity: bool
     activity_ms: tuple[tuple[int, Temperature], ...]
-    precedents: "Precedents[Known]"
+    index: "RuleIndex[Known]"
     see: Callable[[bytes], Facts]
 
     @property
@@ -102,7 +102,7 @@ def compile_model(loaded: LoadedRules[ScoringModel], *, version: int) -> Compile
         temperatures=((warmth.hot, "hot"), (warmth.warm, "warm")),
         by_activity=warmth.by == "activity",
         activity_ms=((int(warmth.hot_days * DAY_MS), "hot"), (int(warmth.warm_days * DAY_MS), "warm")),
-        precedents=Precedents(rule.when for rule in model.rules),
+        index=RuleIndex(rule.when for rule in model.rules),
         see=reader_of(fields_asked(rule.when for rule in model.rules)),
     )
 

@@ -66,7 +66,7 @@ def compute_score(lead: Mapping[str, Any], model: CompiledModel, *, now: datetim
     Never raises for any facts; a rule about a fact that is missing or of another kind does not hold.
     """
     now_ms = ms_of(now)
-    known = _know(facts_of(lead), model)
+    known = _know(facts_of(lead), model, range(len(model.entries)))
     if not deeds and not model.by_activity:
         score = known.weighed.score
     else:
@@ -76,14 +76,14 @@ def compute_score(lead: Mapping[str, Any], model: CompiledModel, *, now: datetim
 
 def weigh(lead: Mapping[str, Any], model: CompiledModel) -> Weighed:
     """The same for a lead that did nothing, for any time, found again where an earlier lead met the same conditions."""
-    return model.precedents.decide(_know, facts_of(lead), model).weighed
+    return _known(lead, model).weighed
 
 
 def weigh_at(
     lead: Mapping[str, Any], model: CompiledModel, deeds: Sequence[Deed], *, now_ms: int, came_ms: int
 ) -> Weighed:
     """The same as of an instant, for a lead that did this (the newest first) and came at `came_ms`."""
-    known = model.precedents.decide(_know, facts_of(lead), model)
+    known = _known(lead, model)
     if not deeds and not model.by_activity:
         return known.weighed
     return _with_deeds(known, model, deeds, now_ms, came_ms)
@@ -94,10 +94,19 @@ def labels_of(score: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(score.get(name) for name in _TURNING)
 
 
-def _know(facts: Facts, model: CompiledModel) -> Known:
+def _known(lead: Mapping[str, Any], model: CompiledModel) -> Known:
+    """What was made of an earlier lead that met the same conditions, else what is made of this one."""
+    facts = facts_of(lead)
+    part = model.index.of(facts)
+    return part.precedents.decide(_know, facts, model, part.places)
+
+
+def _know(facts: Facts, model: CompiledModel, places: Sequence[int]) -> Known:
+    """By the rules at these places: those that can hold at all, in order."""
     sums = [0] * (2 + len(model.groups))
     contributions: list[Contribution] = []
-    for holds, points, slot, contribution, explain in model.entries:
+    for place in places:
+        holds, points, slot, contribution, explain = model.entries[place]
         if holds(facts):
             sums[slot] += points
             contributions.append(contribution if explain is None else explain(facts))

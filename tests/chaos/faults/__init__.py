@@ -10,7 +10,6 @@ from tests.chaos.fault import Fault
 NOT_YET_COVERED = {
     "F12": "disk full",
     "F13": "clock skew and backward steps",
-    "F30": "rule file broken at reload",
     "F37": "backup and restore, the documented procedure",
 }
 
