@@ -1,4 +1,4 @@
-"""`leadstream leads show | timeline | explain`."""
+"""`leadstream leads list | show | timeline | interests | explain`."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -11,6 +11,22 @@ from services.reporting.cli.tables import print_table
 leads_app = typer.Typer(help="One lead: what it is, what happened to it, and why.", no_args_is_help=True)
 
 LeadId = Annotated[str, typer.Argument(help="The lead's id; ids of merged leads lead to the one they became.")]
+
+
+_LISTED = ("lead_id", "first_at", "source", "stage", "email", "company", "score", "grade", "owner", "queue")
+
+
+@leads_app.command("list", epilog="Example: leadstream leads list --limit 20")
+def list_leads(
+    limit: Annotated[int, typer.Option(help="So many, the newest first.", min=1, max=200)] = 20,
+    after: Annotated[str | None, typer.Option(help="The `next_cursor` of the page before (--json shows it).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest leads: where each stands, and who has it."""
+    page = get("/v1/leads", limit=limit, cursor=after)
+    if as_json:
+        return show_json(page)
+    print_table(_LISTED, page["leads"])
 
 
 @leads_app.command(epilog="Example: leadstream leads show 018f…")
@@ -80,7 +96,7 @@ def _score(score: dict[str, Any] | None) -> Iterator[str]:
         f"{score['temperature']}, by {_rules(score['rules'])}"
     )
     for part in score["contributions"]:
-        times = f", {part['count']} times" if part.get("count", 1) > 1 else ""
+        times = f", {part['count']} times" if (part.get("count") or 1) > 1 else ""
         yield f"  {part['points']:+4d}  {part['reason']}{times}  [{part['rule']}]"
     if score.get("clamp"):
         yield from _clamps(score)

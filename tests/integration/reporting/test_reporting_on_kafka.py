@@ -118,6 +118,11 @@ def _command_line(service: ServiceProcess) -> None:
     assert "+80  Industry fits  [industry]" in run("leads", "explain", lead_id(1))
     assert "hot: not met: score.grade" in run("leads", "explain", lead_id(1))
     assert "person1@example.com" in run("leads", "show", lead_id(1))
+    assert lead_id(1) in run("leads", "list")
+    first = orjson.loads(run("leads", "list", "--limit", "1", "--json"))
+    then = orjson.loads(run("leads", "list", "--limit", "1", "--after", first["next_cursor"], "--json"))
+    assert first["leads"][0]["lead_id"] != then["leads"][0]["lead_id"]
+    run("leads", "list", "--after", "nonsense", code=2)
     assert "opportunity.converted" in run("leads", "timeline", lead_id(1))
     assert run("reports", "funnel", "--format", "csv").splitlines()[:3] == ["stage,count", "received,6", "captured,3"]
     assert "website" in run("reports", "funnel", "--by", "source")
