@@ -51,7 +51,7 @@ from shared.contracts.events.capture import (
 from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted, OpportunityRedacted
 from shared.contracts.events.platform import AccessGranted, AccessRevoked, CommandCompleted
 from shared.contracts.events.routing import LeadRouted
-from shared.contracts.events.scoring import LeadScored, RulesPublished
+from shared.contracts.events.scoring import LeadScored, ReadinessChanged, RulesPublished
 from shared.contracts.topics import COMMAND_TOPICS
 
 # A topic with this type takes records of every type (dead letters).
@@ -112,6 +112,7 @@ EVENTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "behaviour.corrected": BehaviourCorrected,
         "behaviour.settled": BehaviourSettled,
         "lead.scored": LeadScored,
+        "readiness.changed": ReadinessChanged,
         "journey.advanced": JourneyAdvanced,
         "lead.routed": LeadRouted,
         "opportunity.converted": OpportunityConverted,

@@ -204,9 +204,9 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
     Topic(
         SCORED,
         "scoring",
-        ("lead.scored",),
+        ("lead.scored", "readiness.changed"),
         "lead_id",
-        "leads with their score and why",
+        "leads with their score and why; who became sales-ready, or is so no more",
         consumers=("routing", "reporting"),
     ),
     Topic(

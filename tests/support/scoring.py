@@ -94,9 +94,11 @@ def unmerged(winner: int, loser: int, version: int, about: int, **facts: Any) ->
     return orjson.dumps(data)
 
 
-def behaved(n: int, kind: str = "page.viewed", *, days_ago: float = 0, **said: Any) -> bytes:
-    """The value of a `lead.behaved`: what the n-th lead did so many days before now."""
-    at = rfc3339(NOW - timedelta(days=days_ago))
+def behaved(
+    n: int, kind: str = "page.viewed", *, days_ago: float = 0, instant: datetime | None = None, **said: Any
+) -> bytes:
+    """The value of a `lead.behaved`: what the n-th lead did so many days before now, or at an instant."""
+    at = rfc3339(instant or NOW - timedelta(days=days_ago))
     data = {"lead_id": lead_id(n), "matched_by": "email", "kind": kind, "occurred_at": at, "human": True, **said}
     return orjson.dumps(data)
 
@@ -146,6 +148,9 @@ class Log:
     def behaved(self, n: int, kind: str = "page.viewed", *, days_ago: float = 0, **said: Any) -> Record:
         value = behaved(n, kind, days_ago=days_ago, **said)
         return self.record(LEAD_EVENTS, "lead.behaved", value, key=lead_id(n))
+
+    def did_at(self, n: int, kind: str, instant: datetime) -> Record:
+        return self.record(LEAD_EVENTS, "lead.behaved", behaved(n, kind, instant=instant), key=lead_id(n))
 
     def corrected(self, n: int, told: Record, **said: Any) -> Record:
         value = corrected(n, told.event_id, **said)

@@ -100,6 +100,8 @@ def _score(score: dict[str, Any] | None) -> Iterator[str]:
         yield f"  {part['points']:+4d}  {part['reason']}{times}  [{part['rule']}]"
     if score.get("clamp"):
         yield from _clamps(score)
+    if score.get("sales_ready") is not None:
+        yield "Sales-ready" if score["sales_ready"] else f"Not sales-ready yet: {', '.join(score['missing'])}"
 
 
 def _clamps(score: dict[str, Any]) -> Iterator[str]:
@@ -179,6 +181,8 @@ def _said(event_type: str, facts: dict[str, Any]) -> str:
             return f"{facts['outcome']}, version {facts['lead_version']}"
         case "lead.scored":
             return f"{facts['score']['value']} {facts['score']['grade']} {facts['score']['temperature']}"
+        case "readiness.changed":
+            return "sales-ready" if facts["sales_ready"] else f"sales-ready no more: {', '.join(facts['missing'])}"
         case "lead.routed":
             assignment = facts["assignment"]
             return f"{assignment.get('owner') or assignment.get('queue')}: {assignment['reason']}"

@@ -158,6 +158,10 @@ def _scored(data: Mapping[str, Any]) -> Extract:
     return Extract(facts, lead_id_of(data["lead"]["lead_id"]), plain_text(data["origin"]["source"]), stages=stages)
 
 
+def _ready(data: Mapping[str, Any]) -> Extract:
+    return Extract(dict(data), lead_id_of(data["lead_id"]))
+
+
 def _routed(data: Mapping[str, Any]) -> Extract:
     facts = {
         "assignment": dict(data["assignment"]),
@@ -345,6 +349,7 @@ _READERS: Final[dict[str, Reader]] = {
     "lead.rejected": _rejected,
     "receipt.settled": _settled,
     "lead.scored": _scored,
+    "readiness.changed": _ready,
     "lead.routed": _routed,
     "opportunity.converted": _converted,
     "opportunity.redacted": _redacted,

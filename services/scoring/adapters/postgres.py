@@ -14,20 +14,21 @@ from shared.persistence.rows import add_rows
 # ::text keeps the JSON as it was stored, and ids as the text that everything else holds.
 _LOCK: Final = """
     SELECT lead_id::text, lead_version, lead::text, origin::text, score::text, score_version, merged_into::text, erased,
-        behaves, turns_at
+        behaves, turns_at, sales_ready
     FROM lead_scores WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_scores.lead_id FOR UPDATE
 """
 _COLUMNS: Final = (
     "lead_id", "lead_version", "lead", "origin", "score", "score_version", "merged_into", "updated_at",
-    "behaves", "turns_at",
+    "behaves", "turns_at", "sales_ready",
 )  # fmt: skip
 _UPDATE: Final = """
     UPDATE lead_scores s SET lead_version = u.lead_version, lead = u.lead, origin = u.origin, score = u.score,
         score_version = u.score_version, merged_into = u.merged_into, updated_at = u.updated_at,
-        behaves = u.behaves, turns_at = u.turns_at
+        behaves = u.behaves, turns_at = u.turns_at, sales_ready = u.sales_ready
     FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[], $8::timestamptz[],
-                $9::bool[], $10::timestamptz[])
-         AS u (lead_id, lead_version, lead, origin, score, score_version, merged_into, updated_at, behaves, turns_at)
+                $9::bool[], $10::timestamptz[], $11::bool[])
+         AS u (lead_id, lead_version, lead, origin, score, score_version, merged_into, updated_at, behaves, turns_at,
+               sales_ready)
     WHERE s.lead_id = u.lead_id
 """
 _SHOW: Final = """
@@ -112,6 +113,7 @@ def _standing(row: Any) -> Standing:
         behaves=row["behaves"],
         turns_at=row["turns_at"],
         timer_at=row["turns_at"],
+        sales_ready=row["sales_ready"],
     )
 
 
@@ -128,6 +130,7 @@ def _row(standing: Standing, work: Work) -> tuple[Any, ...]:
         work.now,
         standing.behaves,
         standing.turns_at,
+        standing.sales_ready,
     )
 
 

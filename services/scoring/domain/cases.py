@@ -69,6 +69,9 @@ class ScoringExpectation(Expectation):
     matrix: Text = Field(default=ABSENT)
     """Grade and level, such as A1."""
     temperature: Temperature = Field(default=ABSENT)
+    sales_ready: bool = Field(default=ABSENT)
+    missing: tuple[Text, ...] = Field(default=ABSENT)
+    """What is missing for that, in this order: contactable, ids of criteria, fit, engagement."""
     contributions: dict[str, int] = Field(default=ABSENT)
     """Points by the id of the rule: those and no others."""
     clamp: int = Field(default=ABSENT)
@@ -134,7 +137,8 @@ def _deeds(case: ScoringCase) -> Sequence[Deed]:
 
 def _outcome(score: Mapping[str, Any]) -> dict[str, Any]:
     points = {each["rule"]: each["points"] for each in score["contributions"]}
-    return {**score, "score": score["value"], "contributions": points}
+    ready = {"sales_ready": score.get("sales_ready"), "missing": score.get("missing", [])}
+    return {**score, **ready, "score": score["value"], "contributions": points}
 
 
 def _sum(outcome: Mapping[str, Any]) -> str:

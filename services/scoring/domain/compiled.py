@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from services.scoring.domain.behaviour import DAY_MS
 from services.scoring.domain.engagement import Behaviour, compile_behaviour
 from services.scoring.domain.model import KIND, AnyRule, Axis, Grade, ScoringModel, ScoringRule, Temperature
+from services.scoring.domain.readiness import Readiness, compile_readiness, conditions_of
 from shared.rules import (
     AllOf,
     Always,
@@ -67,6 +68,7 @@ class CompiledModel:
     temperatures: tuple[tuple[int, Temperature], ...]
     by_activity: bool
     activity_ms: tuple[tuple[int, Temperature], ...]
+    ready: Readiness | None
     index: "RuleIndex[Known]"
     see: Callable[[bytes], Facts]
 
@@ -83,6 +85,7 @@ def compile_model(loaded: LoadedRules[ScoringModel], *, version: int) -> Compile
     axis_of = {rule.group: rule.axis for rule in every if rule.group is not None}
     slots = {name: len(AXES) + index for index, name in enumerate(axis_of)}
     limits, warmth = model.limits, model.temperature
+    asked, beside = [rule.when for rule in model.rules], conditions_of(model.sales_ready)
     return CompiledModel(
         used={"kind": KIND, "name": model.name, "version": version, "content_hash": loaded.content_hash},
         entries=tuple(_entry(rule, slots) for rule in model.rules),
@@ -102,8 +105,9 @@ def compile_model(loaded: LoadedRules[ScoringModel], *, version: int) -> Compile
         temperatures=((warmth.hot, "hot"), (warmth.warm, "warm")),
         by_activity=warmth.by == "activity",
         activity_ms=((int(warmth.hot_days * DAY_MS), "hot"), (int(warmth.warm_days * DAY_MS), "warm")),
-        index=RuleIndex(rule.when for rule in model.rules),
-        see=reader_of(fields_asked(rule.when for rule in model.rules)),
+        ready=compile_readiness(model.sales_ready),
+        index=RuleIndex(asked, beside=beside),
+        see=reader_of(fields_asked([*asked, *beside])),
     )
 
 

@@ -40,6 +40,7 @@ from shared.rules import (
 KIND: Final = "scoring"
 MAX_POINTS: Final = 1000
 MAX_RULES: Final = 2000
+RESERVED_CRITERIA: Final = ("contactable", "fit", "engagement")
 _EVENT: Final = "event."
 CATALOGUE: Final = FieldCatalogue(
     {**LEAD_FIELDS, **{f"{_EVENT}{name}": kind for name, kind in EVENT_FIELDS.items()}}, OPEN_PREFIXES
@@ -263,6 +264,22 @@ class Temperatures(RuleModel):
         return self
 
 
+class ReadyCriterion(Rule):
+    """A fact that hand-over asks for."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """How people read what is missing. Absent: the id."""
+
+
+class SalesReady(RuleModel):
+    """When a lead is sales-ready: it can be reached, both axes reach their least points, and every criterion is met."""
+
+    fit: Bound = 0
+    engagement: Bound = 0
+    """The least points of each axis."""
+    criteria: Annotated[tuple[ReadyCriterion, ...], Field(max_length=100)] = ()
+
+
 class ScoringModel(RuleSetHeader):
     """A scoring model. The order of its rules changes the explanation only, never the score."""
 
@@ -275,17 +292,28 @@ class ScoringModel(RuleSetHeader):
     grades: Grades = Grades()
     levels: Levels = Levels()
     temperature: Temperatures = Temperatures()
+    sales_ready: SalesReady | None = None
+    """Absent: nobody says when a lead is sales-ready, and no score says whether."""
 
     def find_faults(self) -> Iterable[RuleFault]:
         """Groups without limits, groups whose rules are of both axes, ids that both lists use, and conditions of the one
         list that ask what only the other can know."""
         axes: dict[str, Axis] = {}
         taken = {rule.id for rule in self.rules}
+        yield from self._readiness_faults()
         for path, rule in self._every_rule():
             yield from self._group_faults(rule, (*path, "group"), axes)
             yield from _field_faults(rule, (*path, "when"))
             if isinstance(rule, BehaviourRule) and rule.id in taken:
                 yield RuleFault((*path, "id"), "an id that is used once", "it stands under rules", "a duplicate")
+
+    def _readiness_faults(self) -> Iterator[RuleFault]:
+        for index, criterion in enumerate(self.sales_ready.criteria if self.sales_ready else ()):
+            path: tuple[str | int, ...] = ("sales_ready", "criteria", index)
+            yield from _field_faults(criterion, (*path, "when"))
+            if criterion.id in RESERVED_CRITERIA:
+                hint = f"{', '.join(RESERVED_CRITERIA)} are asked for anyway"
+                yield RuleFault((*path, "id"), "another id", hint, "a reserved one")
 
     def _every_rule(self) -> Iterator[tuple[tuple[str | int, ...], AnyRule]]:
         yield from ((("rules", index), rule) for index, rule in enumerate(self.rules))
@@ -300,7 +328,7 @@ class ScoringModel(RuleSetHeader):
             yield RuleFault(path, "a group whose rules are all of one axis", None, "one of both axes")
 
 
-def _field_faults(rule: AnyRule, path: tuple[str | int, ...]) -> Iterator[RuleFault]:
+def _field_faults(rule: Rule, path: tuple[str | int, ...]) -> Iterator[RuleFault]:
     of_events = isinstance(rule, BehaviourRule)
     if all(field.startswith(_EVENT) == of_events for field in fields_asked([rule.when])):
         return

@@ -18,6 +18,7 @@ from services.scoring.domain.behaviour import Deed, last_human_ms, ms_of
 from services.scoring.domain.compiled import CompiledModel, Contribution, Range, compile_model
 from services.scoring.domain.engagement import Tally, tally
 from services.scoring.domain.model import Grade, Temperature
+from services.scoring.domain.readiness import Readiness
 from services.scoring.domain.turning import first_turn
 from shared.contracts.envelope import rfc3339
 from shared.contracts.lead_fields import facts_of
@@ -27,13 +28,13 @@ __all__ = ["CompiledModel", "Score", "Weighed", "compile_model", "compute_score"
 
 Score = dict[str, Any]
 Clamps = list[dict[str, Any]]
-_TURNING: Final = ("grade", "level", "temperature")
+_TURNING: Final = ("grade", "level", "temperature", "sales_ready")
 """What is told again when it changes by time alone."""
 
 
 class Weighed(NamedTuple):
     """A score without its time. `json` is the score as JSON up to the quote that the time begins with; `summary` says it
-    in short: points by rule. `turns_ms`: when its grade, level or temperature changes if nothing happens, if ever."""
+    in short: points by rule. `turns_ms`: when its grade, level, temperature or readiness changes if nothing happens, if ever."""
 
     score: Score
     json: bytes
@@ -46,11 +47,12 @@ class Weighed(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What rules make of what is known of a lead, whatever it does: sums before their limits, contributions, and its
-    score if it does nothing."""
+    """What rules make of what is known of a lead, whatever it does: sums before their limits, contributions, criteria of
+    readiness that are not met, and its score if it does nothing."""
 
     sums: tuple[int, ...]
     contributions: list[Contribution]
+    unmet: tuple[str, ...]
     weighed: Weighed
 
 
@@ -112,8 +114,9 @@ def _know(facts: Facts, model: CompiledModel, places: Sequence[int]) -> Known:
             contributions.append(contribution if explain is None else explain(facts))
     clamps: Clamps = []
     limited = _limit(list(sums), model, clamps)
-    score = _score(limited, _temperature(limited.value, model), contributions, clamps, model)
-    return Known(tuple(sums), contributions, _weighed(score, model, None))
+    unmet = () if model.ready is None else model.ready.missing_of(facts)
+    score = _score(limited, _temperature(limited.value, model), contributions, clamps, model, unmet)
+    return Known(tuple(sums), contributions, unmet, _weighed(score, model, None))
 
 
 def _with_deeds(known: Known, model: CompiledModel, deeds: Sequence[Deed], now_ms: int, came_ms: int) -> Weighed:
@@ -130,7 +133,7 @@ def _with_deeds(known: Known, model: CompiledModel, deeds: Sequence[Deed], now_m
     given = (each.contribution_at(now_ms) for each in tallies)
     contributions = [*known.contributions, *(each for each in given if each["points"])]
     turns_ms = first_turn(tallies, _labels(known, tallies, model), now_ms)
-    score = _score(limited, temperature, contributions, clamps, model)
+    score = _score(limited, temperature, contributions, clamps, model, known.unmet)
     return _weighed(score, model, min((each for each in (turns_ms, cools_ms) if each is not None), default=None))
 
 
@@ -140,7 +143,8 @@ def _labels(known: Known, tallies: Sequence[Tally], model: CompiledModel) -> Cal
     def labels(points: Sequence[int]) -> tuple[Any, ...]:
         limited = _limit(_sums(known, tallies, points), model, [])
         temperature = None if model.by_activity else _temperature(limited.value, model)
-        return _grade(limited, model), _level(limited.engagement, model), temperature
+        ready = model.ready is not None and not _missing(known.unmet, limited, model.ready)
+        return _grade(limited, model), _level(limited.engagement, model), temperature, ready
 
     return labels
 
@@ -180,9 +184,10 @@ def _score(
     contributions: list[Contribution],
     clamps: Clamps,
     model: CompiledModel,
+    unmet: tuple[str, ...],
 ) -> Score:
     grade, level = _grade(limited, model), _level(limited.engagement, model)
-    score = {
+    score: Score = {
         "value": limited.value,
         "fit": limited.fit,
         "engagement": limited.engagement,
@@ -195,8 +200,15 @@ def _score(
     }
     if clamps:
         score["clamps"] = clamps
+    if model.ready is not None:
+        missing = _missing(unmet, limited, model.ready)
+        score["sales_ready"], score["missing"] = not missing, missing
     score["rules"] = model.used
     return score
+
+
+def _missing(unmet: tuple[str, ...], limited: _Limited, ready: Readiness) -> list[str]:
+    return ready.missing_with(unmet, limited.fit, limited.engagement)
 
 
 def _weighed(score: Score, model: CompiledModel, turns_ms: int | None) -> Weighed:

@@ -21,7 +21,7 @@ class Standing:
     """A lead's row. `origin` is None only for a lead that is known by a merge or its behaviour alone: it is scored with its
     first submission. `stored` rows exist already, `changed` ones are to be saved.
 
-    `behaves`: the lead, or one that was merged into it, has a log; `logs` are these, by the lead that they were told of, and
+    `sales_ready` is what was told last. `behaves`: the lead, or one that was merged into it, has a log; `logs` are these, by the lead that they were told of, and
     `relogged` those of them to be saved. `turns_at`: when its score turns by itself; `timer_at`: for when a timer is set.
     """
 
@@ -35,6 +35,7 @@ class Standing:
     erased: bool = False
     stored: bool = False
     changed: bool = False
+    sales_ready: bool = False
     behaves: bool = False
     logs: dict[str, Log] | None = None
     relogged: set[str] | None = None
@@ -121,6 +122,16 @@ def turn(standing: Standing, model: CompiledModel, *, now: str) -> Weighed | Non
     if labels_of(weighed.score) == labels_of(orjson.loads(standing.score)):
         return None
     return _tell(standing, weighed, now)
+
+
+def take_readiness(standing: Standing, weighed: Weighed) -> bool:
+    """Note whether a lead that was just scored is sales-ready; whether that is a transition. Rules that do not say when a lead
+    is sales-ready leave it as it is."""
+    ready = weighed.score.get("sales_ready")
+    if ready is None or ready == standing.sales_ready:
+        return False
+    standing.sales_ready = ready
+    return True
 
 
 def _score(standing: Standing, facts: Mapping[str, Any], model: CompiledModel, now: str) -> Weighed:

@@ -1,13 +1,15 @@
 """What the use cases of scoring have in common: records decided before, standings saved, scores told."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
 
 from services.scoring.domain.scoring import Weighed
-from services.scoring.domain.standing import Standing
+from services.scoring.domain.standing import Standing, take_readiness
 from services.scoring.ports import Standings
-from shared.contracts.events.scoring import LeadScored
+from shared.contracts.events.scoring import LeadScored, ReadinessChanged
 from shared.contracts.topics import SCORED
 from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Rejected, Stage
 from shared.handling.work import Work
@@ -46,26 +48,47 @@ def standing_of(known: dict[str, Standing], lead_id: str) -> Standing:
 
 
 def scored(item: InHand, standing: Standing, weighed: Weighed, at: str) -> Outcome:
-    """A score to be told, as of the standing's newest state."""
-    detail = {**weighed.summary, "score_version": standing.score_version}
-    return Produced(SCORED_ANEW, (_event(item, standing, at),), standing.lead_id, None, detail)
+    """A score to be told, as of the standing's newest state; beside it a transition of readiness, where it made one."""
+    detail: dict[str, Any] = {**weighed.summary, "score_version": standing.score_version}
+    if not take_readiness(standing, weighed):
+        return Produced(SCORED_ANEW, (_event(item, standing, at),), standing.lead_id, None, detail)
+    detail["readiness"] = _readiness(standing, weighed, at)
+    events = (_event(item, standing, at), _readiness_event(item, detail["readiness"], at))
+    return Produced(SCORED_ANEW, events, standing.lead_id, None, detail)
 
 
 def again(item: InHand, known: dict[str, Standing]) -> Outcome:
-    """A redelivery: the same event id and time, the newest stored state; nothing where nothing was told."""
+    """A redelivery: the same event ids and time, the newest stored state; nothing where nothing was told."""
     assert item.decision is not None
-    if item.decision.outcome != SCORED_ANEW:
-        return Produced(item.decision.outcome, subject=item.decision.subject)
-    standing = known.get(item.decision.subject or "")
+    decision = item.decision
+    if decision.outcome != SCORED_ANEW:
+        return Produced(decision.outcome, subject=decision.subject)
+    standing = known.get(decision.subject or "")
     if standing is None or standing.origin is None:
         return Rejected("state_missing", place="lead_scores")
-    return Produced(SCORED_ANEW, (_event(item, standing, item.decision.decided_at),), standing.lead_id)
+    told = (decision.detail or {}).get("readiness")
+    events: tuple[OutEvent, ...] = (_event(item, standing, decision.decided_at),)
+    if told is not None:
+        events = (*events, _readiness_event(item, told, decision.decided_at))
+    return Produced(SCORED_ANEW, events, standing.lead_id)
 
 
 def _event(item: InHand, standing: Standing, at: str) -> OutEvent:
     return STAGE.event(
         item.record, LeadScored.TYPE, topic=SCORED, key=standing.lead_id, data=standing.published(), time=at
     )
+
+
+def _readiness(standing: Standing, weighed: Weighed, at: str) -> dict[str, Any]:
+    """A transition as it is told, and stored to be told again."""
+    names = ("sales_ready", "missing", "value", "fit", "engagement", "grade", "rules")
+    score = {name: weighed.score[name] for name in names}
+    return {"lead_id": standing.lead_id, **score, "score_version": standing.score_version, "changed_at": at}
+
+
+def _readiness_event(item: InHand, told: Mapping[str, Any], at: str) -> OutEvent:
+    data = orjson.dumps(told)
+    return STAGE.event(item.record, ReadinessChanged.TYPE, topic=SCORED, key=told["lead_id"], data=data, time=at)
 
 
 def _new_grades(outcomes: Sequence[Outcome]) -> Counter[str]:

@@ -51,6 +51,12 @@ class Score(Contract):
     level: int | None = Field(None, description="Of engagement: 1, the highest, to 4")
     matrix: str | None = Field(None, description="Grade and level, such as A1")
     clamps: list[Clamp] = Field([], description="What each bound added or took away; they sum to `clamp`")
+    sales_ready: bool | None = Field(
+        None, description="Whether sales may have it; null where the rules do not say when"
+    )
+    missing: list[str] = Field(
+        [], description="What is missing for that: contactable, fit, engagement, ids of criteria"
+    )
     rules: RulesUsed
     scored_at: str
 
@@ -65,6 +71,23 @@ class LeadScored(Contract):
     score: Score
     score_version: int
     origin: Origin
+
+
+class ReadinessChanged(Contract):
+    """A lead has become sales-ready, or is so no more: once for each transition, beside the `lead.scored` that it came with."""
+
+    TYPE: ClassVar[str] = "readiness.changed"
+
+    lead_id: str
+    sales_ready: bool
+    missing: list[str] = Field([], description="As of the score: contactable, fit, engagement, ids of criteria")
+    value: int
+    fit: int
+    engagement: int
+    grade: Literal["A", "B", "C", "D"]
+    score_version: int = Field(description="Of the score that made the difference")
+    rules: RulesUsed
+    changed_at: str
 
 
 class RulesPublished(Contract):
