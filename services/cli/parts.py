@@ -73,6 +73,14 @@ def _routing() -> typer.Typer:
     return app
 
 
+def _scoring() -> typer.Typer:
+    from services.scoring.segments import cli as segments
+
+    app = typer.Typer()
+    app.add_typer(segments.segments, name="segments")
+    return app
+
+
 def _reporting() -> typer.Typer:
     from services.reporting import cli as reporting
 
@@ -135,7 +143,8 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "hygiene": Lazy(_capture, "The nightly look at leads: what is stale, who cannot be reached."),
     "behaviour": Lazy(_capture, "What people did: judge it again, take it back."),
     "leads": Lazy(_leads, "One lead: what it is, what happened to it, and why."),
-    "rules": Lazy(_rules, "Rules: validation, scoring models, assignment rules, hand-off gates."),
+    "rules": Lazy(_rules, "Rules: validation, scoring models, segments, assignment rules, hand-off gates."),
+    "segments": Lazy(_scoring, "Segments: named groups of leads."),
     "members": Lazy(_routing, "Members: the people who can own leads."),
     "ledger": Lazy(_reporting, "Where every received record is."),
     "reports": Lazy(_reporting, "A report as a table, JSON or CSV."),

@@ -8,9 +8,15 @@ from services.scoring.adapters.postgres import PostgresStandings
 from services.scoring.api import scores_router
 from services.scoring.domain.model import KIND
 from services.scoring.keeping import keeping
+from services.scoring.segments.adapters.book import PostgresSegmentBook
+from services.scoring.segments.adapters.models import active_segments
+from services.scoring.segments.api import segments_router
+from services.scoring.segments.domain.model import KIND as SEGMENTS
+from services.scoring.segments.keeping import keeping_segments
+from services.scoring.segments.subscribers import segments_lane
 from services.scoring.settings import ScoringSettings
 from services.scoring.subscribers import subscriptions
-from shared.contracts.topics import COMMANDS_COMPLETED, RULES_PUBLISHED, SCORED
+from shared.contracts.topics import COMMANDS_COMPLETED, JOURNEYS, RULES_PUBLISHED, SCORED
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
 from shared.runtime.person_api import person_router
@@ -22,12 +28,23 @@ from shared.runtime.sweeper import sweeping
 def build_app(settings: ScoringSettings | None = None) -> FastAPI:
     """The app, with nothing started yet."""
     settings = settings or ScoringSettings()
-    service = Service("scoring", settings, publishes=[SCORED, RULES_PUBLISHED, COMMANDS_COMPLETED])
+    service = Service("scoring", settings, publishes=[SCORED, JOURNEYS, RULES_PUBLISHED, COMMANDS_COMPLETED])
+    segments = PostgresSegmentBook()
     service.subscriptions.extend(
-        subscriptions(active_models(), PostgresStandings(), PERSONAL, max_records=settings.max_records)
+        subscriptions(active_models(), PostgresStandings(), segments, PERSONAL, max_records=settings.max_records)
     )
-    service.background.extend((sweeping(service), keeping(service)))
-    routers = [scores_router(service), rules_router(service, KIND), commands_router(service)]
+    service.subscriptions.append(
+        segments_lane(
+            active_segments(), segments, max_records=settings.max_records, pause_lag=settings.segments_pause_lag
+        )
+    )
+    service.background.extend((sweeping(service), keeping(service), keeping_segments(service)))
+    routers = [
+        scores_router(service),
+        segments_router(service),
+        rules_router(service, KIND, SEGMENTS),
+        commands_router(service),
+    ]
     return create_http(service, routers=[*routers, person_router(service, PERSONAL)])
 
 

@@ -5,15 +5,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from services.scoring.domain.model import KIND, load_scoring_model
+from services.scoring.segments.domain.model import KIND as SEGMENTS
+from services.scoring.segments.domain.model import load_segment_rules
 from shared.handling.work import Work
 from shared.persistence.rule_versions import publish_default
 
 if TYPE_CHECKING:
     import asyncpg
 
-DEFAULT_MODEL: Final = Path(__file__).parent / "rules" / f"{KIND}.yaml"
+_RULES: Final = Path(__file__).parent / "rules"
+DEFAULT_MODEL: Final = _RULES / f"{KIND}.yaml"
+DEFAULT_SEGMENTS: Final = _RULES / f"{SEGMENTS}.yaml"
 
 
 async def seed(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Version 1 of the model; an active one stays as it is."""
-    await publish_default(Work(connection, datetime.now(UTC)), KIND, DEFAULT_MODEL, load_scoring_model)
+    """Version 1 of each kind; active ones stay as they are."""
+    work = Work(connection, datetime.now(UTC))
+    await publish_default(work, KIND, DEFAULT_MODEL, load_scoring_model)
+    await publish_default(work, SEGMENTS, DEFAULT_SEGMENTS, load_segment_rules)

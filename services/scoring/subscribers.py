@@ -11,6 +11,9 @@ from services.scoring.handlers.merging import FollowMerges, FollowUnmerges
 from services.scoring.handlers.outcomes import STAGE
 from services.scoring.handlers.turning import TurnScores
 from services.scoring.ports import Models, Standings
+from services.scoring.segments.domain.model import KIND as SEGMENTS
+from services.scoring.segments.ports import SegmentBook
+from services.scoring.segments.subscribers import commands_of_segments, publish_segments
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.scoring import TurnScore
 from shared.contracts.thin import AnyUnmerge, ErasedLeads, MergedLead, UnmergedLead
@@ -18,18 +21,20 @@ from shared.contracts.topics import CAPTURED, ERASED, LEAD_EVENTS, MERGED, SCORI
 from shared.handling.unmerges import telling_leads
 from shared.messaging.commands import command, note_dead_commands
 from shared.messaging.erasing import forget_people
-from shared.messaging.publish_rules import publish_rules
+from shared.messaging.publish_rules import publish_kinds, publish_rules
 from shared.messaging.replaying import with_replays
 from shared.messaging.subscription import Handled, Subscription
 from shared.persistence.erasing import PersonalTables
 
 
 def subscriptions(
-    models: Models, standings: Standings, personal: Sequence[PersonalTables], *, max_records: int
+    models: Models, standings: Standings, segments: SegmentBook, personal: Sequence[PersonalTables], *, max_records: int
 ) -> list[Subscription]:
     """The lane of leads and commands, group `scoring`, and that of behaviour, of which there is far more, and which waits
     for nobody's lead to be scored."""
-    publish = publish_rules(STAGE, KIND, load_scoring_model)
+    publish = publish_kinds(
+        STAGE, {KIND: publish_rules(STAGE, KIND, load_scoring_model), SEGMENTS: publish_segments(segments)}
+    )
     lane = Subscription(
         "scoring",
         (CAPTURED, MERGED, ERASED, SCORING_COMMANDS),
@@ -41,6 +46,7 @@ def subscriptions(
             UnmergedLead.TYPE: Handled(telling_leads(FollowUnmerges(models, standings)), AnyUnmerge),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
             TurnScore.TYPE: Handled(TurnScores(models, standings), TurnScore),
+            **commands_of_segments(segments),
         },
         on_dead_letters=note_dead_commands,
         max_records=max_records,

@@ -32,6 +32,7 @@ from shared.contracts.commands.routing import PurgeJunk, ReassignLead, SetLeadSt
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead, RedactOpportunity
 from shared.contracts.commands.scoring import TurnScore
+from shared.contracts.commands.segments import LookAtLead, RecountDue, RecountSegments, ResumeInterest, StateInterest
 from shared.contracts.events.behaviour import (
     BehaviourCorrected,
     BehaviourSettled,
@@ -52,6 +53,7 @@ from shared.contracts.events.conversion import OpportunityChanged, OpportunityCo
 from shared.contracts.events.platform import AccessGranted, AccessRevoked, CommandCompleted
 from shared.contracts.events.routing import LeadRouted
 from shared.contracts.events.scoring import LeadScored, ReadinessChanged, RulesPublished
+from shared.contracts.events.segments import InterestChanged, SegmentEntered, SegmentExited
 from shared.contracts.topics import COMMAND_TOPICS
 
 # A topic with this type takes records of every type (dead letters).
@@ -95,6 +97,11 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "opportunity.redact": RedactOpportunity,
         "access.grant": GrantAccess,
         "access.revoke": RevokeAccess,
+        "interest.state": StateInterest,
+        "interest.resume": ResumeInterest,
+        "segments.recount": RecountSegments,
+        "segments.recount_due": RecountDue,
+        "segments.look": LookAtLead,
         "record.replay": ReplayRecord,
     }
 )
@@ -113,6 +120,9 @@ EVENTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "behaviour.settled": BehaviourSettled,
         "lead.scored": LeadScored,
         "readiness.changed": ReadinessChanged,
+        "segment.entered": SegmentEntered,
+        "segment.exited": SegmentExited,
+        "interest.changed": InterestChanged,
         "journey.advanced": JourneyAdvanced,
         "lead.routed": LeadRouted,
         "opportunity.converted": OpportunityConverted,

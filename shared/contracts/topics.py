@@ -149,7 +149,16 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
         "visitor.unlink",
         "behaviour.reclassify",
     ),
-    "scoring": ("rules.publish", "score.turn", "record.replay"),
+    "scoring": (
+        "rules.publish",
+        "score.turn",
+        "interest.state",
+        "interest.resume",
+        "segments.recount",
+        "segments.recount_due",
+        "segments.look",
+        "record.replay",
+    ),
     "routing": ("rules.publish", "member.set", "lead.reassign", "lead.set_status", "junk.purge", "record.replay"),
     "conversion": ("lead.convert", "rules.publish", "opportunity.change", "opportunity.redact", "record.replay"),
     "reporting": ("access.grant", "access.revoke", "record.replay"),
@@ -207,7 +216,7 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
         ("lead.scored", "readiness.changed"),
         "lead_id",
         "leads with their score and why; who became sales-ready, or is so no more",
-        consumers=("routing", "reporting"),
+        consumers=("scoring", "routing", "reporting"),
     ),
     Topic(
         ROUTED,
@@ -274,9 +283,9 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
     Topic(
         JOURNEYS,
         "scoring",
-        ("journey.advanced",),
+        ("segment.entered", "segment.exited", "interest.changed", "journey.advanced"),
         "lead_id",
-        "steps of nurturing journeys",
+        "segments that leads enter and leave, their interest, steps of nurturing journeys",
         consumers=("reporting",),
     ),
     Topic(

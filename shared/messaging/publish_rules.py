@@ -1,6 +1,6 @@
 """`rules.publish`, obeyed alike by every service that applies rules: check, make active, announce."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from shared.contracts.commands.rules import PublishRules
@@ -71,6 +71,18 @@ def publish_rules(stage: Stage, kind: str, load: Load, find_gaps: FindGaps | Non
         raw = said.__pydantic_serializer__.to_json(said)
         key = f"{stage.name}/{kind}"
         return stage.event(item.record, RulesPublished.TYPE, topic=RULES_PUBLISHED, key=key, data=raw, time=time)
+
+    return obey
+
+
+def publish_kinds(stage: Stage, obeyed: Mapping[str, Obey]) -> Obey:
+    """Obeys `rules.publish` of each of these kinds, by its own way. Refused: `unknown_kind`."""
+
+    async def obey(item: InHand, work: Work) -> Done | Refused:
+        publish = obeyed.get(item.event.kind)
+        if publish is None:
+            return Refused("unknown_kind", f"{stage.name} applies rules of the kinds {', '.join(sorted(obeyed))} only")
+        return await publish(item, work)
 
     return obey
 

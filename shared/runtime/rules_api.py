@@ -1,6 +1,6 @@
 """Rules over HTTP, alike for every service that applies rules: their versions, and publishing as a command."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -42,9 +42,9 @@ class RulesToRollBack(BaseModel):
     reason: _Said
 
 
-def rules_router(service: Service, applied: str) -> APIRouter:
-    """`GET` and `POST /v1/rules/{kind}`, its versions, and the way back to one, of the one kind that the service applies;
-    404 for any other."""
+def rules_router(service: Service, *applied: str) -> APIRouter:
+    """`GET` and `POST /v1/rules/{kind}`, its versions, and the way back to one, of the kinds that the service applies; 404
+    for any other."""
     router = APIRouter(prefix="/v1/rules", tags=["rules"])
 
     @router.get("/{kind}", dependencies=[Depends(Requires("read"))])
@@ -67,11 +67,11 @@ def rules_router(service: Service, applied: str) -> APIRouter:
     async def one(kind: str, version: str) -> dict[str, Any]:
         """One version with its document; `live` is the active one."""
         _require(kind, applied)
-        return {"kind": kind, **_shown(await _found(_number(version)))}
+        return {"kind": kind, **_shown(await _found(kind, _number(version)))}
 
-    async def _found(version: int | None) -> dict[str, Any]:
+    async def _found(kind: str, version: int | None) -> dict[str, Any]:
         async with reading(service) as work:
-            row = await find_version(work, applied, version)
+            row = await find_version(work, kind, version)
         return row if row is not None else not_found("version")
 
     @router.post("/{kind}", dependencies=[Depends(Requires("change"))])
@@ -80,19 +80,19 @@ def rules_router(service: Service, applied: str) -> APIRouter:
         _require(kind, applied)
         if len(body.document.encode()) > MAX_DOCUMENT_BYTES:
             raise Problem(413, "too_large", f"A document has at most {MAX_DOCUMENT_BYTES} bytes.", field="document")
-        return await _publish(body.document, body.author, body.reason, request)
+        return await _publish(kind, body.document, body.author, body.reason, request)
 
     @router.post("/{kind}/rollback", dependencies=[Depends(Requires("change"))])
     async def roll_back(kind: str, body: RulesToRollBack, request: Request) -> JSONResponse:
         """Publish an earlier version's document as a new version, answered as publishing is: it has to pass today's
         check. The live version's own content keeps its number."""
         _require(kind, applied)
-        earlier = await _found(body.version)
-        return await _publish(earlier["document"], body.author, body.reason, request)
+        earlier = await _found(kind, body.version)
+        return await _publish(kind, earlier["document"], body.author, body.reason, request)
 
-    async def _publish(document: str, author: str, reason: str, request: Request) -> JSONResponse:
-        wanted = PublishRules(kind=applied, document=document, author=author, reason=reason)
-        sent = await send_command(service, PublishRules.TYPE, f"{service.name}/{applied}", wanted, request)
+    async def _publish(kind: str, document: str, author: str, reason: str, request: Request) -> JSONResponse:
+        wanted = PublishRules(kind=kind, document=document, author=author, reason=reason)
+        sent = await send_command(service, PublishRules.TYPE, f"{service.name}/{kind}", wanted, request)
         return await answer(service, sent)
 
     return router
@@ -110,6 +110,6 @@ def _number(version: str) -> int | None:
     return int(version) if is_number and int(version) <= _HIGHEST else not_found("version")
 
 
-def _require(kind: str, applied: str) -> None:
-    if kind != applied:
-        raise Problem(404, "not_found", f"This service applies rules of the kind {applied} only.")
+def _require(kind: str, applied: Sequence[str]) -> None:
+    if kind not in applied:
+        raise Problem(404, "not_found", f"This service applies rules of the kind {' and '.join(applied)} only.")

@@ -15,11 +15,14 @@ from services.scoring.adapters.erasure import PERSONAL
 from services.scoring.adapters.models import active_models
 from services.scoring.adapters.postgres import PostgresStandings
 from services.scoring.seed import seed
+from services.scoring.segments.adapters.book import PostgresSegmentBook
+from services.scoring.segments.adapters.models import active_segments
+from services.scoring.segments.subscribers import segments_lane
 from services.scoring.subscribers import subscriptions
 from shared.contracts import ids
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.envelope import rfc3339
-from shared.contracts.topics import CAPTURED, LEAD_EVENTS, MERGED, SCORING_COMMANDS
+from shared.contracts.topics import CAPTURED, LEAD_EVENTS, MERGED, SCORED, SCORING_COMMANDS
 from shared.handling.records import Record
 from shared.messaging.settling import Settled, Settling
 from shared.persistence import migrations
@@ -145,6 +148,18 @@ class Log:
         value = unmerged(winner, loser, version, about, **facts)
         return self.record(MERGED, "lead.unmerged", value, key=lead_id(about))
 
+    def scored(self, n: int) -> Record:
+        """As the lane of segments reads it: the key says who."""
+        return self.record(SCORED, "lead.scored", b"{}", key=lead_id(n))
+
+    def did(self, n: int, kind: str, at: datetime, **facts: Any) -> Record:
+        data = {"lead_id": lead_id(n), "kind": kind, "occurred_at": at.isoformat(), **facts}
+        return self.record(LEAD_EVENTS, "lead.behaved", orjson.dumps(data), key=lead_id(n))
+
+    def command(self, event_type: str, value: dict[str, Any], *, command: int = 1) -> Record:
+        subject = ids.derive(ids.COMMANDS, str(command))
+        return self.record(SCORING_COMMANDS, event_type, orjson.dumps(value), subject=subject)
+
     def behaved(self, n: int, kind: str = "page.viewed", *, days_ago: float = 0, **said: Any) -> Record:
         value = behaved(n, kind, days_ago=days_ago, **said)
         return self.record(LEAD_EVENTS, "lead.behaved", value, key=lead_id(n))
@@ -175,6 +190,15 @@ class ScoringLane:
         (name,) = {"behaviour" if record.topic == LEAD_EVENTS else "leads" for record in records}
         settled: Sequence[Settled] = await self.lanes[name].settle(records, {})
         return [each.outcome for each in settled]
+
+    async def settle_segments(self, *records: Record) -> list[Any]:
+        """The outcomes of a batch of the lane of segments, committed."""
+        settled: Sequence[Settled] = await self.lanes["segments"].settle(records, {})
+        return [each.outcome for each in settled]
+
+    def turn(self, **by: float) -> None:
+        """Turn the clock on, by days, hours, ..."""
+        self.now += timedelta(**by)
 
     async def due(self, log: Log) -> list[Record]:
         """The commands of the timers that are due now, as the sweeper sends them."""
@@ -207,11 +231,15 @@ async def create_schema(dsn: str) -> None:
 async def scoring_lane(dsn: str) -> AsyncIterator[ScoringLane]:
     """A lane on a migrated database."""
     database = Database(create_engine(dsn, "scoring"))
-    lanes = subscriptions(active_models(), PostgresStandings(), PERSONAL, max_records=2000)
+    book = PostgresSegmentBook()
+    lanes = [
+        *subscriptions(active_models(), PostgresStandings(), book, PERSONAL, max_records=2000),
+        segments_lane(active_segments(), book, max_records=2000, pause_lag=0),
+    ]
     made = ScoringLane(database, {})
     made.lanes.update(
         (name, Settling(lane, lane.group, database, lambda: made.now))
-        for name, lane in zip(("leads", "behaviour"), lanes, strict=True)
+        for name, lane in zip(("leads", "behaviour", "segments"), lanes, strict=True)
     )
     try:
         yield made

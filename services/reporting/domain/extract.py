@@ -296,7 +296,7 @@ def _everything(data: Mapping[str, Any]) -> Extract:
 
 _PLAIN: Final = frozenset(
     {"command", "service", "status", "kind", "stage", "owner", "queue", "amount", "currency", "role", "version",
-     "active", "queues", "event", "step", "journey", "outcome", "at"}
+     "active", "queues", "event", "step", "journey", "outcome", "at", "segment", "interest", "action", "channel"}
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from services.scoring.domain.behaviour import instant_of, read_log
+from services.scoring.segments.adapters.erasure import SegmentTables
 from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
 from shared.persistence.erasing import PersonalTables, blank_lead
@@ -73,5 +74,10 @@ def _exported(row: Any) -> dict[str, Any]:
     return {**dict(row), **told, "updated_at": rfc3339(row["updated_at"])}
 
 
-PERSONAL: Final[tuple[PersonalTables, ...]] = (LeadScores(), LeadBehaviours())
-FREE: Final[Mapping[str, str]] = MappingProxyType({})
+PERSONAL: Final[tuple[PersonalTables, ...]] = (LeadScores(), LeadBehaviours(), SegmentTables())
+FREE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "segment_moves": "ids of leads and events, names of segments, times",
+        "segment_recounts": "how many leads a recount looked at, and why it was wanted",
+    }
+)

@@ -11,12 +11,12 @@ from services.scoring.domain.behaviour import DAY_MS
 from services.scoring.domain.engagement import Behaviour, compile_behaviour
 from services.scoring.domain.model import KIND, AnyRule, Axis, Grade, ScoringModel, ScoringRule, Temperature
 from services.scoring.domain.readiness import Readiness, compile_readiness, conditions_of
+from services.scoring.domain.wording import say_condition
 from shared.rules import (
     AllOf,
     Always,
     AnyCondition,
     AnyOf,
-    ConditionVerdict,
     Facts,
     FieldCondition,
     LoadedRules,
@@ -121,7 +121,7 @@ def _slot(rule: AnyRule, slots: Mapping[str, int]) -> int:
 
 def _texts(rule: AnyRule) -> list[str]:
     """Every condition of a rule in words."""
-    return [_text(verdict) for verdict in compile_rule(rule).explain({}).conditions]
+    return [say_condition(verdict) for verdict in compile_rule(rule).explain({}).conditions]
 
 
 def _entry(rule: ScoringRule, slots: Mapping[str, int]) -> Entry:
@@ -164,16 +164,3 @@ def _says_the_same_whenever_met(condition: AnyCondition, *, negated: bool = Fals
     return (joined or len(children) == 1) and all(
         _says_the_same_whenever_met(child, negated=negated) for child in children
     )
-
-
-def _text(verdict: ConditionVerdict) -> str:
-    """A condition in words: `title contains VP`. It quotes the rule, never the lead."""
-    wanted = verdict.expected
-    if isinstance(wanted, tuple):
-        more = f" and {len(wanted) - _SHOWN_VALUES} more" if len(wanted) > _SHOWN_VALUES else ""
-        joined = " and " if verdict.operator == "between" else ", "
-        shown = joined.join(map(str, wanted[:_SHOWN_VALUES])) + more
-    else:
-        shown = str(wanted).lower() if isinstance(wanted, bool) else str(wanted)
-    short = shown if len(shown) <= _SHOWN_LENGTH else shown[: _SHOWN_LENGTH - 1] + "…"
-    return f"{'not ' if verdict.negated else ''}{verdict.field} {verdict.operator} {short}"

@@ -9,7 +9,10 @@ from shared.contracts.topics import (
     EVENTS_INBOUND,
     INBOUND_BULK,
     LEAD_EVENTS,
+    MERGED,
     REPORTING_COMMANDS,
+    SCORED,
+    SCORING_COMMANDS,
     SERVICES,
     TOPICS,
     Topic,
@@ -23,7 +26,10 @@ _DEAD_LETTER: Final = "dead-letter.v1"
 _LANES: Final[Mapping[tuple[str, str], list[str]]] = {
     ("capture", INBOUND_BULK): ["capture-bulk"],
     ("capture", EVENTS_INBOUND): ["capture-behaviour"],
-    ("scoring", LEAD_EVENTS): ["scoring-behaviour"],
+    ("scoring", LEAD_EVENTS): ["scoring-behaviour", "scoring-segments"],
+    ("scoring", SCORED): ["scoring-segments"],
+    ("scoring", MERGED): ["scoring", "scoring-segments"],
+    ("scoring", SCORING_COMMANDS): ["scoring", "scoring-segments"],
     ("reporting", REPORTING_COMMANDS): ["reporting", "reporting-commands"],
 }
 _DESCRIPTION: Final = (

@@ -129,7 +129,7 @@ async def test_publishing_is_announced_and_a_redelivered_command_publishes_nothi
     await lane.settle(log.publish(SIXTY, command=2))
     (again,) = await lane.settle(command)
     assert again.events == first.events
-    (active,) = await lane.fetch("SELECT version FROM active_rules")
+    (active,) = await lane.fetch("SELECT version FROM active_rules WHERE kind = 'scoring'")
     assert active["version"] == 3
 
 
@@ -146,7 +146,7 @@ async def test_a_broken_model_is_refused_and_the_last_good_one_works(
     if reason == "invalid_rules":
         assert "scoring.yaml:2:9" in orjson.loads(refused.events[0].data)["result"]["detail"]
     assert data(scored)["score"]["rules"]["version"] == 1
-    assert len(await lane.fetch("SELECT 1 FROM rule_versions")) == 1
+    assert len(await lane.fetch("SELECT 1 FROM rule_versions WHERE kind = 'scoring'")) == 1
 
 
 async def test_a_merge_scores_the_winner_and_marks_the_loser(lane: ScoringLane) -> None:
@@ -312,7 +312,7 @@ async def test_the_seed_leaves_published_rules_alone(own: Servers, lane: Scoring
     await lane.settle(Log().publish(TEN))
     await create_schema(own.postgres)
     (active,) = await lane.fetch(
-        "SELECT r.name, r.version FROM active_rules JOIN rule_versions r USING (kind, version)"
+        "SELECT r.name, r.version FROM active_rules JOIN rule_versions r USING (kind, version) WHERE kind = 'scoring'"
     )
     assert (active["name"], active["version"]) == ("ten", 2)
 

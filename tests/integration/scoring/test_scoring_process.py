@@ -96,7 +96,7 @@ async def test_captured_leads_are_scored_and_a_published_model_is_live(own: Serv
     assert {data["score"]["value"] for _, data in after if data["lead_version"] == 2} == {10}
     assert {data["score"]["rules"]["version"] for _, data in after if data["lead_version"] == 1} == {1}
     assert await scoring.metric("leads_scored_total") == 100
-    assert await scoring.metric("rules_info") == 1
+    assert await scoring.metric("rules_info") == 2  # one version of each kind
     (announced,) = await read_to_end(own, RULES_PUBLISHED)
     assert orjson.loads(announced.value or b"")["document"] == TEN
     assert len(await read_to_end(own, COMMANDS_COMPLETED)) == 1
@@ -219,7 +219,7 @@ async def test_an_earlier_version_that_todays_check_refuses_stays_what_it_was(
         "kind: scoring\nrules:\n  - {id: a, points: 5, when: {field: fax, exists: true}}\n",
         TEN,
     )
-    await connection.execute("UPDATE scoring.active_rules SET version = 3")
+    await connection.execute("UPDATE scoring.active_rules SET version = 3 WHERE kind = 'scoring'")
     await connection.close()
     code, _, err = await rules_command(scoring, "rollback", "scoring", "2", "--author", "Ann", "--note", "a test")
     assert (code, "invalid_rules: scoring.yaml:3:38 rules[0].when.field: expected a known field" in err) == (1, True), (

@@ -108,7 +108,7 @@ def test_a_document_of_no_known_kind_is_refused(tmp_path: Path, text: str) -> No
     file.write_text(text)
     code, _, err = run("check", str(file))
     assert code == 1
-    assert "expected one of scoring, assignment, gate" in err
+    assert f"expected one of {', '.join(KINDS)}" in err
 
 
 def test_a_broken_document_is_never_sent(tmp_path: Path) -> None:

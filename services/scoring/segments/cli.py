@@ -1,0 +1,132 @@
+"""`leadstream segments`: which there are, who is in them, why, and what was said of a lead's interest."""
+
+import json
+import os
+from enum import StrEnum
+from typing import Annotated, Any, Final, NoReturn
+
+import httpx
+import typer
+
+segments = typer.Typer(help="Segments: named groups of leads.", no_args_is_help=True)
+
+URL_VARIABLE: Final = "LEADSTREAM_SCORING_URL"
+KEY_VARIABLE: Final = "LEADSTREAM_ADMIN_KEY"
+FOUND_WRONG, MISUSED, NOT_THERE = 1, 2, 3
+_TIMEOUT_S: Final = 10.0
+
+AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
+LeadId = Annotated[str, typer.Argument(help="The lead's id.")]
+
+
+class Interest(StrEnum):
+    """The three classes."""
+
+    interested = "interested"
+    not_now = "not_now"
+    disinterested = "disinterested"
+
+
+@segments.command("list", epilog="Example: leadstream segments list")
+def list_segments(as_json: AsJson = False) -> None:
+    """The segments of the live rules, each with how many leads it has, and the newest recounts."""
+    found = _call("GET", "/v1/segments")
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for each in found["items"]:
+        typer.echo(f"{each['leads']:>9}  {each['segment']:<30} {each['description'] or ''}".rstrip())
+    for run in found["recounts"]:
+        state = f"ended {run['ended_at'][:19]}" if run["ended_at"] else "under way"
+        typer.echo(f"recount of {run['started_at'][:19]}, {state}: {run['looked']} leads, {run['moved']} moved")
+
+
+@segments.command("leads", epilog="Example: leadstream segments leads nurture")
+def list_leads(
+    segment: Annotated[str, typer.Argument(help="The segment's id.")],
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    after: Annotated[str | None, typer.Option(help="The lead behind which the page begins.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The leads of a segment, each since when."""
+    query = f"?limit={limit}" + (f"&after={after}" if after else "")
+    found = _call("GET", f"/v1/segments/{segment}/leads{query}")
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for each in found["items"]:
+        typer.echo(f"{each['lead_id']}  since {each['since'][:19]}")
+    if found["next"]:
+        typer.echo(f"more: --after {found['next']}")
+
+
+@segments.command(epilog="Example: leadstream segments show 018f…")
+def show(lead_id: LeadId, as_json: AsJson = False) -> None:
+    """The segments of a lead, and what it lacks for the others."""
+    found = _call("GET", f"/v1/leads/{lead_id}/segments")
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    interest = found["interest"]
+    typer.echo(f"interest: {interest['class']} ({interest['reason']})" if interest else "interest: not known")
+    for each in found["segments"]:
+        if each["member"]:
+            typer.echo(f"in   {each['segment']:<24} since {(each['since'] or 'now')[:19]}")
+        else:
+            typer.echo(f"not  {each['segment']:<24} missing: {'; '.join(each['missing'])}")
+
+
+@segments.command(epilog="Example: leadstream segments interest 018f… not_now --reason budget --resume-at 2026-09-01")
+def interest(
+    lead_id: LeadId,
+    interest: Annotated[Interest, typer.Argument(help="How interested the lead is.")],
+    reason: Annotated[str, typer.Option(help="Why: budget, internal issues, ...")],
+    resume_at: Annotated[str | None, typer.Option(help="Of not_now: the date to come back.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how interested a lead is. What was said last stands; on its date, who put off is interested again."""
+    body = {"interest": interest.value, "reason": reason, "resume_at": resume_at}
+    done = _call("POST", f"/v1/leads/{lead_id}/interest", body)
+    if as_json:
+        typer.echo(json.dumps(done))
+    elif done["status"] == "done":
+        typer.echo(f"{done['result']['lead_id']} is {done['result']['interest']}")
+    else:
+        typer.echo(f"sent; ask later for command {done['command_id']}")
+
+
+@segments.command(epilog="Example: leadstream segments recount --reason 'restored from a backup'")
+def recount(
+    reason: Annotated[str, typer.Option(help="Why, for those who look back.", min=1)], as_json: AsJson = False
+) -> None:
+    """Look at every lead, whether anything happened to it or not. Where all is well, none moves."""
+    done = _call("POST", "/v1/segments/recount", {"reason": reason})
+    if as_json:
+        typer.echo(json.dumps(done))
+    else:
+        typer.echo("begun; `leadstream segments list` tells how far it is")
+
+
+def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The service's answer. Ends the command where there is none or it says no."""
+    url, key = os.environ.get(URL_VARIABLE), os.environ.get(KEY_VARIABLE)
+    if not url or not key:
+        _end(NOT_THERE, f"{URL_VARIABLE} and {KEY_VARIABLE} are needed; `make up` writes them to .leadstream/env")
+    try:
+        with httpx.Client(base_url=url, timeout=_TIMEOUT_S, headers={"Authorization": f"Bearer {key}"}) as client:
+            response = client.request(method, path, json=body)
+    except httpx.TransportError as error:
+        _end(NOT_THERE, f"scoring does not answer ({type(error).__name__}); is it running?")
+    try:
+        answer: dict[str, Any] = response.json()
+    except ValueError:
+        _end(NOT_THERE, f"something that is not scoring answers there (status {response.status_code})")
+    if response.is_error:
+        said = answer.get("detail") or (answer.get("result") or {}).get("detail") or ""
+        _end(FOUND_WRONG, f"{answer.get('code') or answer.get('reason') or 'refused'}: {said}")
+    return answer
+
+
+def _end(code: int, why: str) -> NoReturn:
+    typer.echo(why, err=True)
+    raise typer.Exit(code)

@@ -1,0 +1,42 @@
+"""What segments do without records: what is too old to count, or to be redelivered, is forgotten."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+from services.scoring.segments.domain.model import LONGEST_DAYS
+from shared.runtime.background import again_and_again, beside
+from shared.runtime.service import Service
+
+_EVERY_S: Final = 3600.0
+_SLICE: Final = 5000
+# The longest window that rules may count in, and a day more; as long as decisions are kept.
+_KEPT: Final = {"segment_behaviours": timedelta(days=LONGEST_DAYS + 1), "segment_moves": timedelta(days=100)}
+
+
+def keeping_segments(service: Service) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Background of the service, for as long as it runs."""
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with beside(keeping_segments=again_and_again("forgetting", lambda: forget_old(service), _EVERY_S)):
+            yield
+
+    return running
+
+
+async def forget_old(service: Service) -> None:
+    """Forget what is older than it is kept, a slice at a time."""
+    for table, kept in _KEPT.items():
+        forgotten = _SLICE
+        while forgotten == _SLICE:
+            async with service.database.transaction(service.clock()) as work:
+                rows = await work.fetch(_forget(table), work.now - kept, _SLICE)
+            forgotten = len(rows)
+
+
+def _forget(table: str) -> str:
+    return f"""
+        DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} WHERE at < $1 LIMIT $2) RETURNING 1
+    """
