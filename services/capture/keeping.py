@@ -1,4 +1,4 @@
-"""What capture does about behaviour without traffic: strangers who became known are let go, what is old is forgotten."""
+"""What capture does without traffic: strangers who became known are let go, what is old is forgotten."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
+from services.capture.adapters.postgres.quarantine import forget_settled
 from services.capture.adapters.postgres.strangers import forget_behaviour, forget_strangers, known_by_now
 from services.capture.settings import CaptureSettings
 from shared.contracts import ids
@@ -72,7 +73,7 @@ class Follower:
 
 
 async def forget_old(service: Service, settings: CaptureSettings) -> None:
-    """Forget events and strangers after their time, a slice at a time."""
+    """Forget events, strangers and what was settled in quarantine after their time, a slice at a time."""
     forgotten = _SLICE
     while forgotten == _SLICE:
         async with service.database.transaction(service.clock()) as work:
@@ -84,3 +85,8 @@ async def forget_old(service: Service, settings: CaptureSettings) -> None:
             before = work.now - timedelta(days=settings.visitor_days)
             stranger_before = work.now - timedelta(days=settings.behaviour_days)
             forgotten = await forget_strangers(work, stranger_before, before, limit=_SLICE)
+    forgotten = _SLICE
+    while forgotten == _SLICE:
+        async with service.database.transaction(service.clock()) as work:
+            before = work.now - timedelta(days=settings.quarantine_days)
+            forgotten = await forget_settled(work, before, limit=_SLICE)

@@ -7,6 +7,7 @@ from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
 from services.capture.adapters.postgres.checks import PostgresCheckBook
 from services.capture.adapters.postgres.consents import PostgresConsentBook
+from services.capture.adapters.postgres.conversions import PostgresConversionBook
 from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
@@ -105,6 +106,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         PostgresConsentBook(),
         PostgresCheckBook(),
         PostgresValidationBook(),
+        PostgresConversionBook(),
     )
     hygiene = _hygiene(settings)
     service.subscriptions.extend(

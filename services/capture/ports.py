@@ -218,6 +218,26 @@ class ConsentBook(Protocol):
         """Store statements; one that is there already stands."""
 
 
+class Conversion(NamedTuple):
+    """A lead that became an account, a contact and an opportunity."""
+
+    opportunity_id: str
+    lead_id: str
+    account_id: str
+    contact_id: str
+    converted_at: datetime
+
+
+class ConversionBook(Protocol):
+    """Which leads were converted, as conversion says."""
+
+    async def add(self, work: Work, conversions: Sequence[Conversion]) -> None:
+        """Keep conversions; one that is there already stands."""
+
+    async def converted_among(self, work: Work, lead_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these leads that were converted."""
+
+
 class ErasureBook(Protocol):
     """Erasing people, and what keeps them from coming back."""
 

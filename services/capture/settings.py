@@ -64,6 +64,8 @@ class CaptureSettings(ServiceSettings):
     behaviour_days: int = Field(90, ge=1, le=3650)
     # How long a browser stays linked to a person, from the event that said so.
     visitor_days: int = Field(400, ge=1, le=3650)
+    # How long submissions are kept that were released from quarantine or rejected there; what is held stays.
+    quarantine_days: int = Field(90, ge=1, le=3650)
 
     @property
     def signs(self) -> Signs:

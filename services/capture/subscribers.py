@@ -1,4 +1,4 @@
-"""What capture consumes: one live lane with its commands, one bulk lane, one of what people do."""
+"""What capture consumes: one live lane with its commands, one bulk lane, one of what people do, one of conversions."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +28,7 @@ from services.capture.handlers.merge_leads import (
     commands_only,
     on_command_topic,
 )
+from services.capture.handlers.note_conversions import ConvertedLead, NoteConversions
 from services.capture.handlers.note_targets import NoteTargets
 from services.capture.handlers.quarantine import SettleQuarantined
 from services.capture.handlers.record_consent import RecordConsents
@@ -39,6 +40,7 @@ from services.capture.hygiene_ports import CheckBook
 from services.capture.ports import (
     AnnouncedBook,
     ConsentBook,
+    ConversionBook,
     DoubleBook,
     ErasureBook,
     LeadBook,
@@ -76,7 +78,16 @@ from shared.contracts.commands.capture import (
 )
 from shared.contracts.commands.rules import PublishRules
 from shared.contracts.events.behaviour import BehaviourSubmitted
-from shared.contracts.topics import CAPTURE_COMMANDS, CAPTURED, EVENTS_INBOUND, INBOUND, INBOUND_BULK, ROUTED, SCORED
+from shared.contracts.topics import (
+    CAPTURE_COMMANDS,
+    CAPTURED,
+    CONVERTED,
+    EVENTS_INBOUND,
+    INBOUND,
+    INBOUND_BULK,
+    ROUTED,
+    SCORED,
+)
 from shared.messaging.commands import Obey
 from shared.messaging.publish_rules import publish_rules
 from shared.messaging.replaying import with_replays
@@ -90,7 +101,7 @@ LIVE_LANES: Final = {"capture": (INBOUND,), "scoring": (CAPTURED,), "routing": (
 @dataclass(frozen=True, slots=True)
 class Books:
     """Where leads, receipts, merges, pairs, erasures, behaviour, announced leads, targets, forms, the quarantine,
-    consents, the nightly look at leads and the validation rules are kept."""
+    consents, the nightly look at leads, the validation rules and conversions are kept."""
 
     leads: LeadBook
     receipts: ReceiptBook
@@ -105,6 +116,7 @@ class Books:
     consents: ConsentBook
     checks: CheckBook
     validations: ValidationBook
+    conversions: ConversionBook
 
 
 def subscriptions(
@@ -122,7 +134,7 @@ def subscriptions(
     signs: Signs = OUR_SIGNS,
     hygiene: Hygiene = NIGHTLY,
 ) -> list[Subscription]:
-    """The lanes: live, bulk, behaviour. What each record type of a lead leads to is the same in the first two; only the
+    """The lanes: live, bulk, behaviour, conversions. What each record type of a lead leads to is the same in the first two; only the
     live lane takes commands."""
     repeats = SettleRepeats(books.receipts, secret)
     capture = CaptureLeads(
@@ -173,7 +185,8 @@ def subscriptions(
     )
     stitch = StitchBehaviour(books.behaviours, books.erasures, secret, default_region, signs)
     events = behaviour_lane(stitch, dead_letters, secret=secret, max_records=max_records)
-    return [with_replays(STAGE, live, bulk, events, repeated=repeats), bulk, events]
+    converted = conversions_lane(books, max_records=max_records)
+    return [with_replays(STAGE, live, bulk, events, converted, repeated=repeats), bulk, events, converted]
 
 
 def behaviour_commands(behaviours: BehaviourBook, signs: Signs, repeats: SettleRepeats) -> dict[str, Handled]:
@@ -214,6 +227,18 @@ def behaviour_lane(
     )
 
 
+def conversions_lane(books: Books, *, max_records: int) -> Subscription:
+    """Who is a customer by now. Nothing of a submission waits for it."""
+    note = NoteConversions(books.conversions, books.leads, books.targets, books.erasures)
+    return Subscription(
+        "capture-conversions",
+        (CONVERTED,),
+        {ConvertedLead.TYPE: Handled(note, ConvertedLead)},
+        max_records=max_records,
+        title="Leads that became opportunities",
+    )
+
+
 def _commands(books: Books, capture: CaptureLeads, repeats: SettleRepeats, secret: bytes) -> dict[str, Handled]:
     """What obeys which command."""
     merging = MergeLeadsObeyed(books.leads, books.merges, books.pairs, books.erasures)
@@ -222,15 +247,15 @@ def _commands(books: Books, capture: CaptureLeads, repeats: SettleRepeats, secre
         (PublishRules, publish_rules(STAGE, KIND, load_validation)),
         (MergeLeads, merging),
         (UnmergeLeads, UnmergeLeadsObeyed(books.leads, books.merges, books.pairs, books.erasures)),
-        (MergeDuplicate, MergeDuplicateObeyed(books.pairs, books.leads, merging)),
+        (MergeDuplicate, MergeDuplicateObeyed(books.pairs, books.leads, merging, books.conversions)),
         (KeepDuplicate, KeepDuplicateObeyed(books.pairs)),
-        (EraseLead, EraseLeads(books.erasures)),
+        (EraseLead, EraseLeads(books.erasures, books.conversions)),
         (ExportLead, NoteExports(books.erasures)),
         (FetchLead, NoteAnnouncedLeads(books.announced)),
         (WithdrawLead, WithdrawLeads(books.announced, secret)),
-        (MarkLead, MarkLeads(books.leads, books.erasures)),
+        (MarkLead, MarkLeads(books.leads, books.erasures, books.consents)),
         (RecordConsent, RecordConsents(books.leads, books.erasures, books.consents)),
-        (PromoteLead, PromoteLeads(books.leads, books.erasures, books.targets)),
+        (PromoteLead, PromoteLeads(books.leads, books.erasures, books.targets, books.behaviours)),
         (SetTargetList, SetTargetLists(books.targets)),
         (RunHygiene, RunHygieneObeyed(books.checks)),
         (ReleaseQuarantined, settle),

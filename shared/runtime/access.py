@@ -144,6 +144,16 @@ def bearer(request: Request) -> str:
     return request.headers.get("x-api-key", "")
 
 
+def unauthenticated(key: str) -> Problem:
+    """The answer to a request without a key, or with one that nobody has. Both have one code; what is wrong with a key
+    (its id, its secret, that it was revoked) is not told, which would help guessing."""
+    if not key:
+        detail = "A key is needed: `Authorization: Bearer <key>`."
+    else:
+        detail = "This key is not known here: it is mistyped, was revoked, or belongs to another installation."
+    return Problem(401, "unauthenticated", detail)
+
+
 class Requires:
     """A FastAPI dependency: the caller must be known and its role must allow `what`."""
 
@@ -155,7 +165,7 @@ class Requires:
         key = bearer(request)
         principal = book.principal(key) if key else None
         if principal is None:
-            raise Problem(401, "unauthenticated", "A key is needed: `Authorization: Bearer <key>`.")
+            raise unauthenticated(key)
         if not principal.may(self.what):
             raise Problem(403, "forbidden", f"This key's role ({principal.role}) does not allow to {self.what}.")
         return principal

@@ -48,6 +48,18 @@ class Problem(Exception):
         return JSONResponse(body, self.status, self.headers, media_type="application/problem+json")
 
 
+def _told(fault: Mapping[str, Any], place: str) -> tuple[str, str]:
+    """The code of a fault that validation found, and what was expected; pydantic's own words where they are as good."""
+    context = fault.get("ctx") or {}
+    if fault["type"] in ("literal_error", "enum"):
+        choices = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
+        return "invalid_value", f"`{place}` is one of: {choices}."
+    if fault["type"] == "missing":
+        return "missing", f"`{place}` is needed." if place else "A body is needed."
+    said = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return str(fault["type"]), f"`{place}` {said}." if place else f"{said[:1].upper()}{said[1:]}."
+
+
 def install(app: FastAPI) -> None:
     """Answer every error as a problem."""
 
@@ -61,7 +73,8 @@ def install(app: FastAPI) -> None:
         if first["type"] == "json_invalid":  # its place is a position in the body, and not a field
             return Problem(400, "invalid_json", "The body is not valid JSON.").response()
         place = ".".join(str(part) for part in first["loc"][1:])
-        return Problem(422, str(first["type"]), str(first["msg"]), field=place or None).response()
+        code, detail = _told(first, place)
+        return Problem(422, code, detail, field=place or None).response()
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:

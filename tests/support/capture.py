@@ -20,6 +20,7 @@ from services.capture.adapters.postgres.announced import PostgresAnnouncedBook
 from services.capture.adapters.postgres.behaviours import PostgresBehaviourBook
 from services.capture.adapters.postgres.checks import PostgresCheckBook
 from services.capture.adapters.postgres.consents import PostgresConsentBook
+from services.capture.adapters.postgres.conversions import PostgresConversionBook
 from services.capture.adapters.postgres.doubles import PostgresDoubleBook
 from services.capture.adapters.postgres.erasures import PostgresErasureBook
 from services.capture.adapters.postgres.leads import PostgresLeadBook
@@ -103,9 +104,8 @@ class Bench:
         books = PostgresLeadBook(), PostgresReceiptBook(), PostgresMergeBook(), PostgresPairBook()
         others = PostgresBehaviourBook(), PostgresAnnouncedBook(), PostgresTargetBook()
         late = PostgresDoubleBook(), PostgresQuarantineBook(), PostgresConsentBook()
-        self.books = Books(
-            *books, PostgresErasureBook(SECRET), *others, *late, PostgresCheckBook(), PostgresValidationBook()
-        )
+        newest = PostgresCheckBook(), PostgresValidationBook(), PostgresConversionBook()
+        self.books = Books(*books, PostgresErasureBook(SECRET), *others, *late, *newest)
         self.now = NOW
         self._formats = NO_WEB_SOURCES
         self._settling = self._new_settling()
@@ -126,6 +126,10 @@ class Bench:
     async def observe(self, *records: Record) -> list[Settled]:
         """Settle a batch as the lane of behaviour does, which has forgotten what it settled before."""
         return await self._new_settling(2).settle(records, {})
+
+    async def convert(self, *records: Record) -> list[Settled]:
+        """Settle a batch as the lane of conversions does."""
+        return await self._new_settling(3).settle(records, {})
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Any]:
         """Rows of a statement."""

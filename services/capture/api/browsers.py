@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from services.capture.api.admission import Admission, address_of
 from services.capture.domain.behaviour.reading import Claims
 from services.capture.handlers.arrivals import ADDRESS_HEADER, AGENT_HEADER
-from shared.runtime.access import AccessBook, Principal, bearer
+from shared.runtime.access import AccessBook, Principal, bearer, unauthenticated
 from shared.runtime.problems import Problem
 
 BROWSER: Final = "browser"
@@ -75,9 +75,10 @@ class KnownObserver:
 def _observer(request: Request) -> Observer:
     book: AccessBook = request.app.state.service.access
     in_header, in_address = bearer(request), request.query_params.get("key")
-    principal = book.principal(in_header or in_address or "")
+    key = in_header or in_address or ""
+    principal = book.principal(key)
     if principal is None:
-        raise Problem(401, "unauthenticated", "A key is needed: `Authorization: Bearer <key>`.")
+        raise unauthenticated(key)
     if not principal.may("observe"):
         raise Problem(403, "forbidden", f"This key's role ({principal.role}) does not allow to send events.")
     if principal.role != BROWSER:

@@ -21,12 +21,16 @@ def lead_view(state: LeadFacts, lead_id: str) -> dict[str, Any]:
     """The lead, JSON-ready. Amounts are strings beside their currency, times ISO 8601 in UTC, absent fields null."""
     layers = state.layers
     if len(layers) == 1:
-        facts, touch = layers[0].facts, _touch(layers[0])
+        facts, touch = layers[0].facts, touch_of(layers[0])
         view = _view(facts, lead_id, touch, touch, state.counted + 1)
     else:
         facts, touches = _joined([layer.facts for layer in layers]), touches_of(layers)
         view = _view(
-            facts, lead_id, _touch(touches[0]), _touch(touches[-1]), state.counted + len(state.silent) + len(touches)
+            facts,
+            lead_id,
+            touch_of(touches[0]),
+            touch_of(touches[-1]),
+            state.counted + len(state.silent) + len(touches),
         )
     if "m" in facts:
         view.update(lifecycle_fields(state))
@@ -164,7 +168,8 @@ def _list(listed: dict[str, Any]) -> dict[str, Any]:
     return {**listed, "cost": _money(listed.get("cost"))}
 
 
-def _touch(layer: Layer) -> dict[str, Any]:
+def touch_of(layer: Layer) -> dict[str, Any]:
+    """How the person came by one submission, and when."""
     received_us, record_id = layer.stamp
     return {"at": instant_of(received_us), "record_id": record_id, **layer.facts.get("t", {})}
 

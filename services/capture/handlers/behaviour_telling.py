@@ -1,6 +1,10 @@
-"""Events that tell something of their leads, as the commands that say so: capture gives them to itself."""
+"""Events that tell something of their leads, as the commands that say so: capture gives them to itself.
+
+A click in a message is a response only once it is seen that no machine clicked all its links: that command is a timer's.
+"""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Final
 
 from services.capture.behaviour_ports import BehaviourBook, Kept
@@ -12,7 +16,10 @@ from shared.contracts.envelope import Envelope, from_millis
 from shared.contracts.topics import CAPTURE_COMMANDS
 from shared.handling.outcomes import OutEvent
 from shared.handling.work import Work
+from shared.persistence.timers import Timer, add_timers
 
+# By when the rest of a machine's burst has come, also in webhooks that follow one another.
+CLICK_PATIENCE: Final = timedelta(seconds=60)
 _AUTHOR: Final = "leadstream/capture/behaviour"
 
 
@@ -26,11 +33,29 @@ async def commands_told(behaviours: BehaviourBook, kept: Iterable[Kept], work: W
     responded = {each.lead_id or "" for each in telling if against[each.event_id] is None}
     targets = await behaviours.targets_among(work, sorted(responded)) if responded else frozenset()
     commands: dict[str, list[OutEvent]] = {}
+    clicks: list[Timer] = []
     for each in telling:
         said = against[each.event_id]
-        if said is not None or each.lead_id in targets:
+        if said is None and each.lead_id not in targets:
+            continue
+        if said is None and each.message is not None:
+            clicks.append(_later(each, work))
+        else:
             commands.setdefault(each.settled_by or "", []).append(_command(each, said))
+    await add_timers(work, clicks)
     return commands
+
+
+def _later(kept: Kept, work: Work) -> Timer:
+    """The promotion by a click, which looks once more at what was clicked around it."""
+    wanted = PromoteLead(
+        lead_id=kept.lead_id or "",
+        reason=kept.kind,
+        requested_by=_AUTHOR,
+        clicked_us=kept.occurred_us,
+        message=kept.message,
+    )
+    return Timer(PromoteLead.TYPE, kept.event_id, work.now + CLICK_PATIENCE, wanted.model_dump(exclude_none=True))
 
 
 def _command(kept: Kept, said: Against | None) -> OutEvent:

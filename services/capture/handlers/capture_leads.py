@@ -8,6 +8,7 @@ from typing import Final, cast
 from services.capture.domain.consent import Statement, statements_of
 from services.capture.domain.doubles import REPEATED_SUBMISSION, Sent, find_doubles
 from services.capture.domain.erasing import stays_out
+from services.capture.domain.fact_shape import Layer
 from services.capture.domain.guard import Doubts, Guard, with_warnings
 from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.joining import Finding
@@ -26,7 +27,7 @@ from services.capture.handlers.arrivals import INBOUND_TOPICS, QUARANTINED, Arri
 from services.capture.handlers.events import lead_captured, lead_merged, lead_rejected, receipt_settled
 from services.capture.handlers.holding import held_of, hold, quarantined
 from services.capture.handlers.note_targets import NoteTargets, Seen
-from services.capture.handlers.readings import Read, read_clean, refusal_of, refused
+from services.capture.handlers.readings import Read, facts_alone, read_clean, refusal_of, refused
 from services.capture.ports import (
     ConsentBook,
     DoubleBook,
@@ -212,10 +213,22 @@ class CaptureLeads:
         found = await self.leads.load_leads(work, lead_ids) if lead_ids else {}
         merge_ids = [each.merge_id for _, _, decision in again for each in findings_of(decision) if each.merge_id]
         merges = await self.merges.find(work, merge_ids) if merge_ids else {}
-        for place, item, decision in again:
+        arrivals = {place: arrival_of(item.record, secret=self.secret) for place, item, _ in again}
+        told = [place for place, _, decision in again if decision is not None and decision.subject in found]
+        own = self._layers(arrivals, told)
+        for place, _, decision in again:
             assert decision is not None
-            arrival = arrival_of(item.record, secret=self.secret)
-            outcomes[place] = _again(arrival, decision, found.get(decision.subject or ""), merges)
+            person = found.get(decision.subject or "")
+            outcomes[place] = _again(arrivals[place], decision, person, merges, own.get(place))
+
+    def _layers(self, arrivals: Mapping[int, Arrival], told: Sequence[int]) -> Mapping[int, Layer]:
+        """What submissions that were captured before say themselves: their leads may have come further since."""
+        readings = self._readings([(place, arrivals[place]) for place in told])
+        return {
+            place: facts_alone(arrivals[place], reading.clean, self.survivorship).layers[0]
+            for place, reading in zip(told, readings, strict=True)
+            if not isinstance(reading, Refused)
+        }
 
 
 def _statements(readable: Mapping[int, Read], outcomes: Sequence[Outcome | None]) -> list[Statement]:
@@ -253,16 +266,19 @@ def _settle(read: Read, people: People, work: Work) -> Produced:
     person, outcome, matched_by, member_id, findings = placed
     fingerprint = arrival.fingerprint()
     if findings:
-        return _settle_findings(arrival, placed, people, fingerprint, work)
+        return _settle_findings(read, placed, people, fingerprint, work)
     if person is not submission.as_new:
-        event = lead_captured(arrival, outcome, matched_by, person, work.instant, subject=member_id)
+        own = submission.as_new.facts.layers[0]
+        event = lead_captured(arrival, outcome, matched_by, person, work.instant, subject=member_id, own=own)
     return _new(Produced, (outcome, (event,), member_id, matched_by, arrival.receipt(), fingerprint, ()))
 
 
-def _settle_findings(arrival: Arrival, placed: Placed, people: People, fingerprint: int, work: Work) -> Produced:
+def _settle_findings(read: Read, placed: Placed, people: People, fingerprint: int, work: Work) -> Produced:
     """A submission that shows something of other leads: merges go out with it, and all of it is on its event."""
+    arrival, submission, *_ = read
     person, outcome, matched_by, member_id, findings = placed
-    captured = lead_captured(arrival, outcome, matched_by, person, work.instant, subject=member_id, findings=findings)
+    own, now = submission.as_new.facts.layers[0], work.instant
+    captured = lead_captured(arrival, outcome, matched_by, person, now, subject=member_id, findings=findings, own=own)
     made = {finding.merge_id for finding in findings}
     merged = [
         lead_merged(arrival.record, merge, person, work.instant)
@@ -304,7 +320,13 @@ def settle_double(arrival: Arrival, first: str | int, outcomes: Sequence[Outcome
     )
 
 
-def _again(arrival: Arrival, decision: Decision, person: Person | None, merges: Mapping[str, StoredMerge]) -> Outcome:
+def _again(
+    arrival: Arrival,
+    decision: Decision,
+    person: Person | None,
+    merges: Mapping[str, StoredMerge],
+    own: Layer | None,
+) -> Outcome:
     at = decision.decided_at
     events: tuple[OutEvent, ...]
     if decision.outcome == "test":
@@ -319,14 +341,16 @@ def _again(arrival: Arrival, decision: Decision, person: Person | None, merges: 
     elif person is None:
         return Skipped("lead_gone", decision.subject)
     else:
-        events = _captured_again(arrival, decision, person, merges)
+        events = _captured_again(arrival, decision, person, merges, own)
     return Produced(decision.outcome, events, subject=decision.subject, reason=decision.reason)
 
 
 def _captured_again(
-    arrival: Arrival, decision: Decision, person: Person, merges: Mapping[str, StoredMerge]
+    arrival: Arrival, decision: Decision, person: Person, merges: Mapping[str, StoredMerge], own: Layer | None
 ) -> tuple[OutEvent, ...]:
     subject, at, findings = decision.subject or "", decision.decided_at, findings_of(decision)
-    captured = lead_captured(arrival, decision.outcome, decision.reason, person, at, subject=subject, findings=findings)
+    captured = lead_captured(
+        arrival, decision.outcome, decision.reason, person, at, subject=subject, findings=findings, own=own
+    )
     made = [merges[each.merge_id] for each in findings if each.merge_id and each.merge_id in merges]
     return captured, *(lead_merged(arrival.record, merge, person, at) for merge in made)

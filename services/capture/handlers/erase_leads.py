@@ -8,7 +8,7 @@ import orjson
 
 from services.capture.domain.erasing import PURGES, REASONS, ErasedFamily
 from services.capture.handlers.events import STAGE
-from services.capture.ports import ErasureBook, PersonRequest
+from services.capture.ports import ConversionBook, ErasureBook, PersonRequest
 from shared.contracts.commands.capture import EraseLead, ExportLead
 from shared.contracts.events.capture import LeadErased
 from shared.contracts.ids import is_id
@@ -21,6 +21,7 @@ ERASE: Final = "erase"
 EXPORT: Final = "export"
 MOST_LEADS: Final = 1000
 MOST_WAITING: Final = 10_000
+_CUSTOMER: Final = Refused("converted", "the lead became an opportunity: no retention policy erases it")
 _UNKNOWN: Final = Refused("unknown_lead", "there is no lead of this id, or of one of them")
 
 
@@ -32,10 +33,11 @@ class EraseLeads:
     """
 
     erasures: ErasureBook
+    conversions: ConversionBook
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
         """See shared.messaging.commands.Obey. Refused: unknown_reason, unknown_lead, invalid_digest, invalid_event,
-        invalid_requester."""
+        invalid_requester; converted, where nobody but a policy asks for it."""
         wanted: EraseLead = item.event
         wanted_ids = _leads(wanted)
         refusal = _fault(wanted, wanted_ids) or _fault_of_digests(wanted, wanted_ids) or _fault_of_events(wanted)
@@ -46,10 +48,16 @@ class EraseLeads:
         families = await self.erasures.lock(work, wanted_ids)
         if not _found_all(wanted_ids, families):
             return _UNKNOWN
+        if wanted.purged is not None and await self._is_customer(families, work):
+            return _CUSTOMER
         kept_out = await self.erasures.erase(work, families, wanted.keep_out, wanted.waiting)
         request = _request(item, ERASE, families, kept_out)
         await self.erasures.note(work, request)
         return _done(item, request, work.instant)
+
+    async def _is_customer(self, families: Sequence[ErasedFamily], work: Work) -> bool:
+        members = {member for family in families for member in (family.lead_id, *family.aliases)}
+        return bool(await self.conversions.converted_among(work, sorted(members)))
 
     async def _again(self, item: InHand, work: Work) -> Done:
         request = await self.erasures.noted(work, item.record.event_id)

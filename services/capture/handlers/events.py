@@ -5,10 +5,11 @@ from typing import Any, Final
 
 import orjson
 
+from services.capture.domain.fact_shape import Layer
 from services.capture.domain.joining import Finding, Merge
 from services.capture.domain.person import Person
 from services.capture.domain.refusal import Refused
-from services.capture.domain.view import lead_view
+from services.capture.domain.view import lead_view, touch_of
 from services.capture.handlers.arrivals import Arrival
 from services.capture.ports import StoredMerge
 from shared.contracts.events.capture import (
@@ -36,9 +37,11 @@ def lead_captured(
     lead: dict[str, Any] | None = None,
     subject: str = "",
     findings: Sequence[Finding] = (),
+    own: Layer | None = None,
 ) -> OutEvent:
     """`lead.captured`, with the lead as it stands; `lead` is its view, where it is at hand. `subject` is the lead that was
-    decided on, which may have been merged into this one, then or since: the event id stays. `findings` tell of others."""
+    decided on, which may have been merged into this one, then or since: the event id stays. `findings` tell of others.
+    `own` is what the submission itself says: its touch goes out by itself where it is not the lead's last."""
     record, lead_id = arrival.record, person.lead_id
     data: dict[str, Any] = {
         "outcome": outcome,
@@ -47,6 +50,8 @@ def lead_captured(
         "lead_version": person.version,
         "origin": arrival.origin(),
     }
+    if own is not None and own.stamp.record_id != data["lead"]["last_touch"]["record_id"]:
+        data["touch"] = touch_of(own)
     if findings:
         data["verdict"] = "review" if any(finding.pair_id for finding in findings) else "same"
         data["resembles"] = [finding._asdict() for finding in findings]

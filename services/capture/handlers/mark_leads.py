@@ -1,14 +1,18 @@
 """Commands about one lead that no submission tells: it cannot be reached, it has responded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from services.capture.behaviour_ports import BehaviourBook
+from services.capture.domain.behaviour.humanity import is_in_burst
 from services.capture.domain.behaviour.reading import instant_us
+from services.capture.domain.consent import parse_moment, statements_of
 from services.capture.domain.fact_shape import Facts, LeadFacts, Stamp
 from services.capture.domain.identity import IdentityKey, digest_of
 from services.capture.domain.lifecycle import (
     CHANNELS,
+    LEAD,
     MARKS,
     Channel,
     Mark,
@@ -23,16 +27,20 @@ from services.capture.domain.people import stamp_of_record
 from services.capture.domain.person import Person
 from services.capture.domain.thinning import MARK
 from services.capture.handlers.events import lead_changed
-from services.capture.ports import ErasureBook, LeadBook, TargetBook
+from services.capture.ports import ConsentBook, ErasureBook, LeadBook, TargetBook
 from shared.contracts.commands.capture import MarkLead, PromoteLead
 from shared.contracts.ids import is_id
 from shared.handling.outcomes import InHand
 from shared.handling.records import Record
 from shared.handling.work import Work
-from shared.messaging.commands import LONGEST_TEXT, Done, Refused, is_readable
+from shared.messaging.commands import LONGEST_TEXT, Done, Refused, command_id_of, is_readable
+from shared.persistence.commands import read_completed
+from shared.persistence.timers import take_timers
 
+_NOBODY: Final = "leadstream/capture"
 CONTACTABILITY: Final = "contactability"
 PROMOTED: Final = "promoted"
+_MACHINE: Final = Refused("machine_burst", "a machine clicked the links of the message, and nobody has responded")
 _UNKNOWN: Final = Refused("unknown_lead", "there is no such lead")
 _ERASED: Final = Refused("lead_erased", "this person was erased")
 
@@ -44,6 +52,7 @@ class MarkLeads:
 
     leads: LeadBook
     erasures: ErasureBook
+    consents: ConsentBook
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
         """See shared.messaging.commands.Obey."""
@@ -62,35 +71,82 @@ class MarkLeads:
         person = await change_lead(self.leads, self.erasures, item, work, change)
         if isinstance(person, Refused):
             return person
+        if item.decision is None and (refused := refusals_of(mark, channel)):
+            await self._note(refused, person, item, work)
         details = {"mark": mark, "channel": channel}
         return changed(item, person, CONTACTABILITY, details, work)
+
+    async def _note(self, refused: Mapping[str, bool], person: Person, item: InHand, work: Work) -> None:
+        """Who opts out refuses: a statement of consent like every other."""
+        wanted: MarkLead = item.event
+        evidence = {} if wanted.said_at is None else {"at": parse_moment(wanted.said_at)}
+        said = cast(Facts, {"c": refused, "k": evidence})
+        of_lead, at = (person.lead_id, item.record.event_id), item.record.timestamp * 1000
+        source = wanted.requested_by or _NOBODY
+        await self.consents.add(work, list(statements_of(said, *of_lead, received_us=at, source=source)))
 
 
 @dataclass(frozen=True, slots=True)
 class PromoteLeads:
-    """Obeys `lead.promote`; a lead stays one. Refused: invalid_reason, unknown_lead, lead_erased."""
+    """Obeys `lead.promote`; whoever is a lead stays as they are, version and all. Refused: invalid_reason, unknown_lead,
+    lead_erased, machine_burst."""
 
     leads: LeadBook
     erasures: ErasureBook
     targets: TargetBook
+    behaviours: BehaviourBook
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
         """See shared.messaging.commands.Obey."""
         refusal = _reason_fault(item.event.reason)
+        if refusal is None and item.decision is None:
+            refusal = await self._by_click(item.event, work)
         if refusal is not None:
             return refusal
-        person = await change_lead(self.leads, self.erasures, item, work, as_lead)
+        person = await change_lead(self.leads, self.erasures, item, work, as_lead, only_if=_is_target)
         if isinstance(person, Refused):
             return person
         if item.decision is None:
             await self.targets.remove(work, [person.lead_id])
-        return changed(item, person, PROMOTED, {}, work)
+        answer = changed(item, person, PROMOTED, {}, work)
+        if person.changed or await _was_promoted(item, work):
+            return answer
+        return Done({**answer.result, "promoted": False}, subject=answer.subject)
+
+    async def _by_click(self, wanted: PromoteLead, work: Work) -> Refused | None:
+        """Whether the click by which somebody responded was one of a burst, which is seen only after it. The timer that
+        waited for that is used up."""
+        if wanted.timer_id is not None and wanted.generation is not None:
+            await take_timers(work, [(wanted.timer_id, wanted.generation)])
+        if wanted.message is None or wanted.clicked_us is None:
+            return None
+        clicks = await self.behaviours.clicks(work, [wanted.message])
+        return _MACHINE if is_in_burst(wanted.clicked_us, [at for _, at in clicks]) else None
+
+
+def _is_target(facts: LeadFacts) -> bool:
+    return state_of(facts) != LEAD
+
+
+async def _was_promoted(item: InHand, work: Work) -> bool:
+    """Whether a redelivered command made a lead of a target when it was obeyed."""
+    if item.decision is None:
+        return False
+    first = await read_completed(work, command_id_of(item.record))
+    return first is not None and bool(first["result"].get("promoted", True))
 
 
 async def change_lead(
-    leads: LeadBook, erasures: ErasureBook, item: InHand, work: Work, change: Callable[[LeadFacts], LeadFacts]
+    leads: LeadBook,
+    erasures: ErasureBook,
+    item: InHand,
+    work: Work,
+    change: Callable[[LeadFacts], LeadFacts],
+    *,
+    only_if: Callable[[LeadFacts], bool] = lambda _: True,
 ) -> Person | Refused:
-    """The lead that a command names with its facts changed and stored; on a redelivery as it stands."""
+    """The lead that a command names with its facts changed and stored; on a redelivery, and where nothing is to be
+    changed, as it stands."""
     lead_id = item.event.lead_id
     if not is_id(lead_id):
         return _UNKNOWN
@@ -102,8 +158,9 @@ async def change_lead(
         return _UNKNOWN
     if await erasures.is_erased(work, [person.lead_id]):
         return _ERASED
-    person.become(change)
-    await leads.save_leads(work, [person])
+    if only_if(person.facts):
+        person.become(change)
+        await leads.save_leads(work, [person])
     return person
 
 

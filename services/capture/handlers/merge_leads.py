@@ -7,7 +7,7 @@ from uuid import UUID
 from services.capture.domain.joining import Merge, pair_id_of
 from services.capture.domain.person import Person, join
 from services.capture.handlers.events import STAGE, lead_merged
-from services.capture.ports import ErasureBook, LeadBook, MergeBook, PairBook, StoredPair
+from services.capture.ports import ConversionBook, ErasureBook, LeadBook, MergeBook, PairBook, StoredPair
 from shared.contracts.commands.capture import KeepDuplicate, MergeDuplicate, MergeLeads
 from shared.contracts.events.capture import LeadMerged
 from shared.contracts.topics import CAPTURE_COMMANDS
@@ -80,11 +80,13 @@ class MergeLeadsObeyed:
 
 @dataclass(frozen=True, slots=True)
 class MergeDuplicateObeyed:
-    """Joins a pair: the older of the two leads wins, unless the command names the other."""
+    """Joins a pair: the one that became an opportunity wins, else the older of the two, unless the command names the
+    other."""
 
     pairs: PairBook
     leads: LeadBook
     merging: MergeLeadsObeyed
+    conversions: ConversionBook
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
         """See shared.messaging.commands.Obey."""
@@ -98,7 +100,8 @@ class MergeDuplicateObeyed:
         found = await self.leads.load_leads(work, both)
         if len(found) != 2:
             return Refused("unknown_lead", "one of the two is gone")
-        by_age = sorted(both, key=lambda lead_id: (found[lead_id].created_us, lead_id))
+        customers = await self.conversions.converted_among(work, both)
+        by_age = sorted(both, key=lambda lead_id: (lead_id not in customers, found[lead_id].created_us, lead_id))
         winner_id = wanted.winner_id or by_age[0]
         loser_id = both[1] if winner_id == both[0] else both[0]
         answer = await self.merging.merge(item, work, winner_id, loser_id)

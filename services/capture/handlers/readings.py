@@ -44,7 +44,7 @@ def read_clean(
 ) -> Iterator[tuple[int, Read | Produced]]:
     """Clean submissions by place, with what they lead to if their leads are new; the rejection of those that the rules do
     not take."""
-    facts = [_facts(arrival, each, survivorship) for _, arrival, each in clean]
+    facts = [facts_alone(arrival, each, survivorship) for _, arrival, each in clean]
     submissions = [
         submitted(each, known, arrival.record.event_id, source=arrival.source)
         for (_, arrival, each), known in zip(clean, facts, strict=True)
@@ -61,7 +61,8 @@ def read_clean(
         yield place, _new(Read, (arrival, submission, captured, listed, digest, agreed))
 
 
-def _facts(arrival: Arrival, clean: CleanSubmission, survivorship: Survivorship) -> LeadFacts:
+def facts_alone(arrival: Arrival, clean: CleanSubmission, survivorship: Survivorship) -> LeadFacts:
+    """The facts of a lead that has this submission only."""
     record = arrival.record
     stamp = stamp_of_record(record.timestamp, record.partition, record.offset, record.event_id)
     touched_at = arrival.touched_at

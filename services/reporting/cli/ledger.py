@@ -53,26 +53,27 @@ def check(
 
 
 def print_ledger(ledger: dict[str, Any]) -> None:
-    """Sources, what people did, stages, dead letters, purged leads. `replayed` are submissions whose outcome came by a replay."""
+    """Sources, what people did, stages, dead letters, purged leads. `replayed` are submissions whose outcome came by a replay.
+    A reporting of an earlier release tells less: what it does not tell is left out."""
     print_table(_COLUMNS, ledger["sources"])
     typer.echo()
-    if ledger["behaviour"]:
+    if ledger.get("behaviour"):
         print_table(_BEHAVIOUR_COLUMNS, ledger["behaviour"])
         typer.echo()
     print_table(_STAGE_COLUMNS, ledger["stages"])
-    if ledger["dead_letters"]:
+    if ledger.get("dead_letters"):
         typer.echo()
         print_table(_LETTER_COLUMNS, ledger["dead_letters"])
-    if ledger["purged"]:
+    if purged := ledger.get("purged"):
         typer.echo()
-        print_table(("purged", "leads"), [{"purged": row["what"], "leads": row["leads"]} for row in ledger["purged"]])
+        print_table(("purged", "leads"), [{"purged": row["what"], "leads": row["leads"]} for row in purged])
 
 
 def _print_problems(ledger: dict[str, Any]) -> None:
     typer.echo()
     if ledger["balanced"]:
         typer.secho("The ledger is balanced: nothing is missing, nothing is counted twice.", fg=typer.colors.GREEN)
-    waiting = sum(row["count"] for row in ledger["dead_letters"] if row["state"] == "waiting")
+    waiting = sum(row["count"] for row in ledger.get("dead_letters", ()) if row["state"] == "waiting")
     if waiting:
         typer.echo(f"{waiting:,} dead letters wait: `leadstream dead-letters list --state waiting`")
     for problem in ledger["problems"]:

@@ -114,6 +114,8 @@ def _captured(data: Mapping[str, Any]) -> Extract:
         "lead": facts,
         **_receipt(origin),
     }
+    if (touch := facts_of_touch(data.get("touch"))) is not None:
+        kept["touch"] = touch
     return Extract(
         kept,
         lead_id,

@@ -198,6 +198,10 @@ class PromoteLead(Contract):
     lead_id: str
     reason: str
     requested_by: str = ""
+    clicked_us: int | None = Field(None, description="When the link was clicked by which it responded, microseconds")
+    message: str | None = Field(None, description="Digest of the message of that link: a machine clicks all of them")
+    timer_id: str | None = Field(None, description="The timer that it was, with its generation")
+    generation: int | None = None
 
 
 class SetTargetList(Contract):

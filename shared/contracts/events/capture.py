@@ -36,6 +36,10 @@ class LeadCaptured(Contract):
         None, description="What comparing to other leads came to; None where there was nothing to compare"
     )
     resembles: list[Resemblance] = []
+    touch: dict[str, Any] | None = Field(
+        None,
+        description="How the person came by this submission, where that is not the lead's last_touch: it came late",
+    )
 
 
 class LeadRejected(Contract):

@@ -6,6 +6,7 @@ from typing import Any, Final
 from shared.contracts.catalog import ANY_TYPE, CONTRACTS, RESERVED, is_command_topic, schema_name
 from shared.contracts.generate.schemas import DEAD_LETTER_HEADERS, ENVELOPE, INBOUND_ENVELOPE, component_schemas
 from shared.contracts.topics import (
+    CONVERTED,
     EVENTS_INBOUND,
     INBOUND_BULK,
     LEAD_EVENTS,
@@ -26,6 +27,7 @@ _DEAD_LETTER: Final = "dead-letter.v1"
 _LANES: Final[Mapping[tuple[str, str], list[str]]] = {
     ("capture", INBOUND_BULK): ["capture-bulk"],
     ("capture", EVENTS_INBOUND): ["capture-behaviour"],
+    ("capture", CONVERTED): ["capture-conversions"],
     ("scoring", LEAD_EVENTS): ["scoring-behaviour", "scoring-segments"],
     ("scoring", SCORED): ["scoring-segments"],
     ("scoring", MERGED): ["scoring", "scoring-segments"],

@@ -1,12 +1,18 @@
 """Quarantine on a real Postgres: held with reasons, nothing lost, released or rejected once, under its own id and time."""
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 
 from services.capture.adapters.postgres.erasures import find_waiting
-from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook, QuarantineTables, waiting_submissions
+from services.capture.adapters.postgres.quarantine import (
+    PostgresQuarantineBook,
+    QuarantineTables,
+    forget_settled,
+    waiting_submissions,
+)
 from services.capture.domain.form_token import form_token
 from services.capture.domain.identity import IdentityKey
 from services.capture.handlers.arrivals import GUARD_HEADER
@@ -252,3 +258,16 @@ async def test_what_comes_late_of_somebody_erased_is_not_held(bench: Bench) -> N
     assert (produced(late).outcome, produced(late).reason) == ("rejected", "erased_before")
     assert produced(other).outcome == "quarantined"
     assert [str(row["event_id"]) for row in await rows(bench)] == [other.record.event_id]
+
+
+async def test_what_was_settled_is_forgotten_in_time_and_what_is_held_stays(bench: Bench) -> None:
+    held = [submission(n, ls_hp="x") for n in (1, 2, 3)]
+    await bench.settle(*held)
+    await bench.settle(settle(10, held[0].event_id), settle(11, held[1].event_id, "reject"))
+    for days, left in ((89, 3), (91, 1)):
+        async with bench.database.transaction(bench.now + timedelta(days=days)) as work:
+            while await forget_settled(work, work.now - timedelta(days=90), limit=1):
+                pass
+        assert len(await rows(bench)) == left
+    (stays,) = await rows(bench)
+    assert (stays["state"], stays["record"] is not None) == ("held", True)

@@ -1,5 +1,6 @@
 """Events that tell of their leads: bounces and refusals mark them, responses promote targets, machines and browsers do not."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,12 +8,14 @@ import pytest
 from services.capture.handlers.arrivals import AGENT_HEADER
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.capture import LeadChanged
-from shared.contracts.topics import CAPTURE_COMMANDS, CAPTURED
-from shared.handling.outcomes import OutEvent, Skipped
-from shared.handling.records import Record
+from shared.contracts.topics import CAPTURE_COMMANDS, CAPTURED, COMMANDS_COMPLETED
+from shared.handling.outcomes import OutEvent, Produced, Skipped
+from shared.handling.records import Record, read_record
 from shared.messaging.settling import Settled
+from shared.persistence.timers import DueTimer
+from shared.runtime.sweeper import command_of
 from tests.support.behaviour import ANNS_BROWSER, did, events_of, ids_of
-from tests.support.capture import Bench, event_of, record
+from tests.support.capture import RECEIVED_MS, TOPIC_ID, Bench, event_of, record
 from tests.support.capture_commands import order
 
 pytestmark = pytest.mark.stack
@@ -47,6 +50,30 @@ async def obeyed(bench: Bench, offset: int, *settled: Settled) -> list[LeadChang
     """What the commands that these led to make of their leads."""
     told = [as_record(offset + n, event) for n, event in enumerate(commands(*settled))]
     found = [event for one in await bench.settle(*told) for event in events_of(one) if event.topic == CAPTURED]
+    return [LeadChanged.model_validate_json(event.data) for event in found]
+
+
+async def fired(bench: Bench) -> list[Record]:
+    """The commands of the timers of clicks, whose time has come."""
+    rows = await bench.fetch(
+        "SELECT timer_id::text, generation, kind, subject::text, due_at, payload::text FROM timers WHERE kind = 'lead.promote'"
+    )
+    sent = [command_of(DueTimer._make((*tuple(row)[:5], row["payload"].encode())), "capture") for row in rows]
+    return [
+        read_record(
+            SimpleNamespace(
+                partition=0, offset=900 + n, timestamp=RECEIVED_MS, key=each.key, value=each.value, headers=each.headers
+            ),
+            CAPTURE_COMMANDS,
+            TOPIC_ID,
+            inbound=False,
+        )
+        for n, each in enumerate(sent)
+    ]
+
+
+async def changes_of(bench: Bench, records: list[Record]) -> list[LeadChanged]:
+    found = [event for one in await bench.settle(*records) for event in events_of(one) if event.topic == CAPTURED]
     return [LeadChanged.model_validate_json(event.data) for event in found]
 
 
@@ -98,13 +125,55 @@ async def test_a_target_that_responds_is_a_lead_and_no_machine_makes_it_one(
 ) -> None:
     lead_id = await target(bench, 0)
     settled = await bench.observe(did(1, kind, email=ANN, properties=properties))
-    changes = await obeyed(bench, 10, *settled)
+    changes = [*await obeyed(bench, 10, *settled), *await changes_of(bench, await fired(bench))]
     assert [(each.lead.lead_id, each.change, each.lead.state) for each in changes] == (
         [(lead_id, "promoted", "lead")] if promoted else []
     )
     assert await bench.fetch("SELECT FROM targets") == ([] if promoted else [()])
     (later,) = await bench.observe(did(2, "mail.replied", email=ANN))
     assert len(commands(later)) == (0 if promoted else 1)  # a lead is not promoted
+
+
+async def test_a_machines_burst_in_batches_of_one_click_promotes_nobody_and_a_persons_click_does(bench: Bench) -> None:
+    lead_id = await target(bench, 0)
+    for n in range(4):
+        (clicked,) = await bench.observe(did(n + 1, "mail.clicked", email=ANN, minute=5 + n / 60, properties=_PEOPLES))
+        assert commands(clicked) == []
+    waiting = await fired(bench)
+    assert len(waiting) == 3  # the fourth is known to be a machine's at once
+    settled = await bench.settle(*waiting)
+    assert [one.outcome.reason for one in settled if isinstance(one.outcome, Produced)] == ["machine_burst"] * 3
+    assert await fired(bench) == [] and len(await bench.fetch("SELECT FROM targets")) == 1
+    again = await bench.settle(*waiting)
+    assert ids_of(list(again)) == ids_of(list(settled))
+
+    another = {**_PEOPLES, "message_id": "m-2"}
+    await bench.observe(did(9, "mail.clicked", email=ANN, properties=another))
+    (changed,) = await changes_of(bench, await fired(bench))
+    assert (changed.lead.lead_id, changed.change, changed.lead.state) == (lead_id, "promoted", "lead")
+
+
+async def test_whoever_is_a_lead_is_not_promoted_again(bench: Bench) -> None:
+    lead_id = await lead(bench, 0)
+    command = order(1, "lead.promote", lead_id=lead_id, reason="asked for a call")
+    (settled,) = await bench.settle(command)
+    assert [event.topic for event in events_of(settled)] == [COMMANDS_COMPLETED]
+    (again,) = await bench.settle(command)
+    assert events_of(again) == events_of(settled)
+    (row,) = await bench.fetch("SELECT lead_version FROM leads")
+    assert row["lead_version"] == 1
+
+
+async def test_a_refusal_by_mark_is_a_statement_of_consent(bench: Bench) -> None:
+    lead_id = await lead(bench, 0, consent={"marketing_email": True})
+    mark = order(1, "lead.mark", lead_id=lead_id, mark="opted_out", channel="email", reason="asked", requested_by="ops")
+    await bench.settle(mark)
+    await bench.settle(mark)
+    await bench.settle(order(2, "lead.mark", lead_id=lead_id, mark="bounced", channel="email", reason="hard"))
+    rows = await bench.fetch("SELECT lead_id::text, purpose, given, source FROM consents ORDER BY given DESC")
+    assert [tuple(row) for row in rows] == [
+        (lead_id, "marketing_email", True, "web"), (lead_id, "marketing_email", False, "ops"),
+    ]  # fmt: skip
 
 
 async def test_what_came_before_its_lead_tells_of_it_when_it_is_known(bench: Bench) -> None:

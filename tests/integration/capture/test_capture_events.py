@@ -6,12 +6,10 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from aiokafka import AIOKafkaProducer
 
-from shared.contracts.events.platform import AccessGranted
-from shared.contracts.topics import ACCESS_GRANTED, CAPTURED, LEAD_EVENTS
-from shared.runtime.access import new_key, secret_hash
+from shared.contracts.topics import CAPTURED, LEAD_EVENTS
 from tests.integration.capture.test_capture_lanes import read_all
+from tests.support.browser_keys import browser_key
 from tests.support.capture import until
 from tests.support.stack import Servers
 
@@ -30,30 +28,6 @@ async def settled(client: httpx.AsyncClient, receipt_id: str, *wanted: str) -> d
 
     found: dict[str, Any] = await until(look, f"receipt {receipt_id} is {wanted}")
     return found
-
-
-async def browser_key(own: Servers, client: httpx.AsyncClient) -> str:
-    """A public key for pages of the shop, once capture knows it."""
-    key_id, key = new_key()
-    granted = AccessGranted(
-        key_id=key_id, secret_hash=secret_hash(key), role="browser", source="shop", origins=[PAGE],
-        granted_at="2026-01-05T10:00:00Z",
-    )  # fmt: skip
-    producer = AIOKafkaProducer(bootstrap_servers=own.kafka)
-    await producer.start()
-    try:
-        await producer.send_and_wait(
-            own.names.topic(ACCESS_GRANTED), granted.model_dump_json().encode(), key_id.encode()
-        )
-    finally:
-        await producer.stop()
-
-    async def is_known() -> bool:
-        answer = await client.options(f"/v1/events?key={key}", headers={"origin": PAGE})
-        return answer.status_code == 204
-
-    await until(is_known, "capture knows the key")
-    return key
 
 
 async def test_events_before_and_after_their_lead_reach_it_once(own: Servers, capture: httpx.AsyncClient) -> None:
@@ -105,7 +79,7 @@ async def test_events_tell_of_their_lead_and_a_lead_of_its_visitor(own: Servers,
 
 
 async def test_a_page_may_tell_only_what_its_visitor_agreed_to(own: Servers, capture: httpx.AsyncClient) -> None:
-    key = await browser_key(own, capture)
+    key = await browser_key(own, capture, PAGE)
     page = httpx.AsyncClient(base_url=str(capture.base_url), headers={"origin": PAGE, "user-agent": BROWSER})
     path = f"/v1/events?key={key}"
     at = datetime.now(UTC).isoformat()

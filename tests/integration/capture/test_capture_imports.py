@@ -147,6 +147,35 @@ async def test_a_dry_run_shows_everything_sends_nothing_and_can_be_committed(
     }  # fmt: skip
 
 
+async def test_validation_rules_reject_rows_in_file_dry_run_and_receipts(
+    own: Servers, capture: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    rule = "{id: country, name: a country, field: address.country, when: {field: address.country, exists: true}}"
+    body = {"document": f"kind: validation\nrules: [{rule}]\n", "author": "Ann", "reason": "the fair"}
+    admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    published = await capture.post("/v1/rules/validation", json=body, headers=admin)
+    assert published.status_code in (200, 202), published.text
+
+    async def is_live() -> bool:
+        return (await capture.get("/v1/rules/validation/versions/live", headers=admin)).status_code == 200
+
+    await until(is_live, "the rules are live")
+    file = tmp_path / "leads.csv"
+    file.write_text("E-mail,Country\nann@example.com,Germany\nbob@example.com,\n")
+    url, asked = str(capture.base_url), ("import", str(file), "--source", "fair", "--json")
+    look = orjson.loads((await run_cli(own, url, tmp_path, *asked, "--dry-run")).stdout)
+    assert [row["error"] and (row["error"]["rule"], row["error"]["field"]) for row in look["rows"]] == [
+        None, ("country", "address.country"),
+    ]  # fmt: skip
+    report = orjson.loads((await run_cli(own, url, tmp_path, *asked)).stdout)
+    assert (report["rejected"], report["codes"]) == (1, {"rule_not_met": 1})
+    with open(report["rejected_file"], newline="", encoding="utf-8-sig") as written:  # noqa: ASYNC230 - a test
+        (row,) = csv.DictReader(written)
+    assert (row["import_code"], row["import_field"]) == ("rule_not_met", "address.country")
+    assert "a country (rule country)" in row["import_detail"]
+    assert await settled(own, 2) == {("new", None): 1, ("rejected", "rule_not_met"): 1}
+
+
 async def test_match_answers_as_capture_would_decide(own: Servers, capture: httpx.AsyncClient) -> None:
     await capture.post("/v1/leads", json={"source": "web", "phone": "+14155550100", "first_name": "Ann"})
     await settled(own, 1)

@@ -35,6 +35,7 @@ FREE: Final = MappingProxyType(
         "kept_out": "keyed digests of identifiers that must not come back",
         "target_lists": "what becomes of the targets of each list",
         "hygiene_runs": "when leads were looked at, who asked for it, and how many they were",
+        "conversions": "ids of opportunities with those of their leads, accounts and contacts, and when",
         "lead_checks": "when a lead is looked at next",
         "person_requests": "who asked for an erasure or an export, in registered words",
     }

@@ -58,6 +58,15 @@ _WAITING: Final = f"""
     SELECT {_COLUMNS}, record FROM quarantine
     WHERE event_id = ANY($1::uuid[]) AND record IS NOT NULL ORDER BY received_at, event_id
 """
+_FORGET: Final = """
+    WITH gone AS (
+        DELETE FROM quarantine WHERE event_id IN (
+            SELECT event_id FROM quarantine WHERE state IN ('released', 'rejected') AND settled_at < $1
+            ORDER BY settled_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        ) RETURNING 1
+    )
+    SELECT count(*) FROM gone
+"""
 _STRONG: Final = ("external_id", "email")
 
 
@@ -107,6 +116,12 @@ class PostgresQuarantineBook:
             f"SELECT {_COLUMNS}, lead_id::text, record FROM quarantine WHERE event_id = $1", event_id
         )
         return _with_value(rows[0]) if rows else None
+
+
+async def forget_settled(work: Work, before: datetime, *, limit: int) -> int:
+    """Forget submissions that were released or rejected before an instant; how many that were. What is held stays."""
+    (row,) = await work.fetch(_FORGET, before, limit)
+    return int(row[0])
 
 
 async def empty_quarantine(work: Work, event_ids: Sequence[str]) -> None:

@@ -101,7 +101,7 @@ def judge(
         *(["hidden_link"] if properties.get("hidden") is True or properties.get("honeypot") is True else []),
         *_of_agent(kind, context, signs),
         *(["too_fast"] if kind in _MAIL and _is_too_fast(occurred_us, properties) else []),
-        *(["link_burst"] if kind == CLICK and _is_in_burst(occurred_us, clicks_us) else []),
+        *(["link_burst"] if kind == CLICK and is_in_burst(occurred_us, clicks_us) else []),
         *(["datacentre"] if context.address and _is_within(context.address, signs.networks) else []),
     ]
     probability = _USUAL
@@ -132,7 +132,7 @@ def _is_too_fast(occurred_us: int, properties: Mapping[str, Any]) -> bool:
     return sent_us is not None and -_TOO_FAST_US < occurred_us - sent_us < _TOO_FAST_US
 
 
-def _is_in_burst(occurred_us: int, clicks_us: Sequence[int]) -> bool:
+def is_in_burst(occurred_us: int, clicks_us: Sequence[int]) -> bool:
     """Whether many links were clicked around the same time: nobody clicks them all."""
     return sum(abs(occurred_us - each) <= BURST_US for each in clicks_us) >= BURST_CLICKS
 
