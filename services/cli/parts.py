@@ -65,6 +65,14 @@ def _rules() -> typer.Typer:
     return app
 
 
+def _score() -> typer.Typer:
+    from services.cli.score import score_app
+
+    app = typer.Typer()
+    app.add_typer(score_app, name="score")
+    return app
+
+
 def _routing() -> typer.Typer:
     from services.routing import cli as routing
 
@@ -145,6 +153,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "leads": Lazy(_leads, "One lead: what it is, what happened to it, and why."),
     "rules": Lazy(_rules, "Rules: validation, scoring models, segments, assignment rules, hand-off gates."),
     "segments": Lazy(_scoring, "Segments: named groups of leads."),
+    "score": Lazy(_score, "Scores learned from outcomes: train, evaluate, report."),
     "members": Lazy(_routing, "Members: the people who can own leads."),
     "ledger": Lazy(_reporting, "Where every received record is."),
     "reports": Lazy(_reporting, "A report as a table, JSON or CSV."),

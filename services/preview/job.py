@@ -1,7 +1,7 @@
 """A preview from its first piece to its report. See `services.reporting.domain.frames` for what is read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -9,27 +9,35 @@ from services.preview.books import Rules, read_drafts, read_live
 from services.preview.comparing import compare, compared, report
 from services.preview.judging import Judge
 from services.preview.leads import RuleDocument
-from services.preview.past import Past
+from services.preview.learning import Journal, held_against, learned, row_of
+from services.preview.past import Past, Wanted
 from services.reporting.domain import frames
 from services.reporting.domain.bundles import unpack
 from services.reporting.domain.frames import Frame
 from services.routing.domain.roster import Member, Roster
+from services.scoring.domain.learning.reporting import OutcomeTally
+from services.scoring.domain.model import load_scoring_model
+from services.scoring.domain.scoring import compile_model
 from shared.rules import RuleFileError
 
 _FRESH_MEMBERS: Final = tuple(Member(name, True, ("sales",)) for name in ("ann", "ben", "chris"))
 
 
 def run(pieces: Iterator[Frame]) -> dict[str, Any]:
-    """The report, or what is wrong with the drafts as `problems`: then nothing more is read."""
+    """The report of the task that the job names, or `problems` of its documents: then nothing more is read."""
     job = orjson.loads(_first(pieces).body)
+    return _TASKS[job.get("task", "preview")](job, pieces)
+
+
+def _preview(job: Mapping[str, Any], pieces: Iterator[Frame]) -> dict[str, Any]:
     try:
         drafts = read_drafts(job["drafts"])
     except RuleFileError as error:
-        return {"problems": [_problem(problem) for problem in error.problems]}
+        return _problems(error)
     live, notes = read_live({kind: RuleDocument(**document) for kind, document in job.get("live", {}).items()})
     draft = live.replaced(drafts)
     roster = Roster.of(_members(job.get("members"), notes))
-    past = _read(pieces, live, draft, roster)
+    past = _read(pieces, Past(Judge(live, roster), Judge(draft, roster)))
     tally = compare(compared(past.leads()), live, draft, roster, examples=job.get("examples", 5))
     return {
         "rules": _told(live, draft),
@@ -39,6 +47,22 @@ def run(pieces: Iterator[Frame]) -> dict[str, Any]:
     }
 
 
+def _learn(job: Mapping[str, Any], pieces: Iterator[Frame]) -> dict[str, Any]:
+    return learned(_read(pieces, Journal(row_of)), job)
+
+
+def _outcomes(job: Mapping[str, Any], pieces: Iterator[Frame]) -> dict[str, Any]:
+    try:
+        tally = OutcomeTally(compile_model(load_scoring_model(job["document"]), version=0))
+    except RuleFileError as error:
+        return _problems(error)
+    return held_against(_read(pieces, Journal(tally.score)), tally, job)
+
+
+_TASKS: Final = {"preview": _preview, "learn": _learn, "outcomes": _outcomes}
+_Reader = TypeVar("_Reader", bound=Wanted)
+
+
 def _first(pieces: Iterator[Frame]) -> Frame:
     piece = next(pieces, None)
     if piece is None or piece.kind != frames.JOB:
@@ -46,8 +70,7 @@ def _first(pieces: Iterator[Frame]) -> Frame:
     return piece
 
 
-def _read(pieces: Iterator[Frame], live: Rules, draft: Rules, roster: Roster) -> Past:
-    past = Past(Judge(live, roster), Judge(draft, roster))
+def _read(pieces: Iterator[Frame], past: _Reader) -> _Reader:
     take: Mapping[bytes, Callable[[bytes], None]] = {
         frames.LEADS: past.want,
         frames.BUNDLE: lambda body: past.take_bundle(unpack(body)),
@@ -72,11 +95,10 @@ def _told(live: Rules, draft: Rules) -> dict[str, Any]:
     }
 
 
-def _problem(problem: Any) -> dict[str, Any]:
+def _problems(error: RuleFileError) -> dict[str, Any]:
     return {
-        "file": problem.file,
-        "line": problem.line,
-        "column": problem.column,
-        "path": problem.path,
-        "message": str(problem),
+        "problems": [
+            {"file": each.file, "line": each.line, "column": each.column, "path": each.path, "message": str(each)}
+            for each in error.problems
+        ]
     }

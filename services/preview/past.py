@@ -59,28 +59,22 @@ class State(NamedTuple):
 _NOTHING_TOLD: Final = Told()
 
 
-class Past:
-    """Takes events of the wanted leads in any order; then hands out each lead's states in event time."""
+class Wanted:
+    """Takes events in any order and hands on those of the leads that are asked about."""
 
-    def __init__(self, live: Judge, draft: Judge) -> None:
-        self._live, self._draft = live, draft
+    def __init__(self) -> None:
         self._places: dict[bytes, int] = {}
         self._ids: list[bytes] = []
-        self._told: list[Told] = []
-        self._state_of, self._at, self._version, self._judged = array("i"), array("q"), array("i"), array("i")
-        self._known: dict[Judged, int] = {}
-        self._verdicts: list[Judged] = []
-        self._holders: dict[Holder, Holder] = {}
         self.unreadable = 0
 
     def want(self, lead_ids: bytes) -> None:
-        """Leads that the preview is about, sixteen bytes each."""
+        """Leads that are asked about, sixteen bytes each. They come before their events."""
         for start in range(0, len(lead_ids), 16):
             lead_id = lead_ids[start : start + 16]
             if lead_id not in self._places:
                 self._places[lead_id] = len(self._ids)
                 self._ids.append(lead_id)
-                self._told.append(_NOTHING_TOLD)
+                self._begin()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -104,14 +98,42 @@ class Past:
             return
         try:
             if event_type in STATE_TYPES:
-                self._take_state(place, at, _read_state(value))
+                seen = _read_state(value)
+                self._take_state(place, at, seen.lead_version, orjson.loads(memoryview(seen.lead)))
             else:
-                self._told[place] = self._with(self._told[place], event_type, value)
+                self._take_told(place, event_type, value)
         except _UNREADABLE:
             self.unreadable += 1
 
-    def _take_state(self, place: int, at: int, seen: "_SeenState") -> None:
-        lead = orjson.loads(memoryview(seen.lead))
+    def _begin(self) -> None:
+        """One more lead is asked about."""
+
+    def _take_state(self, place: int, at: int, version: int, lead: dict[str, Any]) -> None:
+        """What a lead was like."""
+
+    def _take_told(self, place: int, event_type: str, value: bytes) -> None:
+        """What the live system made of it."""
+
+
+class Past(Wanted):
+    """Hands out each lead's states in event time, judged."""
+
+    def __init__(self, live: Judge, draft: Judge) -> None:
+        super().__init__()
+        self._live, self._draft = live, draft
+        self._told: list[Told] = []
+        self._state_of, self._at, self._version, self._judged = array("i"), array("q"), array("i"), array("i")
+        self._known: dict[Judged, int] = {}
+        self._verdicts: list[Judged] = []
+        self._holders: dict[Holder, Holder] = {}
+
+    def _begin(self) -> None:
+        self._told.append(_NOTHING_TOLD)
+
+    def _take_told(self, place: int, event_type: str, value: bytes) -> None:
+        self._told[place] = self._with(self._told[place], event_type, value)
+
+    def _take_state(self, place: int, at: int, version: int, lead: dict[str, Any]) -> None:
         state = lead.get("state") or LEAD
         is_target = state != LEAD
         live = self._live.judge(lead, is_target=is_target)
@@ -123,7 +145,7 @@ class Past:
             self._verdicts.append(judged)
         self._state_of.append(place)
         self._at.append(at)
-        self._version.append(seen.lead_version)
+        self._version.append(version)
         self._judged.append(number)
 
     def _with(self, told: Told, event_type: str, value: bytes) -> Told:
@@ -138,9 +160,9 @@ class Past:
                 holder = self._holders.setdefault(holder, holder)
                 return told._replace(holder=holder, holder_version=routed.assignment_version)
         else:
-            deal = _read_deal(value)
-            if deal.opportunity_version > told.outcome_version:
-                return told._replace(outcome=_outcome(deal.stage), outcome_version=deal.opportunity_version)
+            outcome, version = outcome_of(value)
+            if version > told.outcome_version:
+                return told._replace(outcome=outcome, outcome_version=version)
         return told
 
     def leads(self) -> Iterator[tuple[str, list[State], Told]]:
@@ -167,11 +189,13 @@ def _written(lead_id: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _outcome(stage_name: str) -> str:
-    stage = find_stage(stage_name)
+def outcome_of(value: bytes) -> tuple[str, int]:
+    """What became of a lead by an event of its opportunity, and that one's version."""
+    deal = _read_deal(value)
+    stage = find_stage(deal.stage)
     if stage is None or not stage.closed:
-        return OPEN
-    return WON if stage.probability else LOST
+        return OPEN, deal.opportunity_version
+    return (WON if stage.probability else LOST), deal.opportunity_version
 
 
 class _SeenState(msgspec.Struct, gc=False):

@@ -1,5 +1,7 @@
-"""`POST /v1/rules/preview`: drafts of rules run over the stored past, beside the live ones. Nothing is changed by it."""
+"""`POST /v1/rules/preview`, `learn`, `outcomes`: drafts run over the stored past beside the live rules; rules learned from its
+outcomes, and held against them. Nothing is changed by it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -59,6 +61,22 @@ class PreviewAsked(_Body):
     examples: int = Field(5, ge=0, le=MOST_EXAMPLES)
 
 
+class LearningAsked(_Body):
+    """What a learned scoring document is called, and the least leads that a rule of it may rest on."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)] = "learned"
+    support: int = Field(50, ge=20, le=MOST_LEADS)
+    limit: int = Field(100_000, ge=1, le=MOST_LEADS)
+
+
+class OutcomesAsked(_Body):
+    """A scoring document to be held against outcomes. Below `support` of them nothing is concluded."""
+
+    document: _Text
+    support: int = Field(50, ge=1, le=MOST_LEADS)
+    limit: int = Field(100_000, ge=1, le=MOST_LEADS)
+
+
 def router(service: Service, runner: PreviewRunner) -> APIRouter:
     """The preview's route."""
     routes = APIRouter(tags=["rules"])
@@ -77,6 +95,19 @@ def router(service: Service, runner: PreviewRunner) -> APIRouter:
             "members": None if asked.members is None else [member.model_dump() for member in asked.members],
             "examples": asked.examples,
         }
+        return await _run(job, span)
+
+    @routes.post("/v1/rules/learn")
+    async def learn(asked: LearningAsked, _: Reader) -> dict[str, Any]:
+        """A scoring document learned from what was won and lost; 409 `not_enough_data` where that is too little."""
+        return await _run({"task": "learn", **asked.model_dump()}, Span(None, None, asked.limit))
+
+    @routes.post("/v1/rules/outcomes")
+    async def outcomes(asked: OutcomesAsked, _: Reader) -> dict[str, Any]:
+        """Win rate, lift and support of each rule with intervals, of each grade, and what moved."""
+        return await _run({"task": "outcomes", **asked.model_dump()}, Span(None, None, asked.limit))
+
+    async def _run(job: Mapping[str, Any], span: Span) -> dict[str, Any]:
         try:
             found = await runner.run(job, past_of(lambda: reading(service), span))
         except PreviewBusy:
@@ -85,8 +116,10 @@ def router(service: Service, runner: PreviewRunner) -> APIRouter:
         except PreviewFailed as error:
             raise Problem(503, "preview_failed", f"The preview came to no report: {error}.") from None
         if "problems" in found:
-            detail = "The drafts cannot be published as they are."
-            raise Problem(422, "invalid_rules", detail, field="drafts", problems=found["problems"])
+            detail = "The documents cannot be published as they are."
+            raise Problem(422, "invalid_rules", detail, problems=found["problems"])
+        if "refused" in found:
+            raise Problem(409, found["refused"], found["detail"])
         return {**found, "asked_at": rfc3339(service.clock())}
 
     return routes

@@ -115,3 +115,14 @@ async def test_a_runner_can_be_handed_in(dsn: str, database: Database) -> None:
             await runner.asked.wait()
             runner.may_end.set()
             assert (await request).json()["leads"] == 0
+
+
+async def test_too_short_a_past_teaches_nothing_and_rules_are_held_against_it(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    await some_past(database)
+    learnt = await http.post("/v1/rules/learn", json={})
+    assert learnt.status_code == 409 and learnt.json()["code"] == "not_enough_data"
+    held = (await http.post("/v1/rules/outcomes", json={"document": DRAFT})).json()
+    assert (held["leads"], held["outcomes"], held["won"]) == (5, 1, 1)
+    assert held["rules"][0]["says"] == "not enough data"
