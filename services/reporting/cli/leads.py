@@ -93,7 +93,7 @@ def _score(score: dict[str, Any] | None) -> Iterator[str]:
     level = f", level {score['level']}" if score.get("level") else ""
     yield (
         f"Score {score['value']} (fit {score['fit']}, engagement {score['engagement']}), grade {score['grade']}{level}, "
-        f"{score['temperature']}, by {_rules(score['rules'])}"
+        f"{score['temperature']}, by {_rules(score['rules'])}{_persona(score)}"
     )
     for part in score["contributions"]:
         times = f", {part['count']} times" if (part.get("count") or 1) > 1 else ""
@@ -102,6 +102,10 @@ def _score(score: dict[str, Any] | None) -> Iterator[str]:
         yield from _clamps(score)
     if score.get("sales_ready") is not None:
         yield "Sales-ready" if score["sales_ready"] else f"Not sales-ready yet: {', '.join(score['missing'])}"
+
+
+def _persona(score: dict[str, Any]) -> str:
+    return f", as {score['persona']}" if score.get("persona") else ""
 
 
 def _clamps(score: dict[str, Any]) -> Iterator[str]:

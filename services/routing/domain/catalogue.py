@@ -16,6 +16,10 @@ CATALOGUE: Final = FieldCatalogue(
         "score.engagement": "number",
         "score.grade": "text",
         "score.temperature": "text",
+        "score.level": "number",
+        "score.matrix": "text",
+        "score.sales_ready": "boolean",
+        "score.persona": "text",
     },
     lead_fields.OPEN_PREFIXES,
 )

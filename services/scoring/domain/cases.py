@@ -20,7 +20,8 @@ from pydantic import Field
 
 from services.scoring.domain.behaved import event_facts
 from services.scoring.domain.behaviour import DAY_MS, MOST_HUMAN, Deed, ms_of, union
-from services.scoring.domain.model import CATALOGUE, Days, Grade, ScoringModel, Temperature
+from services.scoring.domain.model import CATALOGUE, ScoringModel
+from services.scoring.domain.parts import Days, Grade, Temperature
 from services.scoring.domain.scoring import CompiledModel, compile_model, weigh_at
 from shared.rules import ABSENT, FieldCatalogue, LoadedRules, Number, RuleFault, RuleModel, Text
 from shared.rules.cases import MAX_CASES, Expectation, Mismatch, RuleCase, RuleCases, compare_outcome, facts_given
@@ -72,6 +73,10 @@ class ScoringExpectation(Expectation):
     sales_ready: bool = Field(default=ABSENT)
     missing: tuple[Text, ...] = Field(default=ABSENT)
     """What is missing for that, in this order: contactable, ids of criteria, fit, engagement."""
+    persona: Text = Field(default=ABSENT)
+    """Whose model is used; `default` is the document's own."""
+    models: dict[str, int] = Field(default=ABSENT)
+    """What every model gives, by persona: those and no others."""
     contributions: dict[str, int] = Field(default=ABSENT)
     """Points by the id of the rule: those and no others."""
     clamp: int = Field(default=ABSENT)
@@ -138,6 +143,8 @@ def _deeds(case: ScoringCase) -> Sequence[Deed]:
 def _outcome(score: Mapping[str, Any]) -> dict[str, Any]:
     points = {each["rule"]: each["points"] for each in score["contributions"]}
     ready = {"sales_ready": score.get("sales_ready"), "missing": score.get("missing", [])}
+    sides = {each["persona"]: each["value"] for each in score.get("models", [])}
+    ready |= {"persona": score.get("persona"), "models": sides}
     return {**score, **ready, "score": score["value"], "contributions": points}
 
 

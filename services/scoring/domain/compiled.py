@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.scoring.domain.behaviour import DAY_MS
 from services.scoring.domain.engagement import Behaviour, compile_behaviour
-from services.scoring.domain.model import KIND, AnyRule, Axis, Grade, ScoringModel, ScoringRule, Temperature
+from services.scoring.domain.model import KIND, ScoringModel
+from services.scoring.domain.parts import AnyRule, Axis, Grade, ScoringRule, Temperature
 from services.scoring.domain.readiness import Readiness, compile_readiness, conditions_of
 from services.scoring.domain.wording import say_condition
 from shared.rules import (
@@ -70,7 +71,13 @@ class CompiledModel:
     activity_ms: tuple[tuple[int, Temperature], ...]
     ready: Readiness | None
     index: "RuleIndex[Known]"
+    personas: tuple["CompiledPersona", ...]
     see: Callable[[bytes], Facts]
+
+    @property
+    def may_cool(self) -> bool:
+        """Whether some score may turn that no event counts for."""
+        return self.by_activity or any(each.model.by_activity for each in self.personas)
 
     @property
     def version(self) -> int:
@@ -78,16 +85,30 @@ class CompiledModel:
         return int(self.used["version"])
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledPersona:
+    """A model beside the document's, and whose it is."""
+
+    name: str
+    holds: Callable[[Facts], bool]
+    model: CompiledModel
+
+
 def compile_model(loaded: LoadedRules[ScoringModel], *, version: int) -> CompiledModel:
     """The model with its conditions compiled, under the number it was published with. Does not raise."""
     model = loaded.model
+    used = {"kind": KIND, "name": model.name, "version": version, "content_hash": loaded.content_hash}
+    return _compiled(model, used)
+
+
+def _compiled(model: ScoringModel, used: Mapping[str, Any]) -> CompiledModel:
     every: tuple[AnyRule, ...] = (*model.rules, *model.behaviour)
     axis_of = {rule.group: rule.axis for rule in every if rule.group is not None}
     slots = {name: len(AXES) + index for index, name in enumerate(axis_of)}
     limits, warmth = model.limits, model.temperature
     asked, beside = [rule.when for rule in model.rules], conditions_of(model.sales_ready)
     return CompiledModel(
-        used={"kind": KIND, "name": model.name, "version": version, "content_hash": loaded.content_hash},
+        used=used,
         entries=tuple(_entry(rule, slots) for rule in model.rules),
         behaviour=compile_behaviour(model.behaviour, lambda rule: _slot(rule, slots), _texts),
         groups=tuple(
@@ -107,8 +128,20 @@ def compile_model(loaded: LoadedRules[ScoringModel], *, version: int) -> Compile
         activity_ms=((int(warmth.hot_days * DAY_MS), "hot"), (int(warmth.warm_days * DAY_MS), "warm")),
         ready=compile_readiness(model.sales_ready),
         index=RuleIndex(asked, beside=beside),
-        see=reader_of(fields_asked([*asked, *beside])),
+        personas=tuple(
+            CompiledPersona(each.id, compile_rule(each).holds, _compiled(model.model_of(each), used))
+            for each in model.personas
+        ),
+        see=reader_of(fields_asked(_every_condition(model))),
     )
+
+
+def _every_condition(model: ScoringModel) -> list[AnyCondition]:
+    """What is asked of a lead, by the document or a persona of it."""
+    found = [*(rule.when for rule in model.rules), *conditions_of(model.sales_ready)]
+    for persona in model.personas:
+        found += [persona.when, *_every_condition(model.model_of(persona))]
+    return found
 
 
 def _bounds(least: int | None, most: int | None) -> tuple[float, float]:

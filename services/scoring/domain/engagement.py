@@ -11,7 +11,7 @@ from math import floor, fsum
 from typing import Any, Final, NamedTuple
 
 from services.scoring.domain.behaviour import DAY_MS, KEPT_DAYS, Deed
-from services.scoring.domain.model import BehaviourRule, Decay
+from services.scoring.domain.parts import BehaviourRule, Decay
 from shared.rules import Facts, compile_rule
 
 MOST_EVIDENCE: Final = 5

@@ -17,287 +17,121 @@ scores under `behaviour`:
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Final, Literal, Self
+from dataclasses import replace
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field
 
 from services.scoring.domain.behaved import EVENT_FIELDS
-from services.scoring.domain.behaviour import KEPT_DAYS
+from services.scoring.domain.parts import (
+    MAX_RULES,
+    AnyRule,
+    Axis,
+    BehaviourRule,
+    Grades,
+    GroupLimits,
+    GroupName,
+    Levels,
+    SalesReady,
+    ScoreLimits,
+    ScoringRule,
+    Temperatures,
+)
 from shared.contracts.lead_fields import LEAD_FIELDS, OPEN_PREFIXES
 from shared.rules import (
+    ABSENT,
     FieldCatalogue,
     LoadedRules,
     Rule,
     RuleFault,
-    RuleModel,
     RuleSetHeader,
-    Text,
-    expected,
     fields_asked,
     load_rule_document,
 )
+from shared.rules.problems import Path, render_path
 
 KIND: Final = "scoring"
-MAX_POINTS: Final = 1000
-MAX_RULES: Final = 2000
-RESERVED_CRITERIA: Final = ("contactable", "fit", "engagement")
 _EVENT: Final = "event."
 CATALOGUE: Final = FieldCatalogue(
     {**LEAD_FIELDS, **{f"{_EVENT}{name}": kind for name, kind in EVENT_FIELDS.items()}}, OPEN_PREFIXES
 )
-
-Axis = Literal["fit", "engagement"]
-Grade = Literal["A", "B", "C", "D"]
-Temperature = Literal["hot", "warm", "cold"]
-
-
-def _require_points(value: Any) -> Any:
-    if type(value) is not int or not 0 < abs(value) <= MAX_POINTS:
-        raise expected(f"a whole number from -{MAX_POINTS} to {MAX_POINTS}, not 0")
-    return value
-
-
-def _require_least(value: Any) -> Any:
-    if type(value) is not int or not -100 * MAX_POINTS <= value <= 0:
-        raise expected("a whole number of 0 or less")
-    return value
-
-
-def _require_most(value: Any) -> Any:
-    if type(value) is not int or not 0 <= value <= 100 * MAX_POINTS:
-        raise expected("a whole number of 0 or more")
-    return value
-
-
-def _require_threshold(value: Any) -> Any:
-    if type(value) is not int or not 0 <= value <= 200:
-        raise expected("a whole number from 0 to 200")
-    return value
-
-
-def _require_bound(value: Any) -> Any:
-    if type(value) is not int or not 0 <= value <= 100:
-        raise expected("a whole number from 0 to 100")
-    return value
-
-
-def _require_days(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= KEPT_DAYS:
-        raise expected(f"days, a number above 0 and not above {KEPT_DAYS}")
-    return value
-
-
-def _require_cap(value: Any) -> Any:
-    if type(value) is not int or not 0 < value <= 100 * MAX_POINTS:
-        raise expected("a whole number above 0")
-    return value
-
-
-def _require_kinds(value: Any) -> Any:
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, list | tuple) or not value:
-        raise expected("a kind of event, such as page.viewed, or a list of kinds")
-    return tuple(value)
-
-
-Points = Annotated[int, BeforeValidator(_require_points), Field(ge=-MAX_POINTS, le=MAX_POINTS)]
-Least = Annotated[int, BeforeValidator(_require_least), Field(le=0)]
-Most = Annotated[int, BeforeValidator(_require_most), Field(ge=0)]
-Threshold = Annotated[int, BeforeValidator(_require_threshold), Field(ge=0, le=200)]
-Bound = Annotated[int, BeforeValidator(_require_bound), Field(ge=0, le=100)]
-Days = Annotated[int | float, BeforeValidator(_require_days), Field(gt=0, le=KEPT_DAYS)]
-Cap = Annotated[int, BeforeValidator(_require_cap), Field(gt=0)]
-Kinds = Annotated[
-    tuple[Text, ...],
-    BeforeValidator(_require_kinds, json_schema_input_type=Text | tuple[Text, ...]),
-    Field(min_length=1, max_length=100),
-]
-OncePer = Literal["event", "asset", "day", "ever"]
-GroupName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
-
-
-class ScoringRule(Rule):
-    """Points for every lead that meets the condition."""
-
-    points: Points
-    """Added when the condition holds; negative points take away."""
-    axis: Axis = "fit"
-    """`fit`: who they are. `engagement`: what they do."""
-    group: GroupName | None = None
-    """A group of rules whose points together stay within the limits given under `groups`."""
-    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """What people read beside the points. Absent: the rule's id."""
-
-
-class Decay(RuleModel):
-    """How an event's points fade with its age: to half after `half_life_days`, or evenly to nothing in `linear_days`."""
-
-    half_life_days: Days | None = None
-    linear_days: Days | None = None
-
-    @model_validator(mode="after")
-    def _in_one_way(self) -> Self:
-        if (self.half_life_days is None) == (self.linear_days is None):
-            raise expected("half_life_days or linear_days")
-        return self
-
-
-class BehaviourRule(Rule):
-    """Points for what a lead does: for each event of the kind that meets the condition, machines' events aside."""
-
-    event: Kinds
-    """The kind of event, such as `page.viewed`, or a list of kinds."""
-    points: Points
-    """For one event, as long as it is fresh."""
-    axis: Axis = "engagement"
-    group: GroupName | None = None
-    """As for other rules; the group is held within its limits with all its rules."""
-    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    once_per: OncePer = "event"
-    """Of several events the newest counts: of each `asset` (material, mail, form, file or page), of each UTC `day`, or of
-    all (`ever`). `event`: each counts."""
-    cap: Cap | None = None
-    """The most that the rule gives or takes altogether."""
-    window_days: Days | None = None
-    """Older events do not count. Absent: 400 days, after which events are forgotten."""
-    decay: Decay | None = None
-    """Absent: points stay until the window closes."""
-
-
-AnyRule = ScoringRule | BehaviourRule
-
-
-class GroupLimits(RuleModel):
-    """The least and the most that the rules of a group give together. A group of which no rule holds gives 0, so 0 lies
-    between them."""
-
-    min: Least | None = None
-    max: Most | None = None
-
-    @model_validator(mode="after")
-    def _limits_something(self) -> Self:
-        if self.min is None and self.max is None:
-            raise expected("min or max")
-        return self
-
-
-class AxisLimits(RuleModel):
-    """The range of an axis."""
-
-    min: Bound = 0
-    max: Bound = 100
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.min > self.max:
-            raise expected("min below max")
-        return self
-
-
-class TotalLimits(RuleModel):
-    """The range of the score."""
-
-    min: Threshold = 0
-    max: Threshold = 200
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.min > self.max:
-            raise expected("min below max")
-        return self
-
-
-class ScoreLimits(RuleModel):
-    """The ranges of both axes, and of the score, which is their sum."""
-
-    fit: AxisLimits = AxisLimits()
-    engagement: AxisLimits = AxisLimits()
-    total: TotalLimits = TotalLimits()
-
-
-class Grades(RuleModel):
-    """The least points for each letter; below C is D. `by` says which points: fit alone, or the whole score."""
-
-    by: Literal["fit", "total"] = "fit"
-    a: Threshold = Field(75, alias="A")
-    b: Threshold = Field(50, alias="B")
-    c: Threshold = Field(25, alias="C")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not self.a > self.b > self.c:
-            raise expected("A above B above C")
-        return self
-
-
-class Levels(RuleModel):
-    """The least engagement for the levels 1, 2 and 3; below is 4. Beside the grade it makes the matrix: A1 to D4."""
-
-    first: Threshold = Field(75, alias="1")
-    second: Threshold = Field(50, alias="2")
-    third: Threshold = Field(25, alias="3")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not self.first > self.second > self.third:
-            raise expected("1 above 2 above 3")
-        return self
-
-
-class Temperatures(RuleModel):
-    """By `score`: the least score for hot and for warm. By `activity`: for how many days a lead is hot, and warm, after it
-    came or did something last. Else it is cold."""
-
-    by: Literal["score", "activity"] = "score"
-    hot: Threshold = 60
-    warm: Threshold = 30
-    hot_days: Days = 7
-    warm_days: Days = 30
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.hot <= self.warm:
-            raise expected("hot above warm")
-        if self.hot_days >= self.warm_days:
-            raise expected("hot_days below warm_days")
-        return self
-
-
-class ReadyCriterion(Rule):
-    """A fact that hand-over asks for."""
-
-    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """How people read what is missing. Absent: the id."""
-
-
-class SalesReady(RuleModel):
-    """When a lead is sales-ready: it can be reached, both axes reach their least points, and every criterion is met."""
-
-    fit: Bound = 0
-    engagement: Bound = 0
-    """The least points of each axis."""
-    criteria: Annotated[tuple[ReadyCriterion, ...], Field(max_length=100)] = ()
+MAX_PERSONAS: Final = 20
+DEFAULT_PERSONA: Final = "default"
+RESERVED_CRITERIA: Final = ("contactable", "fit", "engagement")
+
+Rules = Annotated[tuple[ScoringRule, ...], Field(max_length=MAX_RULES)]
+BehaviourRules = Annotated[tuple[BehaviourRule, ...], Field(max_length=MAX_RULES)]
+Groups = Annotated[dict[GroupName, GroupLimits], Field(max_length=200)]
+
+
+class Persona(Rule):
+    """A model for some kind of person: what stands here replaces that part of the document, whose other parts hold as well.
+    Every lead is scored by every model; the first persona whose condition holds is the lead's, and its score the one that drives
+    routing."""
+
+    rules: Rules = Field(default=ABSENT)
+    behaviour: BehaviourRules = Field(default=ABSENT)
+    groups: Groups = Field(default=ABSENT)
+    limits: ScoreLimits = Field(default=ABSENT)
+    grades: Grades = Field(default=ABSENT)
+    levels: Levels = Field(default=ABSENT)
+    temperature: Temperatures = Field(default=ABSENT)
+    sales_ready: SalesReady = Field(default=ABSENT)
+
+    def own_parts(self) -> set[str]:
+        """Names of the parts that it replaces."""
+        return self.model_fields_set & _PARTS
+
+
+_PARTS: Final = frozenset(Persona.model_fields) - frozenset(Rule.model_fields)
 
 
 class ScoringModel(RuleSetHeader):
     """A scoring model. The order of its rules changes the explanation only, never the score."""
 
+    first_match: ClassVar[tuple[str, ...]] = ("personas",)
+
     kind: Literal["scoring"]
     name: Annotated[str, Field(min_length=1, max_length=64)] = KIND
-    rules: Annotated[tuple[ScoringRule, ...], Field(max_length=MAX_RULES)]
-    behaviour: Annotated[tuple[BehaviourRule, ...], Field(max_length=MAX_RULES)] = ()
-    groups: Annotated[dict[GroupName, GroupLimits], Field(max_length=200)] = Field({})
+    rules: Rules
+    behaviour: BehaviourRules = ()
+    groups: Groups = Field({})
     limits: ScoreLimits = ScoreLimits()
     grades: Grades = Grades()
     levels: Levels = Levels()
     temperature: Temperatures = Temperatures()
     sales_ready: SalesReady | None = None
     """Absent: nobody says when a lead is sales-ready, and no score says whether."""
+    personas: Annotated[tuple[Persona, ...], Field(max_length=MAX_PERSONAS)] = ()
+    """Models beside this one, for kinds of people."""
+
+    def model_of(self, persona: Persona) -> "ScoringModel":
+        """The whole model that a persona stands for."""
+        return self.model_copy(
+            update={"personas": (), **{name: getattr(persona, name) for name in persona.own_parts()}}
+        )
 
     def find_faults(self) -> Iterable[RuleFault]:
         """Groups without limits, groups whose rules are of both axes, ids that both lists use, and conditions of the one
-        list that ask what only the other can know."""
+        list that ask what only the other can know; the same of every persona."""
+        yield from self._own_faults()
+        for index, persona in enumerate(self.personas):
+            yield from self._persona_faults(persona, ("personas", index))
+
+    def _persona_faults(self, persona: Persona, path: Path) -> Iterator[RuleFault]:
+        yield from _field_faults(persona, (*path, "when"))
+        if persona.id == DEFAULT_PERSONA:
+            yield RuleFault((*path, "id"), "another id", f"{DEFAULT_PERSONA} is the document itself", "a reserved one")
+        own = persona.own_parts()
+        for fault in self.model_of(persona)._own_faults():
+            part = str(fault.path[0])
+            if part in own:
+                yield replace(fault, path=(*path, *fault.path))
+            elif own & {"rules", "behaviour", "groups"}:
+                # What it takes over does not go with what it brings along.
+                yield replace(fault, path=path, hint=f"{render_path(fault.path)} of the document holds here as well")
+
+    def _own_faults(self) -> Iterator[RuleFault]:
         axes: dict[str, Axis] = {}
         taken = {rule.id for rule in self.rules}
         yield from self._readiness_faults()
@@ -309,17 +143,17 @@ class ScoringModel(RuleSetHeader):
 
     def _readiness_faults(self) -> Iterator[RuleFault]:
         for index, criterion in enumerate(self.sales_ready.criteria if self.sales_ready else ()):
-            path: tuple[str | int, ...] = ("sales_ready", "criteria", index)
+            path: Path = ("sales_ready", "criteria", index)
             yield from _field_faults(criterion, (*path, "when"))
             if criterion.id in RESERVED_CRITERIA:
                 hint = f"{', '.join(RESERVED_CRITERIA)} are asked for anyway"
                 yield RuleFault((*path, "id"), "another id", hint, "a reserved one")
 
-    def _every_rule(self) -> Iterator[tuple[tuple[str | int, ...], AnyRule]]:
+    def _every_rule(self) -> Iterator[tuple[Path, AnyRule]]:
         yield from ((("rules", index), rule) for index, rule in enumerate(self.rules))
         yield from ((("behaviour", index), rule) for index, rule in enumerate(self.behaviour))
 
-    def _group_faults(self, rule: AnyRule, path: tuple[str | int, ...], axes: dict[str, Axis]) -> Iterator[RuleFault]:
+    def _group_faults(self, rule: AnyRule, path: Path, axes: dict[str, Axis]) -> Iterator[RuleFault]:
         if rule.group is None:
             return
         if rule.group not in self.groups:
@@ -328,7 +162,7 @@ class ScoringModel(RuleSetHeader):
             yield RuleFault(path, "a group whose rules are all of one axis", None, "one of both axes")
 
 
-def _field_faults(rule: Rule, path: tuple[str | int, ...]) -> Iterator[RuleFault]:
+def _field_faults(rule: Rule, path: Path) -> Iterator[RuleFault]:
     of_events = isinstance(rule, BehaviourRule)
     if all(field.startswith(_EVENT) == of_events for field in fields_asked([rule.when])):
         return

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from services.scoring.domain.model import SalesReady
+from services.scoring.domain.parts import SalesReady
 from shared.rules import AnyCondition, Condition, Facts, compile_condition
 
 _adapter: Final = TypeAdapter(Condition)

@@ -17,7 +17,8 @@ import orjson
 from services.scoring.domain.behaviour import Deed, last_human_ms, ms_of
 from services.scoring.domain.compiled import CompiledModel, Contribution, Range, compile_model
 from services.scoring.domain.engagement import Tally, tally
-from services.scoring.domain.model import Grade, Temperature
+from services.scoring.domain.model import DEFAULT_PERSONA
+from services.scoring.domain.parts import Grade, Temperature
 from services.scoring.domain.readiness import Readiness
 from services.scoring.domain.turning import first_turn
 from shared.contracts.envelope import rfc3339
@@ -63,32 +64,53 @@ class _Limited(NamedTuple):
 
 
 def compute_score(lead: Mapping[str, Any], model: CompiledModel, *, now: datetime, deeds: Sequence[Deed] = ()) -> Score:
-    """The score of a lead's facts, as the `Score` contract has it. Contributions are shared between scores: read only.
+    """The score of a lead's facts, as the `Score` contract has it, with every rule tried. Contributions are shared between
+    scores: read only.
 
     Never raises for any facts; a rule about a fact that is missing or of another kind does not hold.
     """
     now_ms = ms_of(now)
-    known = _know(facts_of(lead), model, range(len(model.entries)))
-    if not deeds and not model.by_activity:
-        score = known.weighed.score
-    else:
-        score = _with_deeds(known, model, deeds, now_ms, now_ms).score
-    return {**score, "scored_at": rfc3339(now)}
+    facts = facts_of(lead)
+
+    def weigh_by(each: CompiledModel) -> Weighed:
+        return _weigh_known(_know(facts, each, range(len(each.entries))), each, deeds, now_ms, now_ms)
+
+    return {**_by_persona(facts, model, weigh_by).score, "scored_at": rfc3339(now)}
 
 
 def weigh(lead: Mapping[str, Any], model: CompiledModel) -> Weighed:
     """The same for a lead that did nothing, for any time, found again where an earlier lead met the same conditions."""
-    return _known(lead, model).weighed
+    facts = facts_of(lead)
+    if not model.personas:
+        return _known(facts, model).weighed
+    return _by_persona(facts, model, lambda each: _known(facts, each).weighed)
 
 
 def weigh_at(
     lead: Mapping[str, Any], model: CompiledModel, deeds: Sequence[Deed], *, now_ms: int, came_ms: int
 ) -> Weighed:
     """The same as of an instant, for a lead that did this (the newest first) and came at `came_ms`."""
-    known = _known(lead, model)
+    facts = facts_of(lead)
+    return _by_persona(facts, model, lambda each: _weigh_known(_known(facts, each), each, deeds, now_ms, came_ms))
+
+
+def _weigh_known(known: Known, model: CompiledModel, deeds: Sequence[Deed], now_ms: int, came_ms: int) -> Weighed:
     if not deeds and not model.by_activity:
         return known.weighed
     return _with_deeds(known, model, deeds, now_ms, came_ms)
+
+
+def _by_persona(facts: Facts, model: CompiledModel, weigh_by: Callable[[CompiledModel], Weighed]) -> Weighed:
+    """The score by the model of the lead's persona, and beside it what every model gives."""
+    if not model.personas:
+        return weigh_by(model)
+    every = {DEFAULT_PERSONA: weigh_by(model), **{each.name: weigh_by(each.model) for each in model.personas}}
+    persona = next((each.name for each in model.personas if each.holds(facts)), DEFAULT_PERSONA)
+    names = ("value", "fit", "engagement", "grade", "temperature")
+    models = [{"persona": name, **{part: weighed.score[part] for part in names}} for name, weighed in every.items()]
+    chosen = every[persona]
+    score = {**chosen.score, "persona": persona, "models": models}
+    return _written(score, {**chosen.summary, "persona": persona}, chosen.turns_ms)
 
 
 def labels_of(score: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -96,9 +118,8 @@ def labels_of(score: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(score.get(name) for name in _TURNING)
 
 
-def _known(lead: Mapping[str, Any], model: CompiledModel) -> Known:
+def _known(facts: Facts, model: CompiledModel) -> Known:
     """What was made of an earlier lead that met the same conditions, else what is made of this one."""
-    facts = facts_of(lead)
     part = model.index.of(facts)
     return part.precedents.decide(_know, facts, model, part.places)
 
@@ -219,6 +240,10 @@ def _weighed(score: Score, model: CompiledModel, turns_ms: int | None) -> Weighe
         "clamp": score["clamp"],
         "rules": model.version,
     }
+    return _written(score, summary, turns_ms)
+
+
+def _written(score: Score, summary: Mapping[str, Any], turns_ms: int | None) -> Weighed:
     return Weighed(score, orjson.dumps(score)[:-1] + b',"scored_at":"', summary, turns_ms)
 
 

@@ -142,7 +142,7 @@ def _score(standing: Standing, facts: Mapping[str, Any], model: CompiledModel, n
 
 
 def _weigh(standing: Standing, facts: Mapping[str, Any], model: CompiledModel, now: str) -> Weighed:
-    if not standing.logs and not model.by_activity:
+    if not standing.logs and not model.may_cool:
         return weigh(facts, model)
     instant = datetime.fromisoformat(now)
     came = None if standing.origin is None else received_at(standing.origin)
@@ -167,4 +167,5 @@ def _tell(standing: Standing, weighed: Weighed, now: str) -> Weighed:
 def _said(score: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a score says, whatever the evidence: one that says the same is not told again."""
     points = [(each["rule"], each["points"]) for each in score["contributions"]]
-    return (score["value"], score["fit"], score["engagement"], *labels_of(score), points, score["rules"]["version"])
+    sums = (score["value"], score["fit"], score["engagement"], score.get("persona"), score.get("models"))
+    return (*sums, *labels_of(score), points, score["rules"]["version"])

@@ -37,6 +37,17 @@ class Clamp(Contract):
     points: int
 
 
+class ModelScore(Contract):
+    """What one of several models beside each other gives."""
+
+    persona: str
+    value: int
+    fit: int
+    engagement: int
+    grade: Literal["A", "B", "C", "D"]
+    temperature: Literal["hot", "warm", "cold"]
+
+
 class Score(Contract):
     """A lead's score and why, as of `scored_at`. `value` = fit + engagement, within 0..100 each, within the total's bounds;
     `clamp` is what all bounds took away."""
@@ -58,6 +69,8 @@ class Score(Contract):
         [], description="What is missing for that: contactable, fit, engagement, ids of criteria"
     )
     rules: RulesUsed
+    persona: str | None = Field(None, description="By whose model; null where the rules know no personas")
+    models: list[ModelScore] = Field([], description="What every model gives, the one that is used among them")
     scored_at: str
 
 

@@ -184,6 +184,32 @@ async def test_the_same_history_in_another_order_gives_the_same_score(lane: Scor
     assert (await stored(lane, 1))["value"] == expected["value"]
 
 
+PERSONAS = """\
+kind: scoring
+rules: [{id: fit, points: 10}]
+personas:
+  - id: chief
+    when: {field: title, contains: ceo}
+    rules: [{id: decides, points: 50}]
+  - id: reader
+    when: {field: title, contains: analyst}
+    behaviour: [{id: page, event: page.viewed, points: 5}]
+"""
+
+
+async def test_every_model_runs_and_the_persona_of_the_lead_is_told(lane: ScoringLane) -> None:
+    log = Log()
+    await lane.settle(log.publish(PERSONAS, command=2))
+    (first,) = await lane.settle(log.captured(1, title="CEO"))
+    assert (told(first)["persona"], told(first)["value"]) == ("chief", 50)
+    (seen,) = await lane.settle(log.behaved(1))  # makes no difference to the chief's model, but to another
+    assert [(each["persona"], each["value"]) for each in told(seen)["models"]] == [
+        ("default", 10), ("chief", 50), ("reader", 15),
+    ]  # fmt: skip
+    (turned,) = await lane.settle(log.captured(1, 2, title="Analyst"))
+    assert (told(turned)["persona"], told(turned)["value"]) == ("reader", 15)
+
+
 # -- time ---------------------------------------------------------------------------------------------------------
 
 
