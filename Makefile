@@ -3,7 +3,7 @@
 LEADSTREAM := .venv/bin/leadstream
 PYTHON_ENV := .venv/bin/python
 
-.PHONY: help setup demo up down status clean test bench chaos soak
+.PHONY: help setup demo up down status clean test bench chaos soak browser
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
@@ -48,3 +48,7 @@ soak: setup ## half of the peak with faults at random; MINUTES=30
 # LONG=1: everything, hours. ARGS: what `python -m tests.benchmark --help` lists.
 bench: setup ## CPU a message, leads a second, latencies; beside FastStream and Quix Streams (LONG=1: and growth, imports, HTTP, a CRM)
 	@$(PYTHON_ENV) -m tests.benchmark $(if $(LONG),all --long) $(ARGS)
+
+# Skipped, with the reason, where there is no Chromium. ARGS: pytest's.
+browser: setup ## the snippet of pages in a real browser, against a real capture
+	@LEADSTREAM_BROWSER=make $(PYTHON_ENV) -m pytest tests/browser -q -rs $(ARGS)

@@ -1,4 +1,4 @@
-"""Python environments of the benchmark's peers, apart from the product's: made once from hashed lock files."""
+"""Python environments apart from the product's, of the benchmark's peers and of browsers: made once from hashed lock files."""
 
 import hashlib
 import subprocess
@@ -19,12 +19,12 @@ class NotAvailable(Exception):
     """What cannot be measured here, and how it could be."""
 
 
-def interpreter(name: str) -> Path:
-    """The Python of the environment that `requirements-<name>.lock` describes, made if it is not there yet.
+def interpreter(name: str, locks: Path = _LOCKS) -> Path:
+    """The Python of the environment that `requirements-<name>.lock` of a folder describes, made if it is not there yet.
 
     Raises NotAvailable when the packages cannot be had.
     """
-    lock = _LOCKS / f"requirements-{name}.lock"
+    lock = locks / f"requirements-{name}.lock"
     folder = _FOLDER / f"{name}-{_digest(lock)}"
     python = folder / "bin" / "python"
     if not (folder / _READY).exists():
@@ -33,6 +33,12 @@ def interpreter(name: str) -> Path:
         _install(python, lock)
         (folder / _READY).touch()
     return python
+
+
+def is_made(name: str, locks: Path = _LOCKS) -> bool:
+    """Whether that environment is there already."""
+    lock = locks / f"requirements-{name}.lock"
+    return (_FOLDER / f"{name}-{_digest(lock)}" / _READY).exists()
 
 
 def _digest(lock: Path) -> str:

@@ -1,0 +1,1 @@
+"""The snippet of pages in a real browser."""
