@@ -1,4 +1,4 @@
-"""HTTP of scoring: a lead's score and why."""
+"""HTTP of scoring: the score of a lead or a company, and why."""
 
 from typing import Any
 
@@ -6,9 +6,15 @@ import orjson
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from services.scoring.adapters.postgres import read_score
+from services.scoring.adapters.postgres import read_members, read_score
+from services.scoring.domain.accounts import MOST_LEADS, Member, account_score
+from services.scoring.domain.scoring import CompiledModel
+from services.scoring.domain.standing import weigh_now
+from services.scoring.ports import Models
 from shared.contracts.envelope import rfc3339
+from shared.handling.work import Work
 from shared.runtime.access import Requires
+from shared.runtime.problems import Problem
 from shared.runtime.reading import known_id, not_found, reading
 from shared.runtime.service import Service
 
@@ -35,3 +41,36 @@ def scores_router(service: Service) -> APIRouter:
         return JSONResponse(body)
 
     return router
+
+
+def account_scores_router(service: Service, models: Models) -> APIRouter:
+    """`GET /v1/accounts/{account}/score`."""
+    router = APIRouter(tags=["scores"])
+
+    @router.get("/v1/accounts/{account}/score", dependencies=[Depends(Requires("read"))])
+    async def read(account: str) -> JSONResponse:
+        """The score of a company now, by its domain or its name folded for comparison (`company.name_key`), and what each
+        of its leads brings. The newest 500 leads; `more` says whether there are others."""
+        async with reading(service) as work:
+            model = await models.read(work)
+            body = await _account(work, account, model)
+        if body is None:
+            not_found("scored account")
+        return JSONResponse(body)
+
+    return router
+
+
+async def _account(work: Work, account: str, model: CompiledModel) -> dict[str, Any] | None:
+    if model.account is None:
+        detail = "The live scoring model has no section `account`, which says how leads' scores are brought together."
+        raise Problem(404, "no_account_scores", detail)
+    for key in (f"domain:{account.lower()}", f"name:{account}"):
+        leads = await read_members(work, key, MOST_LEADS + 1)
+        if leads:
+            members = [
+                Member(each.lead_id, weigh_now(each, model, now=work.instant).score) for each in leads[:MOST_LEADS]
+            ]
+            score = {**account_score(members, model.account), "rules": model.used, "scored_at": work.instant}
+            return {"account": key, "score": score, "more": len(leads) > MOST_LEADS}
+    return None

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.scoring.adapters.erasure import PERSONAL
 from services.scoring.adapters.models import active_models
 from services.scoring.adapters.postgres import PostgresStandings
-from services.scoring.api import scores_router
+from services.scoring.api import account_scores_router, scores_router
 from services.scoring.domain.model import KIND
 from services.scoring.keeping import keeping
 from services.scoring.segments.adapters.book import PostgresSegmentBook
@@ -29,9 +29,9 @@ def build_app(settings: ScoringSettings | None = None) -> FastAPI:
     """The app, with nothing started yet."""
     settings = settings or ScoringSettings()
     service = Service("scoring", settings, publishes=[SCORED, JOURNEYS, RULES_PUBLISHED, COMMANDS_COMPLETED])
-    segments = PostgresSegmentBook()
+    models, segments = active_models(), PostgresSegmentBook()
     service.subscriptions.extend(
-        subscriptions(active_models(), PostgresStandings(), segments, PERSONAL, max_records=settings.max_records)
+        subscriptions(models, PostgresStandings(), segments, PERSONAL, max_records=settings.max_records)
     )
     service.subscriptions.append(
         segments_lane(
@@ -41,6 +41,7 @@ def build_app(settings: ScoringSettings | None = None) -> FastAPI:
     service.background.extend((sweeping(service), keeping(service), keeping_segments(service)))
     routers = [
         scores_router(service),
+        account_scores_router(service, models),
         segments_router(service),
         rules_router(service, KIND, SEGMENTS),
         commands_router(service),

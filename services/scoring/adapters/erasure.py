@@ -19,7 +19,7 @@ _ERASE: Final = """
     SELECT t.lead_id, t.lead_version, u.lead, 'null', 0, $3, true
     FROM unnest($1::uuid[], $2::text[]) AS u (lead_id, lead) JOIN tombstones t USING (lead_id) ORDER BY t.lead_id
     ON CONFLICT (lead_id) DO UPDATE
-    SET lead = excluded.lead, lead_version = GREATEST(s.lead_version, excluded.lead_version), erased = true,
+    SET lead = excluded.lead, account_key = NULL, lead_version = GREATEST(s.lead_version, excluded.lead_version), erased = true,
         updated_at = excluded.updated_at
 """
 _EXPORT: Final = """

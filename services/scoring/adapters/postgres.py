@@ -12,23 +12,30 @@ from shared.persistence import aliases, timers
 from shared.persistence.rows import add_rows
 
 # ::text keeps the JSON as it was stored, and ids as the text that everything else holds.
-_LOCK: Final = """
+_SELECT: Final = """
     SELECT lead_id::text, lead_version, lead::text, origin::text, score::text, score_version, merged_into::text, erased,
-        behaves, turns_at, sales_ready
-    FROM lead_scores WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_scores.lead_id FOR UPDATE
+        behaves, turns_at, sales_ready, account_key
+    FROM lead_scores
+"""
+_LOCK: Final = f"{_SELECT} WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_scores.lead_id FOR UPDATE"
+_MEMBERS: Final = f"""
+    {_SELECT} WHERE account_key = $1 AND origin IS NOT NULL AND NOT erased AND NOT EXISTS (
+        SELECT 1 FROM aliases a WHERE a.loser_id = lead_scores.lead_id AND a.winner_id <> a.loser_id
+    ) ORDER BY updated_at DESC, lead_scores.lead_id LIMIT $2
 """
 _COLUMNS: Final = (
     "lead_id", "lead_version", "lead", "origin", "score", "score_version", "merged_into", "updated_at",
-    "behaves", "turns_at", "sales_ready",
+    "behaves", "turns_at", "sales_ready", "account_key",
 )  # fmt: skip
 _UPDATE: Final = """
     UPDATE lead_scores s SET lead_version = u.lead_version, lead = u.lead, origin = u.origin, score = u.score,
         score_version = u.score_version, merged_into = u.merged_into, updated_at = u.updated_at,
-        behaves = u.behaves, turns_at = u.turns_at, sales_ready = u.sales_ready
+        behaves = u.behaves, turns_at = u.turns_at, sales_ready = u.sales_ready,
+        account_key = u.account_key
     FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[], $8::timestamptz[],
-                $9::bool[], $10::timestamptz[], $11::bool[])
+                $9::bool[], $10::timestamptz[], $11::bool[], $12::text[])
          AS u (lead_id, lead_version, lead, origin, score, score_version, merged_into, updated_at, behaves, turns_at,
-               sales_ready)
+               sales_ready, account_key)
     WHERE s.lead_id = u.lead_id
 """
 _SHOW: Final = """
@@ -114,6 +121,7 @@ def _standing(row: Any) -> Standing:
         turns_at=row["turns_at"],
         timer_at=row["turns_at"],
         sales_ready=row["sales_ready"],
+        account_key=row["account_key"],
     )
 
 
@@ -131,7 +139,17 @@ def _row(standing: Standing, work: Work) -> tuple[Any, ...]:
         standing.behaves,
         standing.turns_at,
         standing.sales_ready,
+        standing.account_key,
     )
+
+
+async def read_members(work: Work, account_key: str, limit: int) -> list[Standing]:
+    """Leads of a company with their logs, those that were scored last; neither merged away nor erased."""
+    rows = await work.fetch(_MEMBERS, account_key, limit)
+    known = {row["lead_id"]: _standing(row) for row in rows}
+    if behaving := [standing.lead_id for standing in known.values() if standing.behaves]:
+        await _add_logs(work, behaving, known, all_logs=False)
+    return list(known.values())
 
 
 @dataclass(frozen=True, slots=True)

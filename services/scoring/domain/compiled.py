@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from services.scoring.domain.accounts import ACCOUNT_FIELDS
 from services.scoring.domain.behaviour import DAY_MS
 from services.scoring.domain.engagement import Behaviour, compile_behaviour
 from services.scoring.domain.model import KIND, ScoringModel
-from services.scoring.domain.parts import AnyRule, Axis, Grade, ScoringRule, Temperature
+from services.scoring.domain.parts import AccountScore, AnyRule, Axis, Grade, ScoringRule, Temperature
 from services.scoring.domain.readiness import Readiness, compile_readiness, conditions_of
 from services.scoring.domain.wording import say_condition
 from shared.rules import (
@@ -71,6 +72,7 @@ class CompiledModel:
     activity_ms: tuple[tuple[int, Temperature], ...]
     ready: Readiness | None
     index: "RuleIndex[Known]"
+    account: AccountScore | None
     personas: tuple["CompiledPersona", ...]
     see: Callable[[bytes], Facts]
 
@@ -132,7 +134,8 @@ def _compiled(model: ScoringModel, used: Mapping[str, Any]) -> CompiledModel:
             CompiledPersona(each.id, compile_rule(each).holds, _compiled(model.model_of(each), used))
             for each in model.personas
         ),
-        see=reader_of(fields_asked(_every_condition(model))),
+        account=model.account,
+        see=reader_of({*fields_asked(_every_condition(model)), *(ACCOUNT_FIELDS if model.account else ())}),
     )
 
 

@@ -25,6 +25,7 @@ from pydantic import Field
 from services.scoring.domain.behaved import EVENT_FIELDS
 from services.scoring.domain.parts import (
     MAX_RULES,
+    AccountScore,
     AnyRule,
     Axis,
     BehaviourRule,
@@ -102,6 +103,8 @@ class ScoringModel(RuleSetHeader):
     temperature: Temperatures = Temperatures()
     sales_ready: SalesReady | None = None
     """Absent: nobody says when a lead is sales-ready, and no score says whether."""
+    account: AccountScore | None = None
+    """Absent: leads are not brought together by company."""
     personas: Annotated[tuple[Persona, ...], Field(max_length=MAX_PERSONAS)] = ()
     """Models beside this one, for kinds of people."""
 

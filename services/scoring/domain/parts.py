@@ -235,6 +235,15 @@ class ReadyCriterion(Rule):
     """How people read what is missing. Absent: the id."""
 
 
+class AccountScore(RuleModel):
+    """The score of a company, of the scores of its leads: what is done with each axis, and the range of either."""
+
+    fit: Literal["max", "mean"] = "max"
+    engagement: Literal["sum", "max", "mean"] = "sum"
+    max: Bound = 100
+    """The most that an axis has."""
+
+
 class SalesReady(RuleModel):
     """When a lead is sales-ready: it can be reached, both axes reach their least points, and every criterion is met."""
 

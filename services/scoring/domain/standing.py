@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from services.scoring.domain.accounts import account_key
 from services.scoring.domain.behaviour import Log, instant_of, ms_of, union
 from services.scoring.domain.inbound import CapturedLead, ChangedLead
 from services.scoring.domain.scoring import CompiledModel, Weighed, labels_of, weigh, weigh_at
@@ -21,7 +22,7 @@ class Standing:
     """A lead's row. `origin` is None only for a lead that is known by a merge or its behaviour alone: it is scored with its
     first submission. `stored` rows exist already, `changed` ones are to be saved.
 
-    `sales_ready` is what was told last. `behaves`: the lead, or one that was merged into it, has a log; `logs` are these, by the lead that they were told of, and
+    `account_key` says which company it belongs to, where the model asks. `sales_ready` is what was told last. `behaves`: the lead, or one that was merged into it, has a log; `logs` are these, by the lead that they were told of, and
     `relogged` those of them to be saved. `turns_at`: when its score turns by itself; `timer_at`: for when a timer is set.
     """
 
@@ -39,6 +40,7 @@ class Standing:
     behaves: bool = False
     logs: dict[str, Log] | None = None
     relogged: set[str] | None = None
+    account_key: str | None = None
     turns_at: datetime | None = None
     timer_at: datetime | None = None
 
@@ -124,6 +126,11 @@ def turn(standing: Standing, model: CompiledModel, *, now: str) -> Weighed | Non
     return _tell(standing, weighed, now)
 
 
+def weigh_now(standing: Standing, model: CompiledModel, *, now: str) -> Weighed:
+    """The score as of an instant, told to nobody."""
+    return _weigh(standing, model.see(standing.lead), model, now)
+
+
 def take_readiness(standing: Standing, weighed: Weighed) -> bool:
     """Note whether a lead that was just scored is sales-ready; whether that is a transition. Rules that do not say when a lead
     is sales-ready leave it as it is."""
@@ -138,6 +145,8 @@ def _score(standing: Standing, facts: Mapping[str, Any], model: CompiledModel, n
     weighed = _weigh(standing, facts, model, now)
     if weighed.turns_ms is not None or standing.turns_at is not None:
         _note_turn(standing, weighed)
+    if model.account is not None:
+        standing.account_key = account_key(facts)
     return _tell(standing, weighed, now)
 
 

@@ -144,6 +144,26 @@ async def test_the_score_of_a_lead_and_why_over_http(own: Servers, scoring: Serv
         assert (await stranger.post("/v1/rules/scoring", json={})).status_code in (401, 422)
 
 
+async def test_the_score_of_a_company_over_http(own: Servers, scoring: ServiceProcess) -> None:
+    async with client(scoring) as http:
+        none = await http.get("/v1/accounts/northwind.example/score")
+        assert (none.status_code, none.json()["code"]) == (404, "no_account_scores")
+        document = TEN + "account: {engagement: sum}\n"
+        body = {"document": document, "author": "Ann", "reason": "a test"}
+        assert (await http.post("/v1/rules/scoring", json=body)).status_code == 200
+        company = {"name": "Northwind", "domain": "northwind.example"}
+        records = [
+            (lead_id(n).encode(), captured(n, company=company), envelope("lead.captured", n, lead_id(n)))
+            for n in (1, 2)
+        ]
+        await produce(own, CAPTURED, records)
+        await scored(own, 2)
+        answer = (await http.get("/v1/accounts/Northwind.example/score")).json()
+        assert (answer["account"], answer["score"]["value"], answer["more"]) == ("domain:northwind.example", 10, False)
+        assert {each["lead_id"] for each in answer["score"]["leads"]} == {lead_id(1), lead_id(2)}
+        assert (await http.get("/v1/accounts/unknown.example/score")).json()["code"] == "not_found"
+
+
 async def test_rules_are_published_and_looked_back_at_from_the_command_line(
     scoring: ServiceProcess, tmp_path: Path
 ) -> None:
