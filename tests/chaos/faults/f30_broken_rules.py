@@ -82,15 +82,17 @@ class BrokenRules(Fault):
         live = await _live(world)
         documents = list(broken_documents(good).items())
         world.rng.shuffle(documents)
-        for what, document in documents:
-            said = await command(world, "scoring", _PATH, _publication(document, what))
-            world.require(said.get("status") == "refused", f"{what}: it was not refused")
-            world.require(said.get("reason") == "invalid_rules", f"{what}: refused as {said.get('reason')}")
-            detail = str((said.get("result") or {}).get("detail", ""))
-            world.require(re.search(r"scoring\.yaml:\d+:\d+", detail) is not None, f"{what}: no line and column told")
-            world.count("refused")
+        await asyncio.gather(*(self._refuses(world, what, document) for what, document in documents))
         now = await _live(world)
         world.require(now == live, "a broken document changed what is live")
+
+    async def _refuses(self, world: World, what: str, document: str) -> None:
+        said = await command(world, "scoring", _PATH, _publication(document, what))
+        world.require(said.get("status") == "refused", f"{what}: it was not refused")
+        world.require(said.get("reason") == "invalid_rules", f"{what}: refused as {said.get('reason')}")
+        detail = str((said.get("result") or {}).get("detail", ""))
+        world.require(re.search(r"scoring\.yaml:\d+:\d+", detail) is not None, f"{what}: no line and column told")
+        world.count("refused")
 
     async def _two_at_once(self, world: World, good: str, editions: dict[int, int], number: int) -> None:
         """Two reloads at once: both become versions of their own."""
