@@ -1,23 +1,28 @@
-"""What scoring does without traffic: behaviour that is too old to count is forgotten."""
+"""What scoring does without traffic: behaviour that is too old to count is forgotten, a draft begins to look on or ends."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from services.scoring.adapters.logs import forget_deeds
+from services.scoring.adapters.shadow import Running
 from shared.runtime.background import again_and_again, beside
 from shared.runtime.service import Service
 
 _EVERY_S: Final = 3600.0
+_SHADOW_S: Final = 2.0
 _SLICE: Final = 1000
 
 
-def keeping(service: Service) -> Callable[[], AbstractAsyncContextManager[None]]:
+def keeping(service: Service, shadow: Running) -> Callable[[], AbstractAsyncContextManager[None]]:
     """Background tasks of the service, for as long as it runs."""
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        async with beside(forgetting=again_and_again("forgetting", lambda: forget_old(service), _EVERY_S)):
+        async with beside(
+            forgetting=again_and_again("forgetting", lambda: forget_old(service), _EVERY_S),
+            shadow=again_and_again("shadow", lambda: look_for_shadow(service, shadow), _SHADOW_S),
+        ):
             yield
 
     return running
@@ -29,3 +34,9 @@ async def forget_old(service: Service) -> None:
     while looked_into == _SLICE:
         async with service.database.transaction(service.clock()) as work:
             looked_into = await forget_deeds(work, limit=_SLICE)
+
+
+async def look_for_shadow(service: Service, shadow: Running) -> None:
+    """Take up the draft that is to run beside the live model, if any."""
+    async with service.database.transaction(service.clock()) as work:
+        await shadow.refresh(work)

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from services.scoring.adapters.erasure import PERSONAL
 from services.scoring.adapters.models import active_models
-from services.scoring.adapters.postgres import PostgresStandings
+from services.scoring.adapters.shadow import PostgresShadow, Running, ShadowedStandings
 from services.scoring.api import account_scores_router, scores_router
 from services.scoring.domain.model import KIND
 from services.scoring.keeping import keeping
@@ -15,6 +15,7 @@ from services.scoring.segments.domain.model import KIND as SEGMENTS
 from services.scoring.segments.keeping import keeping_segments
 from services.scoring.segments.subscribers import segments_lane
 from services.scoring.settings import ScoringSettings
+from services.scoring.shadow_api import shadow_router
 from services.scoring.subscribers import subscriptions
 from shared.contracts.topics import COMMANDS_COMPLETED, JOURNEYS, RULES_PUBLISHED, SCORED
 from shared.runtime.commands_api import commands_router
@@ -29,20 +30,28 @@ def build_app(settings: ScoringSettings | None = None) -> FastAPI:
     """The app, with nothing started yet."""
     settings = settings or ScoringSettings()
     service = Service("scoring", settings, publishes=[SCORED, JOURNEYS, RULES_PUBLISHED, COMMANDS_COMPLETED])
-    models, segments = active_models(), PostgresSegmentBook()
+    models, segments, running = active_models(), PostgresSegmentBook(), Running()
     service.subscriptions.extend(
-        subscriptions(models, PostgresStandings(), segments, PERSONAL, max_records=settings.max_records)
+        subscriptions(
+            models,
+            ShadowedStandings(running),
+            segments,
+            PostgresShadow(),
+            PERSONAL,
+            max_records=settings.max_records,
+        )
     )
     service.subscriptions.append(
         segments_lane(
             active_segments(), segments, max_records=settings.max_records, pause_lag=settings.segments_pause_lag
         )
     )
-    service.background.extend((sweeping(service), keeping(service), keeping_segments(service)))
+    service.background.extend((sweeping(service), keeping(service, running), keeping_segments(service)))
     routers = [
         scores_router(service),
         account_scores_router(service, models),
         segments_router(service),
+        shadow_router(service),
         rules_router(service, KIND, SEGMENTS),
         commands_router(service),
     ]

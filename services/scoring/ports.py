@@ -1,6 +1,7 @@
 """What the use cases need of the outside."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from services.scoring.domain.scoring import CompiledModel
@@ -39,4 +40,28 @@ class Standings(Protocol):
 
     async def save_merges(self, work: Work, merges: Sequence[tuple[str, str, int]]) -> None:
         """Remember (loser, winner, version); of a merge that was taken back the loser is its own winner."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """A draft that is to run beside the live model."""
+
+    shadow_id: str
+    name: str
+    content_hash: str
+    document: str
+    author: str
+    reason: str
+
+
+class ShadowRow(Protocol):
+    """Which draft runs beside the live model."""
+
+    async def start(self, work: Work, shadow: Shadow) -> None:
+        """Let this one run, in the place of any other; what others counted is forgotten."""
+        ...
+
+    async def stop(self, work: Work) -> bool:
+        """Let none run. Whether one did. What it counted can still be read until the next one starts."""
         ...

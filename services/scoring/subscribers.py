@@ -9,12 +9,13 @@ from services.scoring.handlers.behaviour import FollowBehaviour, note_behaved, n
 from services.scoring.handlers.leads import FollowChanges, ScoreLeads
 from services.scoring.handlers.merging import FollowMerges, FollowUnmerges
 from services.scoring.handlers.outcomes import STAGE
+from services.scoring.handlers.shadowing import shadow_rules
 from services.scoring.handlers.turning import TurnScores
-from services.scoring.ports import Models, Standings
+from services.scoring.ports import Models, ShadowRow, Standings
 from services.scoring.segments.domain.model import KIND as SEGMENTS
 from services.scoring.segments.ports import SegmentBook
 from services.scoring.segments.subscribers import commands_of_segments, publish_segments
-from shared.contracts.commands.rules import PublishRules
+from shared.contracts.commands.rules import PublishRules, ShadowRules
 from shared.contracts.commands.scoring import TurnScore
 from shared.contracts.thin import AnyUnmerge, ErasedLeads, MergedLead, UnmergedLead
 from shared.contracts.topics import CAPTURED, ERASED, LEAD_EVENTS, MERGED, SCORING_COMMANDS
@@ -28,7 +29,13 @@ from shared.persistence.erasing import PersonalTables
 
 
 def subscriptions(
-    models: Models, standings: Standings, segments: SegmentBook, personal: Sequence[PersonalTables], *, max_records: int
+    models: Models,
+    standings: Standings,
+    segments: SegmentBook,
+    shadow: ShadowRow,
+    personal: Sequence[PersonalTables],
+    *,
+    max_records: int,
 ) -> list[Subscription]:
     """The lane of leads and commands, group `scoring`, and that of behaviour, of which there is far more, and which waits
     for nobody's lead to be scored."""
@@ -45,6 +52,7 @@ def subscriptions(
             ErasedLeads.TYPE: Handled(forget_people(personal), ErasedLeads),
             UnmergedLead.TYPE: Handled(telling_leads(FollowUnmerges(models, standings)), AnyUnmerge),
             PublishRules.TYPE: Handled(command(STAGE, publish), PublishRules),
+            ShadowRules.TYPE: Handled(command(STAGE, shadow_rules(shadow)), ShadowRules),
             TurnScore.TYPE: Handled(TurnScores(models, standings), TurnScore),
             **commands_of_segments(segments),
         },

@@ -29,7 +29,7 @@ from shared.contracts.commands.capture import (
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.contracts.commands.routing import PurgeJunk, ReassignLead, SetLeadStatus, SetMember
-from shared.contracts.commands.rules import PublishRules
+from shared.contracts.commands.rules import PublishRules, ShadowRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead, RedactOpportunity
 from shared.contracts.commands.scoring import TurnScore
 from shared.contracts.commands.segments import LookAtLead, RecountDue, RecountSegments, ResumeInterest, StateInterest
@@ -87,6 +87,7 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "visitor.unlink": UnlinkVisitor,
         "behaviour.reclassify": ReclassifyBehaviour,
         "rules.publish": PublishRules,
+        "rules.shadow": ShadowRules,
         "score.turn": TurnScore,
         "member.set": SetMember,
         "lead.reassign": ReassignLead,

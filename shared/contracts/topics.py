@@ -151,6 +151,7 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "scoring": (
         "rules.publish",
+        "rules.shadow",
         "score.turn",
         "interest.state",
         "interest.resume",

@@ -64,4 +64,9 @@ TIMER_LATENESS: Final = Gauge(
 RULES_RELOAD_FAILED: Final = Counter(
     "rules_reload_failed_total", "Rule documents that were refused or could not be applied", ["kind", "reason"]
 )
+SHADOW_SCORES: Final = Counter(
+    "shadow_scores_total",
+    "Scores by a draft that runs beside the live model, by both grades",
+    ["kind", "live", "shadow"],
+)
 RULES_INFO: Final = Gauge("rules_info", "Active rules", ["kind", "version"])

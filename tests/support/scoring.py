@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import orjson
 import services.scoring
 from services.scoring.adapters.erasure import PERSONAL
 from services.scoring.adapters.models import active_models
-from services.scoring.adapters.postgres import PostgresStandings
+from services.scoring.adapters.shadow import PostgresShadow, Running, ShadowedStandings
 from services.scoring.seed import seed
 from services.scoring.segments.adapters.book import PostgresSegmentBook
 from services.scoring.segments.adapters.models import active_segments
@@ -184,6 +184,7 @@ class ScoringLane:
     database: Database
     lanes: dict[str, Settling]
     now: datetime = NOW
+    shadow: Running = field(default_factory=Running)
 
     async def settle(self, *records: Record) -> list[Any]:
         """The outcomes of a batch, committed. Its records are all of one lane."""
@@ -232,11 +233,13 @@ async def scoring_lane(dsn: str) -> AsyncIterator[ScoringLane]:
     """A lane on a migrated database."""
     database = Database(create_engine(dsn, "scoring"))
     book = PostgresSegmentBook()
+    made = ScoringLane(database, {})
     lanes = [
-        *subscriptions(active_models(), PostgresStandings(), book, PERSONAL, max_records=2000),
+        *subscriptions(
+            active_models(), ShadowedStandings(made.shadow), book, PostgresShadow(), PERSONAL, max_records=2000
+        ),
         segments_lane(active_segments(), book, max_records=2000, pause_lag=0),
     ]
-    made = ScoringLane(database, {})
     made.lanes.update(
         (name, Settling(lane, lane.group, database, lambda: made.now))
         for name, lane in zip(("leads", "behaviour", "segments"), lanes, strict=True)

@@ -9,6 +9,7 @@ from services.cli.rules.looking import diff, history, show
 from services.cli.rules.previewing import preview
 from services.cli.rules.publishing import check, publish, rollback
 from services.cli.rules.schemas import schema
+from services.cli.rules.shadowing import shadow_app
 from services.cli.rules.testing import run_tests
 
 __all__ = ["KINDS", "rules_app"]
@@ -29,3 +30,4 @@ rules_app.command("history", epilog="Example: leadstream rules history scoring")
 rules_app.command("show", epilog="Example: leadstream rules show scoring 3 > scoring.yaml")(show)
 rules_app.command("schema", epilog="Example: leadstream rules schema assignment > assignment.schema.json")(schema)
 rules_app.command("rollback", epilog=_ROLLBACK)(rollback)
+rules_app.add_typer(shadow_app, name="shadow")

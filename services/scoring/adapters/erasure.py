@@ -77,6 +77,8 @@ def _exported(row: Any) -> dict[str, Any]:
 PERSONAL: Final[tuple[PersonalTables, ...]] = (LeadScores(), LeadBehaviours(), SegmentTables())
 FREE: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "shadow_rules": "a draft of rules, who wants it to run and why",
+        "shadow_counts": "how many scores, by grades",
         "segment_moves": "ids of leads and events, names of segments, times",
         "segment_recounts": "how many leads a recount looked at, and why it was wanted",
     }

@@ -150,6 +150,11 @@ def _score(standing: Standing, facts: Mapping[str, Any], model: CompiledModel, n
     return _tell(standing, weighed, now)
 
 
+def weigh_otherwise(standing: Standing, model: CompiledModel, *, now: str) -> Weighed:
+    """What other rules make of what is stored. Nothing is changed by it."""
+    return _weigh(standing, model.see(standing.lead), model, now)
+
+
 def _weigh(standing: Standing, facts: Mapping[str, Any], model: CompiledModel, now: str) -> Weighed:
     if not standing.logs and not model.may_cool:
         return weigh(facts, model)

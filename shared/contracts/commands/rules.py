@@ -1,4 +1,4 @@
-"""The command that every rule-applying service obeys."""
+"""Commands about rules."""
 
 from typing import ClassVar
 
@@ -12,5 +12,16 @@ class PublishRules(Contract):
 
     kind: str
     document: str
+    author: str
+    reason: str
+
+
+class ShadowRules(Contract):
+    """Let a draft run beside the live version, without any effect; no document: let none run any more."""
+
+    TYPE: ClassVar[str] = "rules.shadow"
+
+    kind: str
+    document: str | None = None
     author: str
     reason: str

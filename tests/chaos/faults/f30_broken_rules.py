@@ -75,7 +75,8 @@ class BrokenRules(Fault):
         failed = await _failed(world) - failed_before
         world.require(failed >= world.counts["refused"], f"rules_reload_failed_total rose by {failed} only")
         for record in await records_from(world.servers, starts):
-            self._look_at(world, orjson.loads(record.value)["score"], editions)
+            if dict(record.headers)["ce_type"] == b"lead.scored":
+                self._look_at(world, orjson.loads(record.value)["score"], editions)
 
     async def _refused(self, world: World, good: str) -> None:
         """Each broken document is refused with line and column, and the version that was live is live."""
