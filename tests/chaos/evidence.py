@@ -34,6 +34,9 @@ _VERSIONS: Final = {
     CHANGED: ("opportunity_version",),
 }
 
+# Events of these topics that carry no newest state of their subject.
+_BESIDE: Final = frozenset({b"readiness.changed"})
+
 
 class Place(NamedTuple):
     """Coordinates of a received record."""
@@ -98,7 +101,7 @@ class Evidence:
         if record.topic == CONVERTED:
             self.converted[event["lead_id"]] += 1
             self.opportunities[event["opportunity_id"]] += 1
-        if record.topic in _VERSIONS:
+        if record.topic in _VERSIONS and record.headers.get("ce_type") not in _BESIDE:
             self._order(record, event)
 
     def _once(self, record: Seen) -> None:
