@@ -130,6 +130,8 @@ def _rejected(data: Mapping[str, Any]) -> Extract:
     origin, code = data["origin"], plain_text(data["code"])
     named = data.get("field")
     facts = {"code": code, "field": named, "detail": data.get("detail"), "row": data.get("row"), **_receipt(origin)}
+    if data.get("rule"):
+        facts["rule"] = plain_text(data["rule"])
     return Extract(
         facts,
         source=plain_text(origin["source"]),

@@ -70,6 +70,16 @@ def test_a_new_score_changes_who_gets_the_lead_and_what_is_handed_off() -> None:
     assert found["converted"] == {"recorded": 0, "live": 0, "draft": 1}
 
 
+def test_a_requirement_of_a_draft_sends_who_lacks_it_to_its_queue() -> None:
+    draft = (ASSIGNMENT % "A, B").replace("rest: {}}", "rest: {}, incomplete: {}}") + (
+        "requirements:\n  - {id: t, name: a title, field: title, queue: incomplete, when: {field: title, exists: true}}\n"
+    )
+    past = [captured(1, title="CEO"), captured(2)]
+    found = previewed([draft], past, live=LIVE)
+    assert found["moves"]["queue"] == [{"from": "rest", "to": "incomplete", "count": 1}]
+    assert found["changed"]["owner"] == 0 and found["examples"]["queue"][0]["lead_id"] == lead_id(2)
+
+
 def test_a_gate_alone_can_be_a_draft() -> None:
     found = previewed([GATE % 30], [captured(1, title="CEO"), captured(2)], live=LIVE)
     assert found["converted"] == {"recorded": 0, "live": 0, "draft": 1}
