@@ -6,6 +6,7 @@ from typing import Final
 
 from services.scoring.adapters.logs import forget_deeds
 from services.scoring.adapters.shadow import Running
+from services.scoring.rates import hold_rates
 from shared.runtime.background import again_and_again, beside
 from shared.runtime.service import Service
 
@@ -21,6 +22,7 @@ def keeping(service: Service, shadow: Running) -> Callable[[], AbstractAsyncCont
     async def running() -> AsyncIterator[None]:
         async with beside(
             forgetting=again_and_again("forgetting", lambda: forget_old(service), _EVERY_S),
+            holding=again_and_again("holding", lambda: hold_rates(service), _EVERY_S),
             shadow=again_and_again("shadow", lambda: look_for_shadow(service, shadow), _SHADOW_S),
         ):
             yield

@@ -15,6 +15,7 @@ from shared.persistence.rule_versions import (
     Load,
     NewRules,
     PublishedVersion,
+    find_version,
     note_reload_failed,
     publish_version,
     read_version,
@@ -29,7 +30,7 @@ def publish_rules(stage: Stage, kind: str, load: Load, find_gaps: FindGaps | Non
     """Obeys `rules.publish` of one kind: the version is active from the next batch on.
 
     Done with version and warnings. Refused, the last good version working on: `unknown_kind`, `invalid_text` (author,
-    reason), `invalid_rules` with file, line and what was expected.
+    reason), `superseded`, `invalid_rules` with file, line and what was expected.
     """
 
     async def obey(item: InHand, work: Work) -> Done | Refused:
@@ -40,6 +41,8 @@ def publish_rules(stage: Stage, kind: str, load: Load, find_gaps: FindGaps | Non
             return Refused("unknown_kind", f"{stage.name} applies rules of the kind {kind} only")
         if not (is_readable(wanted.author) and is_readable(wanted.reason)):
             return Refused("invalid_text", f"author and reason: 1 to {LONGEST_TEXT} printable characters")
+        if wanted.instead_of is not None and await _live_version(work, kind) != wanted.instead_of:
+            return Refused("superseded", "another version has become live since")
         try:
             loaded = load(wanted.document, f"{kind}.yaml")
         except RuleFileError as error:
@@ -85,6 +88,11 @@ def publish_kinds(stage: Stage, obeyed: Mapping[str, Obey]) -> Obey:
         return await publish(item, work)
 
     return obey
+
+
+async def _live_version(work: Work, kind: str) -> int | None:
+    live = await find_version(work, kind, None)
+    return None if live is None else int(live["version"])
 
 
 def _new(wanted: PublishRules, loaded: LoadedRules[Any]) -> NewRules:

@@ -125,6 +125,10 @@ class ScoringModel(RuleSetHeader):
         yield from _field_faults(persona, (*path, "when"))
         if persona.id == DEFAULT_PERSONA:
             yield RuleFault((*path, "id"), "another id", f"{DEFAULT_PERSONA} is the document itself", "a reserved one")
+        if persona.grades is not None and persona.grades.hold is not None:
+            yield RuleFault(
+                (*path, "grades", "hold"), "a fixed A", "the document's own rate alone can be held", "a held rate"
+            )
         own = persona.own_parts()
         for fault in self.model_of(persona)._own_faults():
             part = str(fault.path[0])

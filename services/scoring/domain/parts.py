@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from services.scoring.domain.behaviour import KEPT_DAYS
+from services.scoring.domain.holding import HeldRate
 from shared.rules import Rule, RuleModel, Text, expected
 
 MAX_POINTS: Final = 1000
@@ -187,11 +188,17 @@ class Grades(RuleModel):
     a: Threshold = Field(75, alias="A")
     b: Threshold = Field(50, alias="B")
     c: Threshold = Field(25, alias="C")
+    hold: HeldRate | None = None
+    """Absent: A is fixed. Else it moves within bounds, so that so many leads a day are A; not for a persona."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not self.a > self.b > self.c:
             raise expected("A above B above C")
+        if self.hold is not None and not self.b < self.hold.floor <= self.a <= self.hold.ceiling:
+            raise expected("A from floor to ceiling, and floor above B")
+        if self.hold is not None and "a" not in self.model_fields_set:
+            raise expected("A written beside hold")
         return self
 
 

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from shared.contracts.base import Contract
 
 
@@ -14,6 +16,7 @@ class PublishRules(Contract):
     document: str
     author: str
     reason: str
+    instead_of: int | None = Field(None, description="Only while this version is live; absent: whichever is")
 
 
 class ShadowRules(Contract):
