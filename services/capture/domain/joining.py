@@ -65,10 +65,11 @@ def is_strong(key: IdentityKey) -> bool:
 @dataclass
 class Joining:
     """The likes of a batch's leads. `blocks` holds the leads of each block, `kept` the pairs that somebody has decided to
-    be two people."""
+    be two people, `customers` those that became opportunities, as far as that is known."""
 
     blocks: dict[int, list[str]] = field(default_factory=dict)
     kept: set[frozenset[str]] = field(default_factory=set)
+    customers: frozenset[str] = frozenset()
     new_blocks: list[tuple[int, str]] = field(default_factory=list)
     merges: list[Merge] = field(default_factory=list)
     pairs: dict[str, Pair] = field(default_factory=dict)
@@ -135,8 +136,11 @@ class Joining:
                 continue
             # Two leads that are both the same as a third, by their looks alone, are somebody's to look at.
             by_ids = other.lead_id in strong
-            if like.verdict == "same" and (by_ids or len(same) == 1):
+            bought = self._bought(other, theirs), self._bought(member, ours)
+            if like.verdict == "same" and (by_ids or len(same) == 1) and not all(bought):
                 winner, loser = _by_age(theirs, ours, keep_first=is_new)
+                if any(bought):
+                    winner, loser = (theirs, ours) if bought[0] else (ours, theirs)
                 merge = self._join(leads, event_id, winner, loser, SAME_IDENTIFIERS if by_ids else SAME_PROFILE, like)
                 findings.append(Finding(theirs.lead_id, *like, merge_id=merge.merge_id))
             elif len(findings) < MAX_QUESTIONS:
@@ -154,6 +158,10 @@ class Joining:
         """The leads of the same blocks; a block that is too full tells nothing."""
         found = (self.blocks.get(block, ()) for block in blocks)
         return [lead_id for lead_ids in found if len(lead_ids) <= MAX_BLOCK for lead_id in lead_ids]
+
+    def _bought(self, *people: Person) -> bool:
+        """Whether any of these became an opportunity. Two that did are never joined by themselves: each has its own."""
+        return bool(self.customers) and any(person.lead_id in self.customers for person in people)
 
     def _is_kept(self, ours: Sequence[Person], theirs: Sequence[Person]) -> bool:
         return bool(self.kept) and any(frozenset((a.lead_id, b.lead_id)) in self.kept for a in ours for b in theirs)

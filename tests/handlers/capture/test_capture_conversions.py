@@ -95,3 +95,16 @@ async def test_of_a_pair_the_customer_wins(bench: Bench) -> None:
     (told,) = [event for event in events_of(merged) if event.envelope.type == "lead.merged"]
     assert told.key.decode() == newer and older != newer
     assert [event for event in events_of(merged) if event.topic == CAPTURED] == []
+
+
+async def test_a_customer_wins_over_an_older_lead_that_is_the_same_person(bench: Bench) -> None:
+    older = await lead(bench, 0, "ann@example.com", first_name="Ann", last_name="Lee")
+    (other,) = await bench.settle(
+        record(1, {"external_id": "7", "first_name": "Ann", "last_name": "Lee"}, source="crm")
+    )
+    newer: str = event_of(other)["lead"]["lead_id"]
+    await bench.convert(converted(2, newer))
+    both = {"external_id": "7", "email": "ann@example.com", "first_name": "Ann", "last_name": "Lee"}
+    (settled,) = await bench.settle(record(3, both, source="crm"))
+    (merged,) = [event for event in events_of(settled) if event.envelope.type == "lead.merged"]
+    assert merged.key.decode() == newer != older

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import pytest
 
 from services.capture.domain.blocking import MAX_BLOCK
 from services.capture.domain.people import People, Placed, stamp_of_record, submission_facts, submitted
@@ -32,6 +33,21 @@ def test_two_leads_that_one_submission_names_are_joined_where_names_agree() -> N
     assert both.person.version == merge.version == 3
     (finding,) = both.findings
     assert (finding.verdict, finding.merge_id, finding.pair_id) == ("same", merge.merge_id, None)
+
+
+@pytest.mark.parametrize("bought", [(), ("first",), ("second",), ("first", "second")])
+def test_whoever_became_an_opportunity_wins_and_two_who_did_are_asked_about(bought: tuple[str, ...]) -> None:
+    people = People()
+    first = place(people, 1, email="ann@gmail.com", **NAME)
+    second = place(people, 2, source="crm", external_id="7", first_name="Ann", last_name="L.")
+    known = {"first": first.member_id, "second": second.member_id}
+    people.joining.customers = frozenset(known[name] for name in bought)
+    both = place(people, 3, source="crm", external_id="7", email="ann@gmail.com", **NAME)
+    if len(bought) == 2:
+        assert people.joining.merges == [] and [finding.verdict for finding in both.findings] == ["review"]
+        return
+    (merge,) = people.joining.merges
+    assert merge.winner_id == known[bought[0] if bought else "first"] == both.person.lead_id
 
 
 def test_where_names_are_not_known_or_differ_a_person_is_asked() -> None:

@@ -26,5 +26,10 @@ class PostgresConversionBook:
 
     async def converted_among(self, work: Work, lead_ids: Sequence[str]) -> frozenset[str]:
         """See ports.ConversionBook."""
-        rows = await work.fetch(_AMONG, list(lead_ids)) if lead_ids else []
-        return frozenset(row["lead_id"] for row in rows)
+        return await converted_among(work, lead_ids)
+
+
+async def converted_among(work: Work, lead_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these leads that were converted."""
+    rows = await work.fetch(_AMONG, list(lead_ids)) if lead_ids else []
+    return frozenset(row["lead_id"] for row in rows)

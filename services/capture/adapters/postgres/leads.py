@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from services.capture.adapters.postgres import identities, likes
+from services.capture.adapters.postgres.conversions import converted_among
 from services.capture.domain.erasing import blanked
 from services.capture.domain.facts import instant_of, state_from_json, state_to_json
 from services.capture.domain.identity import IdentityKey
@@ -109,6 +110,7 @@ class PostgresLeadBook:
                 people.leads.update(await self._with_roots(work, missing, statement))
         if people.may_join(submissions):
             people.joining.kept = await likes.kept_pairs(work, people.leads)
+            people.joining.customers = await converted_among(work, list(people.leads))
 
     async def _with_roots(self, work: Work, wanted: Iterable[str], statement: str) -> dict[str, Person]:
         """The leads, and those that they were merged into; locked, where the statement locks."""
