@@ -21,7 +21,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--messages", type=int, help="messages of a hop, leads of the pipeline and of growth")
     parser.add_argument("--rows", type=int, help="rows of the larger imported file")
-    parser.add_argument("--leads", type=int, help="leads of the comparison with a CRM")
+    parser.add_argument("--leads", type=int, help="leads of the comparison with a CRM, and of scores that turn")
     parser.add_argument("--runs", type=int, default=3, help="rounds; tables show medians")
     parser.add_argument("--only", default="", help="variants of the hop, shapes of the intake whose name contains this")
     parser.add_argument("--seconds", type=float, help="how long loads at a fixed rate, and the idle stack, last")

@@ -7,7 +7,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from tests.benchmark import growth, hop, idle, importing, intake, latency, pipeline, report, rules
+from tests.benchmark import growth, hop, idle, importing, intake, latency, pipeline, report, rules, turning
 from tests.benchmark.crm import comparing
 from tests.support.stack import Servers
 
@@ -84,6 +84,11 @@ def _rules(_servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Pa
     return Part(rules.table(runs), [run.as_dict() for run in runs], True)
 
 
+def _turning(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    found = asyncio.run(turning.measure(servers, wanted.leads or 100_000))
+    return Part(turning.table(found), found.as_dict(), found.right)
+
+
 PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
     {
         "hop": _hop,
@@ -95,6 +100,7 @@ PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
         "crm": _crm,
         "idle": _idle,
         "rules": _rules,
+        "turning": _turning,
     }
 )
 USUAL: Final = ("hop", "pipeline", "latency")

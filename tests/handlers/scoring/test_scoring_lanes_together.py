@@ -11,6 +11,7 @@ import pytest
 from services.scoring.adapters.erasure import PERSONAL
 from services.scoring.adapters.models import active_models
 from services.scoring.adapters.postgres import PostgresStandings
+from services.scoring.adapters.shadow import PostgresShadow
 from services.scoring.domain.standing import Standing
 from services.scoring.segments.adapters.book import PostgresSegmentBook
 from services.scoring.subscribers import subscriptions
@@ -105,7 +106,9 @@ class Halting(PostgresStandings):
 
 def with_standings(lane: ScoringLane, standings: PostgresStandings) -> ScoringLane:
     """The same lanes with these standings, as another replica."""
-    lanes = subscriptions(active_models(), standings, PostgresSegmentBook(), PERSONAL, max_records=2000)
+    lanes = subscriptions(
+        active_models(), standings, PostgresSegmentBook(), PostgresShadow(), PERSONAL, max_records=2000
+    )
     settling = (Settling(each, each.group, lane.database, lambda: lane.now) for each in lanes)
     return ScoringLane(lane.database, dict(zip(("leads", "behaviour"), settling, strict=False)))
 
