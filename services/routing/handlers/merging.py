@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from services.routing.domain.assignment import is_held_target
+from services.routing.domain.assignment import is_held_target, is_waiting
 from services.routing.domain.status import with_work, work_of
 from services.routing.handlers.events import assignment_id_for, routed
 from services.routing.handlers.giving import give_away, is_target
@@ -52,17 +52,23 @@ class LeadMerging:
         newest = merged_state(event, survivor, own, lost)
         if newest is None or newest.erased:
             return Produced(NOTED, subject=survivor)
-        if is_held_target(newest.assignment) and newest is not own and not is_target(newest.lead):
+        is_lead_now = is_held_target(newest.assignment) and newest is not own and not is_target(newest.lead)
+        if is_lead_now or (is_waiting(newest.assignment) and _has_owner(lost)):
             newest = await self._release(item, newest, lost, work)
         states[survivor] = newest
         return Produced(MERGED, (routed(item.record, newest, time=work.instant),), subject=survivor)
 
     async def _release(self, item: InHand, held: RoutedLead, lost: RoutedLead | None, work: Work) -> RoutedLead:
-        """A target that is a lead by the merge: whoever has the other lead has it now, else the rules say who."""
+        """A target that is a lead by the merge, or a lead that waited for what it lacks: whoever has the other lead has it
+        now, else the rules say who."""
         if lost is None or lost.erased or is_held_target(lost.assignment):
             return await give_away(self._tables, held, assignment_id_for(item.record, held.lead_id), work)
         work_before = work_of(lost.assignment) or work_of(held.assignment)
         return held.given_to(with_work(lost.assignment, work_before), owner=lost.owner, queue=lost.queue, at=work.now)
+
+
+def _has_owner(lost: RoutedLead | None) -> bool:
+    return lost is not None and not lost.erased and lost.owner is not None
 
 
 def _leads_of(items: Sequence[InHand], survivors: Mapping[str, str]) -> set[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
 from services.capture.api.receipts import _shown
+from services.capture.handlers.arrivals import GUARD_HEADER
 from services.capture.seed import seed
 from shared.contracts.events.capture import LeadRejected
 from shared.contracts.topics import CAPTURE_COMMANDS, COMMANDS_COMPLETED, REJECTED, RULES_PUBLISHED
@@ -107,3 +108,17 @@ async def test_migrating_seeds_rules_that_take_everybody_and_leaves_published_on
     async with bench.database.transaction(bench.now) as work:
         await seed(work.db)
         assert (await bench.books.validations.read(work)).rules
+
+
+async def test_what_is_released_from_quarantine_is_held_against_the_rules(bench: Bench) -> None:
+    headers = ((GUARD_HEADER, b""), ("content-type", b"application/json"), ("ce_source", b"fair"), ("ce_id", b"q"))
+    suspicious = record(0, {"email": "ann@example.com", "ls_hp": "x"}, source="fair", ce_id="q", headers=headers)
+    await bench.settle(suspicious, publish(1, NEEDS_COUNTRY))
+    assert (await receipt_of(bench, suspicious))["status"] == "quarantined"
+    wanted = {"event_id": suspicious.event_id, "requested_by": "ops", "note": "no machine"}
+    release = record(2, wanted, source="api", topic=CAPTURE_COMMANDS, record_type="quarantine.release")
+    (released,) = await bench.settle(release)
+    assert told(released, REJECTED)["rule"] == "country"
+    assert (await receipt_of(bench, suspicious))["rule"] == "country"
+    (again,) = await bench.settle(release)
+    assert told(again, REJECTED) == told(released, REJECTED)

@@ -83,3 +83,15 @@ async def test_a_redelivery_gives_the_same_and_rules_without_requirements_let_go
     await strict.take(strict.feed.publish(RULES.partition("requirements:")[0]))
     (released,) = await strict.take(strict.feed.scored(1, lead_version=2, score_version=2))
     assert (assignment_of(released)["outcome"], assignment_of(released)["owner"]) == ("released", "ann")
+
+
+async def test_a_waiting_lead_has_the_owner_of_the_lead_that_is_the_same_person(strict: Desk) -> None:
+    await strict.take(strict.feed.scored("w"), strict.feed.scored("l", **WHOLE))
+    assert (await strict.assignment("w"))["queue"] == "incomplete" and (await strict.assignment("l"))["owner"] == "ann"
+    merge = strict.feed.merged("w", "l")
+    (merged,) = await strict.take(merge)
+    assert (assignment_of(merged)["owner"], assignment_of(merged)["version"]) == ("ann", 2)
+    assert await strict.take(merge) == [merged]
+    await strict.take(strict.feed.scored("v"))
+    (waits,) = await strict.take(strict.feed.merged("x", "v"))  # neither has anybody: it waits on
+    assert assignment_of(waits)["queue"] == "incomplete"
