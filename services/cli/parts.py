@@ -82,9 +82,11 @@ def _routing() -> typer.Typer:
 
 
 def _scoring() -> typer.Typer:
+    from services.scoring.journeys import cli as journeys
     from services.scoring.segments import cli as segments
 
     app = typer.Typer()
+    app.add_typer(journeys.journeys, name="journeys")
     app.add_typer(segments.segments, name="segments")
     return app
 
@@ -151,9 +153,10 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "hygiene": Lazy(_capture, "The nightly look at leads: what is stale, who cannot be reached."),
     "behaviour": Lazy(_capture, "What people did: judge it again, take it back."),
     "leads": Lazy(_leads, "One lead: what it is, what happened to it, and why."),
-    "rules": Lazy(_rules, "Rules: validation, scoring models, segments, assignment rules, hand-off gates."),
+    "rules": Lazy(_rules, "Rules: validation, scoring models, segments, journeys, assignment rules, hand-off gates."),
     "segments": Lazy(_scoring, "Segments: named groups of leads."),
     "score": Lazy(_score, "Scores learned from outcomes: train, evaluate, report."),
+    "journeys": Lazy(_scoring, "Journeys: what is sent to leads, and what it brought."),
     "members": Lazy(_routing, "Members: the people who can own leads."),
     "ledger": Lazy(_reporting, "Where every received record is."),
     "reports": Lazy(_reporting, "A report as a table, JSON or CSV."),

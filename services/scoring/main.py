@@ -7,6 +7,13 @@ from services.scoring.adapters.models import active_models
 from services.scoring.adapters.shadow import PostgresShadow, Running, ShadowedStandings
 from services.scoring.api import account_scores_router, scores_router
 from services.scoring.domain.model import KIND
+from services.scoring.journeys.adapters.book import PostgresJourneyBook
+from services.scoring.journeys.adapters.models import active_journeys
+from services.scoring.journeys.api import journeys_router
+from services.scoring.journeys.domain.model import KIND as JOURNEY_RULES
+from services.scoring.journeys.keeping import channels_of, keeping_journeys
+from services.scoring.journeys.sending import Sending
+from services.scoring.journeys.subscribers import journeys_lane
 from services.scoring.keeping import keeping
 from services.scoring.segments.adapters.book import PostgresSegmentBook
 from services.scoring.segments.adapters.models import active_segments
@@ -46,13 +53,24 @@ def build_app(settings: ScoringSettings | None = None) -> FastAPI:
             active_segments(), segments, max_records=settings.max_records, pause_lag=settings.segments_pause_lag
         )
     )
+    service.subscriptions.append(
+        journeys_lane(
+            active_journeys(),
+            PostgresJourneyBook(segments),
+            max_records=settings.max_records,
+            pause_lag=settings.segments_pause_lag,
+        )
+    )
     service.background.extend((sweeping(service), keeping(service, running), keeping_segments(service)))
+    sending = Sending(service, active_journeys(), channels_of(settings), settings)
+    service.background.extend((keeping_journeys(service), sending.running))
     routers = [
         scores_router(service),
         account_scores_router(service, models),
         segments_router(service),
         shadow_router(service),
-        rules_router(service, KIND, SEGMENTS),
+        journeys_router(service),
+        rules_router(service, KIND, SEGMENTS, JOURNEY_RULES),
         commands_router(service),
     ]
     return create_http(service, routers=[*routers, person_router(service, PERSONAL)])

@@ -11,6 +11,8 @@ from services.scoring.handlers.merging import FollowMerges, FollowUnmerges
 from services.scoring.handlers.outcomes import STAGE
 from services.scoring.handlers.shadowing import shadow_rules
 from services.scoring.handlers.turning import TurnScores
+from services.scoring.journeys.domain.model import KIND as JOURNEYS
+from services.scoring.journeys.subscribers import publish_journeys
 from services.scoring.ports import Models, ShadowRow, Standings
 from services.scoring.segments.domain.model import KIND as SEGMENTS
 from services.scoring.segments.ports import SegmentBook
@@ -40,7 +42,12 @@ def subscriptions(
     """The lane of leads and commands, group `scoring`, and that of behaviour, of which there is far more, and which waits
     for nobody's lead to be scored."""
     publish = publish_kinds(
-        STAGE, {KIND: publish_rules(STAGE, KIND, load_scoring_model), SEGMENTS: publish_segments(segments)}
+        STAGE,
+        {
+            KIND: publish_rules(STAGE, KIND, load_scoring_model),
+            SEGMENTS: publish_segments(segments),
+            JOURNEYS: publish_journeys(),
+        },
     )
     lane = Subscription(
         "scoring",

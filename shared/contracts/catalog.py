@@ -26,6 +26,7 @@ from shared.contracts.commands.capture import (
     UnmergeLeads,
     WithdrawLead,
 )
+from shared.contracts.commands.journeys import StepDue
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.contracts.commands.routing import PurgeJunk, ReassignLead, SetLeadStatus, SetMember
@@ -50,6 +51,7 @@ from shared.contracts.events.capture import (
     ReceiptSettled,
 )
 from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted, OpportunityRedacted
+from shared.contracts.events.journeys import OfferRedeemed
 from shared.contracts.events.platform import AccessGranted, AccessRevoked, CommandCompleted
 from shared.contracts.events.routing import LeadRouted
 from shared.contracts.events.scoring import LeadScored, ReadinessChanged, RulesPublished
@@ -103,6 +105,7 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "segments.recount": RecountSegments,
         "segments.recount_due": RecountDue,
         "segments.look": LookAtLead,
+        "journey.step_due": StepDue,
         "record.replay": ReplayRecord,
     }
 )
@@ -125,6 +128,7 @@ EVENTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "segment.exited": SegmentExited,
         "interest.changed": InterestChanged,
         "journey.advanced": JourneyAdvanced,
+        "offer.redeemed": OfferRedeemed,
         "lead.routed": LeadRouted,
         "opportunity.converted": OpportunityConverted,
         "opportunity.redacted": OpportunityRedacted,
@@ -139,7 +143,7 @@ EVENTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
 CONTRACTS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType({**SUBMISSIONS, **EVENTS, **COMMANDS})
 
 # Their topics stand, nobody publishes them yet. They are frozen with the first release that does.
-RESERVED: Final = frozenset({"journey.advanced"})
+RESERVED: Final[frozenset[str]] = frozenset()
 
 
 def is_command_topic(name: str) -> bool:

@@ -158,6 +158,7 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
         "segments.recount",
         "segments.recount_due",
         "segments.look",
+        "journey.step_due",
         "record.replay",
     ),
     "routing": ("rules.publish", "member.set", "lead.reassign", "lead.set_status", "junk.purge", "record.replay"),
@@ -235,7 +236,7 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
         "every conversion, once; a new consumer reads all of them from offset 0",
         compacted=True,
         retention_ms=None,
-        consumers=("capture", "routing", "reporting", "downstream systems"),
+        consumers=("capture", "scoring", "routing", "reporting", "downstream systems"),
     ),
     Topic(
         CHANGED,
@@ -284,10 +285,10 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
     Topic(
         JOURNEYS,
         "scoring",
-        ("segment.entered", "segment.exited", "interest.changed", "journey.advanced"),
+        ("segment.entered", "segment.exited", "interest.changed", "journey.advanced", "offer.redeemed"),
         "lead_id",
-        "segments that leads enter and leave, their interest, steps of nurturing journeys",
-        consumers=("reporting",),
+        "segments that leads enter and leave, their interest, steps of nurturing journeys, offers redeemed",
+        consumers=("scoring", "reporting"),
     ),
     Topic(
         RULES_PUBLISHED,

@@ -49,6 +49,11 @@ SUBMISSIONS_REFUSED: Final = Counter(
     "submissions_refused_total", "Requests of sources refused without a trace, by kind of source", ["kind", "reason"]
 )
 LEADS_FETCHED: Final = Counter("leads_fetched_total", "Tries to fetch an announced lead", ["kind", "outcome"])
+MESSAGES_SENT: Final = Counter(
+    "messages_sent_total",
+    "Messages of journeys by what became of them: sent, failed, dropped, tried",
+    ["channel", "outcome"],
+)
 PAUSED: Final = Gauge("consumer_paused", "1 while a lane gives way to those downstream", ["group"])
 PAUSED_SECONDS: Final = Counter("consumer_paused_seconds_total", "Time in which a lane gave way", ["group"])
 DOWNSTREAM_LAG: Final = Gauge(

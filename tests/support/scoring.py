@@ -14,6 +14,9 @@ import services.scoring
 from services.scoring.adapters.erasure import PERSONAL
 from services.scoring.adapters.models import active_models
 from services.scoring.adapters.shadow import PostgresShadow, Running, ShadowedStandings
+from services.scoring.journeys.adapters.book import PostgresJourneyBook
+from services.scoring.journeys.adapters.models import active_journeys
+from services.scoring.journeys.subscribers import journeys_lane
 from services.scoring.seed import seed
 from services.scoring.segments.adapters.book import PostgresSegmentBook
 from services.scoring.segments.adapters.models import active_segments
@@ -197,6 +200,11 @@ class ScoringLane:
         settled: Sequence[Settled] = await self.lanes["segments"].settle(records, {})
         return [each.outcome for each in settled]
 
+    async def settle_journeys(self, *records: Record) -> list[Any]:
+        """The outcomes of a batch of the lane of journeys, committed."""
+        settled: Sequence[Settled] = await self.lanes["journeys"].settle(records, {})
+        return [each.outcome for each in settled]
+
     def turn(self, **by: float) -> None:
         """Turn the clock on, by days, hours, ..."""
         self.now += timedelta(**by)
@@ -239,10 +247,11 @@ async def scoring_lane(dsn: str) -> AsyncIterator[ScoringLane]:
             active_models(), ShadowedStandings(made.shadow), book, PostgresShadow(), PERSONAL, max_records=2000
         ),
         segments_lane(active_segments(), book, max_records=2000, pause_lag=0),
+        journeys_lane(active_journeys(), PostgresJourneyBook(book), max_records=2000, pause_lag=0),
     ]
     made.lanes.update(
         (name, Settling(lane, lane.group, database, lambda: made.now))
-        for name, lane in zip(("leads", "behaviour", "segments"), lanes, strict=True)
+        for name, lane in zip(("leads", "behaviour", "segments", "journeys"), lanes, strict=True)
     )
     try:
         yield made

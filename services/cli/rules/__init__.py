@@ -19,7 +19,8 @@ _PUBLISH: Final = "Example: leadstream rules publish scoring.yaml --author Ann -
 _ROLLBACK: Final = "Example: leadstream rules rollback scoring 3 --author Ann --note 'too many A leads'"
 
 rules_app = typer.Typer(
-    help="Rules: validation, scoring models, segments, assignment rules, hand-off gates.", no_args_is_help=True
+    help="Rules: validation, scoring models, segments, journeys, assignment rules, hand-off gates.",
+    no_args_is_help=True,
 )
 rules_app.command("check", epilog="Example: leadstream rules check scoring.yaml")(check)
 rules_app.command("test", epilog="Example: leadstream rules test scoring.yaml")(run_tests)

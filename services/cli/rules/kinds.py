@@ -12,6 +12,7 @@ from services.cli.rules.asking import USAGE, WRONG, end
 from services.conversion import rules_kind as conversion
 from services.routing import rules_kind as routing
 from services.scoring import rules_kind as scoring
+from services.scoring.journeys import rules_kind as journeys
 from services.scoring.segments import rules_kind as segments
 from shared.rules import LoadedRules, RuleFileError, RuleProblem, RuleSetHeader
 from shared.rules.cases import Mismatch, RuleCases
@@ -45,7 +46,9 @@ class RuleKind(Protocol):
         ...
 
 
-KINDS: Final[Mapping[str, RuleKind]] = {kind.KIND: kind for kind in (scoring, segments, routing, conversion, capture)}
+KINDS: Final[Mapping[str, RuleKind]] = {
+    kind.KIND: kind for kind in (scoring, segments, journeys, routing, conversion, capture)
+}
 
 FileArgument = Annotated[Path, typer.Argument(help="A YAML document; its `kind` says which rules it holds.")]
 KindArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]

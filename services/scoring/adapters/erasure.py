@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from services.scoring.domain.behaviour import instant_of, read_log
+from services.scoring.journeys.adapters.erasure import JourneyTables
 from services.scoring.segments.adapters.erasure import SegmentTables
 from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
@@ -74,7 +75,7 @@ def _exported(row: Any) -> dict[str, Any]:
     return {**dict(row), **told, "updated_at": rfc3339(row["updated_at"])}
 
 
-PERSONAL: Final[tuple[PersonalTables, ...]] = (LeadScores(), LeadBehaviours(), SegmentTables())
+PERSONAL: Final[tuple[PersonalTables, ...]] = (LeadScores(), LeadBehaviours(), SegmentTables(), JourneyTables())
 FREE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "shadow_rules": "a draft of rules, who wants it to run and why",

@@ -1,19 +1,14 @@
 """`leadstream segments`: which there are, who is in them, why, and what was said of a lead's interest."""
 
 import json
-import os
 from enum import StrEnum
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated
 
-import httpx
 import typer
 
-segments = typer.Typer(help="Segments: named groups of leads.", no_args_is_help=True)
+from services.scoring.asking import call
 
-URL_VARIABLE: Final = "LEADSTREAM_SCORING_URL"
-KEY_VARIABLE: Final = "LEADSTREAM_ADMIN_KEY"
-FOUND_WRONG, MISUSED, NOT_THERE = 1, 2, 3
-_TIMEOUT_S: Final = 10.0
+segments = typer.Typer(help="Segments: named groups of leads.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 LeadId = Annotated[str, typer.Argument(help="The lead's id.")]
@@ -30,7 +25,7 @@ class Interest(StrEnum):
 @segments.command("list", epilog="Example: leadstream segments list")
 def list_segments(as_json: AsJson = False) -> None:
     """The segments of the live rules, each with how many leads it has, and the newest recounts."""
-    found = _call("GET", "/v1/segments")
+    found = call("GET", "/v1/segments")
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -50,7 +45,7 @@ def list_leads(
 ) -> None:
     """The leads of a segment, each since when."""
     query = f"?limit={limit}" + (f"&after={after}" if after else "")
-    found = _call("GET", f"/v1/segments/{segment}/leads{query}")
+    found = call("GET", f"/v1/segments/{segment}/leads{query}")
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -63,7 +58,7 @@ def list_leads(
 @segments.command(epilog="Example: leadstream segments show 018f…")
 def show(lead_id: LeadId, as_json: AsJson = False) -> None:
     """The segments of a lead, and what it lacks for the others."""
-    found = _call("GET", f"/v1/leads/{lead_id}/segments")
+    found = call("GET", f"/v1/leads/{lead_id}/segments")
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -86,7 +81,7 @@ def interest(
 ) -> None:
     """Say how interested a lead is. What was said last stands; on its date, who put off is interested again."""
     body = {"interest": interest.value, "reason": reason, "resume_at": resume_at}
-    done = _call("POST", f"/v1/leads/{lead_id}/interest", body)
+    done = call("POST", f"/v1/leads/{lead_id}/interest", body)
     if as_json:
         typer.echo(json.dumps(done))
     elif done["status"] == "done":
@@ -100,33 +95,8 @@ def recount(
     reason: Annotated[str, typer.Option(help="Why, for those who look back.", min=1)], as_json: AsJson = False
 ) -> None:
     """Look at every lead, whether anything happened to it or not. Where all is well, none moves."""
-    done = _call("POST", "/v1/segments/recount", {"reason": reason})
+    done = call("POST", "/v1/segments/recount", {"reason": reason})
     if as_json:
         typer.echo(json.dumps(done))
     else:
         typer.echo("begun; `leadstream segments list` tells how far it is")
-
-
-def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The service's answer. Ends the command where there is none or it says no."""
-    url, key = os.environ.get(URL_VARIABLE), os.environ.get(KEY_VARIABLE)
-    if not url or not key:
-        _end(NOT_THERE, f"{URL_VARIABLE} and {KEY_VARIABLE} are needed; `make up` writes them to .leadstream/env")
-    try:
-        with httpx.Client(base_url=url, timeout=_TIMEOUT_S, headers={"Authorization": f"Bearer {key}"}) as client:
-            response = client.request(method, path, json=body)
-    except httpx.TransportError as error:
-        _end(NOT_THERE, f"scoring does not answer ({type(error).__name__}); is it running?")
-    try:
-        answer: dict[str, Any] = response.json()
-    except ValueError:
-        _end(NOT_THERE, f"something that is not scoring answers there (status {response.status_code})")
-    if response.is_error:
-        said = answer.get("detail") or (answer.get("result") or {}).get("detail") or ""
-        _end(FOUND_WRONG, f"{answer.get('code') or answer.get('reason') or 'refused'}: {said}")
-    return answer
-
-
-def _end(code: int, why: str) -> NoReturn:
-    typer.echo(why, err=True)
-    raise typer.Exit(code)

@@ -82,7 +82,7 @@ class BehaviourSettled(Contract):
 
 
 class JourneyAdvanced(Contract):
-    """A lead took a step of a nurturing journey."""
+    """A lead took a step of a nurturing journey. Nothing of what is said to the lead is in it, nor its address."""
 
     TYPE: ClassVar[str] = "journey.advanced"
 
@@ -90,3 +90,15 @@ class JourneyAdvanced(Contract):
     journey: str
     step: str
     advanced_at: str
+    run_id: str
+    action: str = Field(
+        description="entered, sent, offered, skipped, held, waits, branched, ended, exited; more may come. sent and offered:"
+        " decided, and sent once this is published"
+    )
+    reason: str | None = Field(None, description="Of skipped, held, branched (where to) and exited")
+    send_id: str | None = Field(None, description="The idempotency key that channels get")
+    channel: str | None = None
+    template: str | None = None
+    code: str | None = Field(None, description="Of offered: good for one redemption")
+    until: str | None = Field(None, description="Until when a run waits or is held, or an offer is valid")
+    rules_version: int = Field(description="The version of the journeys that was live")

@@ -9,6 +9,7 @@ from shared.contracts.topics import (
     CONVERTED,
     EVENTS_INBOUND,
     INBOUND_BULK,
+    JOURNEYS,
     LEAD_EVENTS,
     MERGED,
     REPORTING_COMMANDS,
@@ -28,10 +29,12 @@ _LANES: Final[Mapping[tuple[str, str], list[str]]] = {
     ("capture", INBOUND_BULK): ["capture-bulk"],
     ("capture", EVENTS_INBOUND): ["capture-behaviour"],
     ("capture", CONVERTED): ["capture-conversions"],
-    ("scoring", LEAD_EVENTS): ["scoring-behaviour", "scoring-segments"],
+    ("scoring", LEAD_EVENTS): ["scoring-behaviour", "scoring-segments", "scoring-journeys"],
     ("scoring", SCORED): ["scoring-segments"],
     ("scoring", MERGED): ["scoring", "scoring-segments"],
-    ("scoring", SCORING_COMMANDS): ["scoring", "scoring-segments"],
+    ("scoring", SCORING_COMMANDS): ["scoring", "scoring-segments", "scoring-journeys"],
+    ("scoring", JOURNEYS): ["scoring-journeys"],
+    ("scoring", CONVERTED): ["scoring-journeys"],
     ("reporting", REPORTING_COMMANDS): ["reporting", "reporting-commands"],
 }
 _DESCRIPTION: Final = (
