@@ -73,6 +73,14 @@ def _score() -> typer.Typer:
     return app
 
 
+def _templates() -> typer.Typer:
+    from services.cli.templates import templates_app
+
+    app = typer.Typer()
+    app.add_typer(templates_app, name="templates")
+    return app
+
+
 def _routing() -> typer.Typer:
     from services.routing import cli as routing
 
@@ -157,6 +165,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "segments": Lazy(_scoring, "Segments: named groups of leads."),
     "score": Lazy(_score, "Scores learned from outcomes: train, evaluate, report."),
     "journeys": Lazy(_scoring, "Journeys: what is sent to leads, and what it brought."),
+    "templates": Lazy(_templates, "Rules for an industry: look, test, copy, install."),
     "members": Lazy(_routing, "Members: the people who can own leads."),
     "ledger": Lazy(_reporting, "Where every received record is."),
     "reports": Lazy(_reporting, "A report as a table, JSON or CSV."),
