@@ -11,7 +11,7 @@ from services.scoring.domain.accounts import ACCOUNT_FIELDS
 from services.scoring.domain.behaviour import DAY_MS
 from services.scoring.domain.engagement import Behaviour, compile_behaviour
 from services.scoring.domain.model import KIND, ScoringModel
-from services.scoring.domain.parts import AccountScore, AnyRule, Axis, Grade, ScoringRule, Temperature
+from services.scoring.domain.parts import AccountScore, AnyRule, Axis, Grade, ScoringRule, Temperature, Temperatures
 from services.scoring.domain.readiness import Readiness, compile_readiness, conditions_of
 from services.scoring.domain.wording import say_condition
 from shared.rules import (
@@ -56,7 +56,8 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class CompiledModel:
-    """A published version of a model, ready to score. `see` reads of a lead's JSON what the rules ask about."""
+    """A published version of a model, ready to score. `see` reads of a lead's JSON what the rules ask about. `may_cool`: the
+    score of a lead that does nothing may turn, by this model or a persona's."""
 
     used: Mapping[str, Any]
     entries: tuple[Entry, ...]
@@ -69,17 +70,13 @@ class CompiledModel:
     levels: tuple[tuple[int, int], ...]
     temperatures: tuple[tuple[int, Temperature], ...]
     by_activity: bool
+    may_cool: bool
     activity_ms: tuple[tuple[int, Temperature], ...]
     ready: Readiness | None
     index: "RuleIndex[Known]"
     account: AccountScore | None
     personas: tuple["CompiledPersona", ...]
     see: Callable[[bytes], Facts]
-
-    @property
-    def may_cool(self) -> bool:
-        """Whether some score may turn that no event counts for."""
-        return self.by_activity or any(each.model.by_activity for each in self.personas)
 
     @property
     def version(self) -> int:
@@ -127,6 +124,7 @@ def _compiled(model: ScoringModel, used: Mapping[str, Any]) -> CompiledModel:
         levels=((model.levels.first, 1), (model.levels.second, 2), (model.levels.third, 3)),
         temperatures=((warmth.hot, "hot"), (warmth.warm, "warm")),
         by_activity=warmth.by == "activity",
+        may_cool=any(each.by == "activity" for each in _every_temperature(model)),
         activity_ms=((int(warmth.hot_days * DAY_MS), "hot"), (int(warmth.warm_days * DAY_MS), "warm")),
         ready=compile_readiness(model.sales_ready),
         index=RuleIndex(asked, beside=beside),
@@ -137,6 +135,10 @@ def _compiled(model: ScoringModel, used: Mapping[str, Any]) -> CompiledModel:
         account=model.account,
         see=reader_of({*fields_asked(_every_condition(model)), *(ACCOUNT_FIELDS if model.account else ())}),
     )
+
+
+def _every_temperature(model: ScoringModel) -> list[Temperatures]:
+    return [model.temperature, *(model.model_of(each).temperature for each in model.personas)]
 
 
 def _every_condition(model: ScoringModel) -> list[AnyCondition]:
