@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from services.scoring.adapters.postgres import read_members, read_score
 from services.scoring.domain.accounts import MOST_LEADS, Member, account_score
 from services.scoring.domain.scoring import CompiledModel
-from services.scoring.domain.standing import weigh_now
+from services.scoring.domain.standing import weigh_stored
 from services.scoring.ports import Models
 from shared.contracts.envelope import rfc3339
 from shared.handling.work import Work
@@ -69,7 +69,7 @@ async def _account(work: Work, account: str, model: CompiledModel) -> dict[str, 
         leads = await read_members(work, key, MOST_LEADS + 1)
         if leads:
             members = [
-                Member(each.lead_id, weigh_now(each, model, now=work.instant).score) for each in leads[:MOST_LEADS]
+                Member(each.lead_id, weigh_stored(each, model, now=work.instant).score) for each in leads[:MOST_LEADS]
             ]
             score = {**account_score(members, model.account), "rules": model.used, "scored_at": work.instant}
             return {"account": key, "score": score, "more": len(leads) > MOST_LEADS}

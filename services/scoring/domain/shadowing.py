@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from services.scoring.domain.scoring import CompiledModel
-from services.scoring.domain.standing import Standing, weigh_otherwise
+from services.scoring.domain.standing import Standing, weigh_stored
 
 
 class Pair(NamedTuple):
@@ -36,7 +36,7 @@ def compare_scores(standings: Iterable[Standing], draft: CompiledModel, *, now: 
         live = orjson.loads(standing.score)
         if live is None:
             continue
-        shadow = weigh_otherwise(standing, draft, now=now).score
+        shadow = weigh_stored(standing, draft, now=now).score
         counted = found.setdefault(Pair(live["grade"], shadow["grade"], live["rules"]["version"]), Counted())
         counted.scores += 1
         counted.differing += shadow["value"] != live["value"]

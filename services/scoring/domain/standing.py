@@ -126,11 +126,6 @@ def turn(standing: Standing, model: CompiledModel, *, now: str) -> Weighed | Non
     return _tell(standing, weighed, now)
 
 
-def weigh_now(standing: Standing, model: CompiledModel, *, now: str) -> Weighed:
-    """The score as of an instant, told to nobody."""
-    return _weigh(standing, model.see(standing.lead), model, now)
-
-
 def take_readiness(standing: Standing, weighed: Weighed) -> bool:
     """Note whether a lead that was just scored is sales-ready; whether that is a transition. Rules that do not say when a lead
     is sales-ready leave it as it is."""
@@ -150,8 +145,8 @@ def _score(standing: Standing, facts: Mapping[str, Any], model: CompiledModel, n
     return _tell(standing, weighed, now)
 
 
-def weigh_otherwise(standing: Standing, model: CompiledModel, *, now: str) -> Weighed:
-    """What other rules make of what is stored. Nothing is changed by it."""
+def weigh_stored(standing: Standing, model: CompiledModel, *, now: str) -> Weighed:
+    """What rules make of what is stored, as of an instant. Nothing is changed by it, and nobody told."""
     return _weigh(standing, model.see(standing.lead), model, now)
 
 

@@ -8,7 +8,7 @@ import pytest
 from services.scoring.adapters.models import active_models
 from services.scoring.adapters.postgres import read_members
 from services.scoring.domain.accounts import Member, account_score
-from services.scoring.domain.standing import weigh_now
+from services.scoring.domain.standing import weigh_stored
 from shared.contracts.topics import ERASED
 from tests.support.erasing import erased
 from tests.support.scoring import Log, ScoringLane, create_schema, lead_id, scoring_lane
@@ -39,7 +39,7 @@ async def score_of(lane: ScoringLane, key: str = "domain:northwind.example") -> 
     async with lane.database.transaction(lane.now) as work:
         model = await active_models().read(work)
         leads = await read_members(work, key, 10)
-        members = [Member(each.lead_id, weigh_now(each, model, now=work.instant).score) for each in leads]
+        members = [Member(each.lead_id, weigh_stored(each, model, now=work.instant).score) for each in leads]
     assert model.account is not None
     return account_score(members, model.account) if members else {}
 
