@@ -1,6 +1,6 @@
 """What segments do without records: what is too old to count, or to be redelivered, is forgotten."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Final
@@ -13,6 +13,9 @@ _EVERY_S: Final = 3600.0
 _SLICE: Final = 5000
 # The longest window that rules may count in, and a day more; as long as decisions are kept.
 _KEPT: Final = {"segment_behaviours": timedelta(days=LONGEST_DAYS + 1), "segment_moves": timedelta(days=100)}
+# Of what browsers and mails tell there is far more, and nobody counts it for longer.
+_PLENTY: Final = timedelta(days=400)
+_PLENTIFUL: Final = ["page.%", "mail.%", "link.%", "site.%", "video.%"]
 
 
 def keeping_segments(service: Service) -> Callable[[], AbstractAsyncContextManager[None]]:
@@ -29,14 +32,14 @@ def keeping_segments(service: Service) -> Callable[[], AbstractAsyncContextManag
 async def forget_old(service: Service) -> None:
     """Forget what is older than it is kept, a slice at a time."""
     for table, kept in _KEPT.items():
-        forgotten = _SLICE
-        while forgotten == _SLICE:
-            async with service.database.transaction(service.clock()) as work:
-                rows = await work.fetch(_forget(table), work.now - kept, _SLICE)
-            forgotten = len(rows)
+        await _forget(service, f"SELECT ctid FROM {table} WHERE at < $1 LIMIT $2", table, kept)
+    plenty = "SELECT ctid FROM segment_behaviours WHERE at < $1 AND kind LIKE ANY($3::text[]) LIMIT $2"
+    await _forget(service, plenty, "segment_behaviours", _PLENTY, _PLENTIFUL)
 
 
-def _forget(table: str) -> str:
-    return f"""
-        DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} WHERE at < $1 LIMIT $2) RETURNING 1
-    """
+async def _forget(service: Service, old: str, table: str, kept: timedelta, *more: Sequence[str]) -> None:
+    forgotten = _SLICE
+    while forgotten == _SLICE:
+        async with service.database.transaction(service.clock()) as work:
+            sql = f"DELETE FROM {table} WHERE ctid IN ({old}) RETURNING 1"
+            forgotten = len(await work.fetch(sql, work.now - kept, _SLICE, *more))

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from services.scoring.segments.domain.inbound import Behaved, Corrected, Joined
+from services.scoring.segments.domain.inbound import Behaved, Converted, Corrected, Joined
 from services.scoring.segments.domain.model import KIND, load_segment_rules
 from services.scoring.segments.handlers.due import LooksDue, RecountsDue, ResumesDue
 from services.scoring.segments.handlers.following import (
     FollowBehaviour,
+    FollowConversions,
     FollowCorrections,
     FollowScores,
     FollowWhoIsWho,
@@ -16,7 +17,7 @@ from services.scoring.segments.handlers.looking import STAGE, Looks
 from services.scoring.segments.handlers.obeying import RecountsWanted, StateInterests, then_recount
 from services.scoring.segments.ports import SegmentBook, SegmentModels
 from shared.contracts.commands.segments import LookAtLead, RecountDue, RecountSegments, ResumeInterest, StateInterest
-from shared.contracts.topics import CAPTURED, LEAD_EVENTS, MERGED, SCORED, SCORING_COMMANDS
+from shared.contracts.topics import CAPTURED, CONVERTED, LEAD_EVENTS, MERGED, SCORED, SCORING_COMMANDS
 from shared.messaging.commands import Obey, command
 from shared.messaging.publish_rules import publish_rules
 from shared.messaging.subscription import GivesWay, Handled, Subscription
@@ -29,11 +30,12 @@ def segments_lane(rules: SegmentModels, book: SegmentBook, *, max_records: int, 
     looks = Looks(rules, book)
     return Subscription(
         GROUP,
-        (SCORED, LEAD_EVENTS, MERGED, SCORING_COMMANDS),
+        (SCORED, LEAD_EVENTS, MERGED, CONVERTED, SCORING_COMMANDS),
         {
             "lead.scored": Handled(FollowScores(looks, book)),
             Behaved.TYPE: Handled(FollowBehaviour(looks, book), Behaved),
             Corrected.TYPE: Handled(FollowCorrections(looks, book), Corrected),
+            Converted.TYPE: Handled(FollowConversions(looks, book), Converted),
             Joined.MERGED: Handled(FollowWhoIsWho(looks, book, merged=True), Joined),
             Joined.UNMERGED: Handled(FollowWhoIsWho(looks, book, merged=False), Joined),
             LookAtLead.TYPE: Handled(LooksDue(looks, book), LookAtLead),

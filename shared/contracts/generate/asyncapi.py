@@ -34,7 +34,7 @@ _LANES: Final[Mapping[tuple[str, str], list[str]]] = {
     ("scoring", MERGED): ["scoring", "scoring-segments"],
     ("scoring", SCORING_COMMANDS): ["scoring", "scoring-segments", "scoring-journeys"],
     ("scoring", JOURNEYS): ["scoring-journeys"],
-    ("scoring", CONVERTED): ["scoring-journeys"],
+    ("scoring", CONVERTED): ["scoring-segments", "scoring-journeys"],
     ("reporting", REPORTING_COMMANDS): ["reporting", "reporting-commands"],
 }
 _DESCRIPTION: Final = (

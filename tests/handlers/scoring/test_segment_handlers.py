@@ -2,18 +2,22 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import orjson
 import pytest
 
+from services.scoring.seed import DEFAULT_SEGMENTS
 from services.scoring.segments.domain.interest import STATED_KIND
 from services.scoring.segments.handlers.due import PAGE
+from services.scoring.segments.keeping import forget_old
 from shared.contracts.catalog import EVENTS
 from shared.contracts.topics import JOURNEYS
 from shared.handling.outcomes import Produced, Rejected, Skipped
 from shared.handling.records import Record
 from shared.persistence.timers import DueTimer
+from shared.runtime.service import Service
 from shared.runtime.sweeper import command_of
 from tests.support.erasing import erased
 from tests.support.scoring import NOW, Log, ScoringLane, create_schema, lead_id, scoring_lane
@@ -298,6 +302,38 @@ async def test_who_was_erased_is_in_no_segment_whatever_comes_late(lane: Scoring
     await lane.settle_segments(*late)
     for table in ("segment_leads", "segment_behaviours", "lead_interests"):
         assert await lane.fetch(f"SELECT * FROM {table}") == [], table
+
+
+async def test_a_conversion_makes_a_customer_and_a_referral_an_advocate(lane: ScoringLane) -> None:
+    log = Log()
+    await lane.settle(log.publish(DEFAULT_SEGMENTS.read_text(), kind="segments", command=5))
+    await lane.settle(log.captured(1, state="lead"))
+    await lane.settle_segments(log.scored(1))
+    assert await members(lane, 1) == ["nurture"]
+    data = {"lead_id": lead_id(1), "converted_at": NOW.isoformat()}
+    converted = log.record("opportunities.converted.v1", "opportunity.converted", orjson.dumps(data))
+    (customer,) = await lane.settle_segments(converted)
+    assert sorted(moves(customer)) == [("segment.entered", "customers"), ("segment.exited", "nurture")]
+    (advocate,) = await lane.settle_segments(log.did(1, "referral.made", NOW))
+    assert moves(advocate) == [("segment.entered", "advocates")]
+
+
+async def test_what_counts_no_more_is_forgotten(lane: ScoringLane) -> None:
+    log = Log()
+    for days_ago, kind in [(401, "page.viewed"), (399, "page.viewed"), (401, "referral.made"), (3652, "referral.made")]:
+        await lane.settle_segments(log.did(1, kind, NOW - timedelta(days=days_ago)))
+    await lane.settle(log.captured(1, title="CEO"))
+    await lane.settle_segments(log.scored(1))
+    lane.turn(hours=1)
+    service = cast(Service, SimpleNamespace(database=lane.database, clock=lambda: lane.now))
+    await forget_old(service)
+    kept = await lane.fetch("SELECT kind, at FROM segment_behaviours ORDER BY at")
+    ages = [(row["kind"], (NOW - row["at"]).days) for row in kept]
+    assert ages == [("referral.made", 401), ("page.viewed", 399)]
+    assert len(await lane.fetch("SELECT 1 FROM segment_moves")) == 1
+    lane.turn(days=101)
+    await forget_old(service)
+    assert await lane.fetch("SELECT 1 FROM segment_moves") == []
 
 
 async def test_a_key_that_is_no_lead_is_a_dead_letter(lane: ScoringLane) -> None:

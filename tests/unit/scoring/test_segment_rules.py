@@ -170,7 +170,9 @@ def test_a_mistake_is_told_with_its_place(line: str, said: str) -> None:
     assert "s.yaml:3:" in str(refused.value) and said in str(refused.value)
 
 
-@pytest.mark.parametrize("count", ["{days: 0}", "{days: 400}", "{days: x}", "{days: 3, kinds: [Mail]}", "{kinds: [a]}"])
+@pytest.mark.parametrize(
+    "count", ["{days: 0}", "{days: 4000}", "{days: x}", "{days: 3, kinds: [Mail]}", "{kinds: [a]}"]
+)
 def test_a_count_has_days_and_kinds(count: str) -> None:
     with pytest.raises(RuleFileError):
         load_segment_rules(f"kind: segments\ncounts: {{a: {count}}}\nsegments: []\n")

@@ -10,9 +10,13 @@ from services.scoring.segments.domain.model import ACTIVITY, KNOWN_DAYS, Count, 
 from shared.rules import AnyCondition
 from shared.rules.seeing import field_conditions
 
+CONVERTED: Final = "opportunity.converted"
+"""Counted like something that the lead did: since then it is a customer."""
+
 # What is done to people, or said of them: no activity of theirs.
 OURS: Final = frozenset(
     {
+        CONVERTED,
         "mail.sent", "mail.delivered", "mail.bounced", "material.sent", "material.delivered", "offer.sent", "call.made",
         "call.missed", "note.added", "intent.reported", "phone.invalid", "visitor.identified", "meeting.missed",
         "interest.stated",

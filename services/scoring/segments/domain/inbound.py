@@ -37,6 +37,15 @@ class Corrected(Contract):
         return self.change != "retracted" and self.human
 
 
+class Converted(Contract):
+    """Of `opportunity.converted`: the lead is a customer since."""
+
+    TYPE: ClassVar[str] = "opportunity.converted"
+
+    lead_id: LeadId
+    converted_at: AwareDatetime
+
+
 class Joined(Contract):
     """Of `lead.merged` and `lead.unmerged`: who is one person, or two again."""
 

@@ -35,7 +35,7 @@ from shared.rules.checking import walk
 KIND: Final = "segments"
 MAX_SEGMENTS: Final = 500
 MAX_COUNTS: Final = 100
-LONGEST_DAYS: Final = 365
+LONGEST_DAYS: Final = 3650
 ACTIVITY: Final = "activity."
 INTEREST: Final = "interest."
 KNOWN_DAYS: Final = "known_days"

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.scoring.segments.domain.inbound import Behaved, Joined
+from services.scoring.segments.domain.happenings import CONVERTED
+from services.scoring.segments.domain.inbound import Behaved, Converted, Joined
 from services.scoring.segments.domain.interest import STATED_KIND, read_interest
 from services.scoring.segments.domain.membership import Interest
 from services.scoring.segments.handlers.looking import STAGE, Looks, tell
@@ -55,6 +56,24 @@ class FollowBehaviour:
             else outcome
             for item, outcome in zip(items, outcomes, strict=True)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowConversions:
+    """Count conversions, and look at who became a customer."""
+
+    looks: Looks
+    book: SegmentBook
+
+    async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        """See shared.messaging.subscription.UseCase."""
+        said: list[Converted] = [item.event for item in items]
+        kept = [
+            Kept(item.record.event_id, each.lead_id, CONVERTED, None, each.converted_at, True)
+            for item, each in zip(items, said, strict=True)
+        ]
+        await self.book.note(work, kept)
+        return await tell(self.book, self.looks, items, [(each.lead_id,) for each in said], work)
 
 
 @dataclass(frozen=True, slots=True)
