@@ -63,6 +63,12 @@ class Rules:
         book = self.books[gates.KIND]
         return gates.compile_gate(book.loaded.model, {"kind": gates.KIND, "version": book.version})
 
+    @property
+    def scores_behaviour(self) -> bool:
+        """Whether scores also go by what leads do."""
+        model: models.ScoringModel = self.books[models.KIND].loaded.model
+        return bool(model.behaviour) or any(persona.behaviour for persona in model.personas)
+
     def replaced(self, drafts: Sequence[Book]) -> "Rules":
         """The same with drafts in the place of books of their kinds."""
         return Rules({**self.books, **{draft.kind: draft for draft in drafts}})

@@ -36,6 +36,8 @@ def _preview(job: Mapping[str, Any], pieces: Iterator[Frame]) -> dict[str, Any]:
         return _problems(error)
     live, notes = read_live({kind: RuleDocument(**document) for kind, document in job.get("live", {}).items()})
     draft = live.replaced(drafts)
+    if live.scores_behaviour or draft.scores_behaviour:
+        notes.append("What leads did is left out: both versions score them by what is known of them.")
     roster = Roster.of(_members(job.get("members"), notes))
     past = _read(pieces, Past(Judge(live, roster), Judge(draft, roster)))
     tally = compare(compared(past.leads()), live, draft, roster, examples=job.get("examples", 5))

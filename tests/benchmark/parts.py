@@ -7,7 +7,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from tests.benchmark import growth, hop, idle, importing, intake, latency, pipeline, report, rules, turning
+from tests.benchmark import growth, hop, idle, importing, intake, latency, pipeline, previewing, report, rules, turning
 from tests.benchmark.crm import comparing
 from tests.support.stack import Servers
 
@@ -89,6 +89,11 @@ def _turning(servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> P
     return Part(turning.table(found), found.as_dict(), found.right)
 
 
+def _preview(_servers: Servers, wanted: Namespace, _results: dict[str, Any]) -> Part:
+    runs = previewing.measure(wanted.runs, wanted.leads or previewing.LEADS)
+    return Part(previewing.table(runs), [run.as_dict() for run in runs], all(run.leads for run in runs))
+
+
 PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
     {
         "hop": _hop,
@@ -100,9 +105,10 @@ PARTS: Final[Mapping[str, Measuring]] = MappingProxyType(
         "crm": _crm,
         "idle": _idle,
         "rules": _rules,
+        "preview": _preview,
         "turning": _turning,
     }
 )
 USUAL: Final = ("hop", "pipeline", "latency")
 ALL: Final = tuple(PARTS)
-SERVERLESS: Final = frozenset({"rules"})
+SERVERLESS: Final = frozenset({"rules", "preview"})

@@ -154,7 +154,7 @@ def test_all_problems_of_all_drafts_are_told_at_once() -> None:
 
 def test_what_is_not_given_is_what_is_shipped_and_that_is_said() -> None:
     found = previewed([SCORING % 45], [captured(1)], members=None)
-    assert len(found["notes"]) == len(KINDS) + 1
+    assert len(found["notes"]) == len(KINDS) + 2  # and that the shipped model also goes by what leads do
     broken = previewed([SCORING % 45], [captured(1)], live={**LIVE, "gate": "kind: gate\nmin_score: x\n"})
     assert len(broken["notes"]) == 1
 
@@ -176,3 +176,10 @@ def test_a_past_that_was_cut_off_gives_no_report() -> None:
         [sys.executable, "-m", "services.preview"], input=past, capture_output=True, check=False, timeout=120
     )
     assert done.returncode == 1 and orjson.loads(done.stdout) == {"failed": "EOFError"}
+
+
+def test_what_leads_did_is_left_out_and_that_is_said() -> None:
+    behaves = SCORING % 45 + "behaviour: [{id: pages, event: page.viewed, points: 5}]\n"
+    assert previewed([behaves], [captured(1)], live=LIVE)["notes"] == [
+        "What leads did is left out: both versions score them by what is known of them."
+    ]
