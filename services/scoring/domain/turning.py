@@ -3,19 +3,29 @@
 What each rule gives for behaviour only ever shrinks towards 0, and limits and thresholds keep order. So between two instants
 the score lies between what the larger and what the smaller amounts would give; where both are labelled alike, nothing turns
 in between, and only intervals in which something may turn are halved.
+
+Where rules give and take at once beside a threshold, such intervals may be very many. The search then ends early, and says
+until when nothing turns: the score is looked at again then.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from services.scoring.domain.behaviour import DAY_MS, KEPT_DAYS
 from services.scoring.domain.engagement import Tally
+
+MOST_WORK: Final = 50_000
+LEAST_LOOKS: Final = 60
+"""A search weighs so many ages of events, some hundredths of a second; of very many events at least at so many instants."""
+LEAST_STEP_S: Final = 3600
+"""A search that ends early is not taken up again sooner than this; what turns before is told then."""
 
 Labels = Callable[[Sequence[int]], tuple[Any, ...]]
 
 
 def first_turn(tallies: Sequence[Tally], labels: Labels, now_ms: int) -> int | None:
-    """The first whole second after `now_ms` at which the labels differ from those of now; None when they never do."""
+    """The first whole second after `now_ms` at which the labels differ from those of now; None when they never do. An earlier
+    one, at which they are the same, where the search became too long."""
     if not tallies:
         return None
     search = _Search(tallies, labels, now_ms)
@@ -35,6 +45,7 @@ class _Search:
         self._one_way = len({each.entry.points > 0 for each in tallies}) == 1
         self._points_met: dict[int, list[int]] = {}
         self._turned_met: dict[int, bool] = {}
+        self._looks_left = max(LEAST_LOOKS, MOST_WORK // sum(1 + len(each.deeds) for each in tallies))
 
     def turned(self, second: int) -> bool:
         """Whether the labels of that second differ from those of now."""
@@ -44,10 +55,13 @@ class _Search:
         return found
 
     def first_within(self, after: int, until: int) -> int | None:
-        """The first second in (after, until] that has turned; `after` has not."""
+        """The first second in (after, until] that has turned; `after` has not. Of a search that becomes too long, the second
+        that it came to."""
         waiting = [(after, until)]
         while waiting:
             low, high = waiting.pop()
+            if self._looks_left < 0 and not self._one_way:
+                return min(until, max(low, after + LEAST_STEP_S))
             if high - low <= 1:
                 if low < high and self.turned(high):
                     return high
@@ -67,5 +81,6 @@ class _Search:
     def _points(self, second: int) -> list[int]:
         found = self._points_met.get(second)
         if found is None:
+            self._looks_left -= 1
             found = self._points_met[second] = [each.points_at(second * 1000) for each in self._tallies]
         return found

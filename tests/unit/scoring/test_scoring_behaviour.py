@@ -1,5 +1,6 @@
 """Points for what leads do: which events count, what they are worth as they fade, and when a score turns by itself."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,8 +24,10 @@ from services.scoring.domain.behaviour import (
     union,
     write_log,
 )
+from services.scoring.domain.engagement import tally
 from services.scoring.domain.model import load_scoring_model
 from services.scoring.domain.scoring import CompiledModel, Weighed, compile_model, weigh, weigh_at
+from services.scoring.domain.turning import LEAST_STEP_S, first_turn
 from shared.rules import RuleFileError
 from tests.support.scoring import NOW, behaved, corrected, lead_id
 
@@ -308,3 +311,26 @@ def test_a_rule_about_leads_asks_nothing_of_events() -> None:
     text = "kind: scoring\nrules:\n  - {id: a, points: 1, when: {field: event.kind, eq: page.viewed}}\n"
     with pytest.raises(RuleFileError, match="rules about events stand under behaviour"):
         load_scoring_model(text)
+
+
+def test_the_search_for_a_turn_is_bounded_where_rules_give_and_take_at_once() -> None:
+    """Beside a threshold, every point that fades might turn the score: it is looked at again instead of searched for long."""
+    rules = "\n".join(
+        f"{{id: {name}, event: page.viewed, points: {points}, decay: {{half_life_days: 30}}}}"
+        for name, points in (("plus", 10), ("minus", -10))
+    )
+    base = "rules: [{id: base, axis: engagement, points: 50, when: {always: true}}]"
+    text = f"kind: scoring\n{base}\nbehaviour:\n" + "".join(f"  - {line}\n" for line in rules.splitlines())
+    model = compile_model(load_scoring_model(text), version=1)
+    deeds = union([{str(n): deed(str(n), n / 2) for n in range(100)}])
+    looked = 0
+
+    def labels(points: Sequence[int]) -> tuple[Any, ...]:
+        nonlocal looked
+        looked += 1
+        return (sum(points) >= 0,)
+
+    turns_ms = first_turn(tally(deeds, model.behaviour, NOW_MS), labels, NOW_MS)
+    assert looked < 2000
+    assert turns_ms is not None and turns_ms >= NOW_MS + LEAST_STEP_S * 1000
+    assert weigh_at({}, model, deeds, now_ms=NOW_MS, came_ms=NOW_MS).score["level"] == 2

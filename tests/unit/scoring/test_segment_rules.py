@@ -214,3 +214,9 @@ def test_a_date_to_come_back_is_its_first_second() -> None:
     zoned = read_interest({"class": "not_now", "resume_at": "2026-03-01T02:00:00+02:00"})
     assert isinstance(zoned, Interest) and zoned.resume_at == datetime(2026, 3, 1, tzinfo=UTC)
     assert RESUMED.interest == "interested"
+
+
+@pytest.mark.parametrize("days", ["9000000", "900000000000000"])
+def test_an_age_that_nobody_reaches_is_no_instant_to_look_at(days: str) -> None:
+    text = f"kind: segments\nsegments: [{{id: old, when: {{field: known_days, gte: {days}}}}}]"
+    assert (found(known(), text).segments, found(known(), text).look_at) == ((), None)

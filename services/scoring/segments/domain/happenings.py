@@ -23,6 +23,8 @@ OURS: Final = frozenset(
     }
 )  # fmt: skip
 _DAY: Final = timedelta(days=1)
+_OLDEST_DAYS: Final = 36_500
+# A century: no lead comes to a greater age, and no calendar to the end of it.
 
 
 class Happening(NamedTuple):
@@ -69,7 +71,9 @@ def compile_counts(rules: SegmentRules) -> tuple[Counting, ...]:
 def day_turns(rules: SegmentRules) -> tuple[int, ...]:
     """The ages in days at which some condition's verdict may change."""
     found = _numbers(KNOWN_DAYS, _conditions(rules))
-    return tuple(sorted({day for each in found for day in (math.ceil(each), math.floor(each) + 1) if day > 0}))
+    return tuple(
+        sorted({day for each in found for day in (math.ceil(each), math.floor(each) + 1) if 0 < day <= _OLDEST_DAYS})
+    )
 
 
 def next_day_turn(turns: Sequence[int], known_since: datetime, now: datetime) -> datetime | None:
