@@ -263,10 +263,10 @@ async def test_a_merged_lead_turns_no_more_and_one_by_itself_again_does(lane: Sc
     await lane.settle(log.captured(1), log.captured(2))
     await lane.settle(log.behaved(2, "form.submitted"))
     await lane.settle(log.merged(1, 2, 2))
-    timers = await lane.fetch("SELECT subject::text FROM timers")
+    timers = await lane.fetch("SELECT subject::text FROM timers WHERE kind = 'score.turn'")
     assert [row["subject"] for row in timers] == [lead_id(1)]
     await lane.settle(log.unmerged(1, 2, 3, about=1), log.unmerged(1, 2, 3, about=2))
-    timers = await lane.fetch("SELECT subject::text FROM timers")
+    timers = await lane.fetch("SELECT subject::text FROM timers WHERE kind = 'score.turn'")
     assert [row["subject"] for row in timers] == [lead_id(2)]
 
 

@@ -78,7 +78,9 @@ async def test_behaviour_reaches_the_score_and_moves_its_turn(own: Servers, tmp_
         assert {each["score"]["contributions"][0]["count"] for each in found} == {2}
         connection = await asyncpg.connect(own.postgres)
         try:
-            due = await connection.fetch("SELECT due_at FROM scoring.timers WHERE done_at IS NULL")
+            due = await connection.fetch(
+                "SELECT due_at FROM scoring.timers WHERE kind = 'score.turn' AND done_at IS NULL"
+            )
         finally:
             await connection.close()
         assert len(due) == 5
