@@ -138,6 +138,12 @@ def test_caps_are_counted_in_windows_that_end_now(ages: list[int], free: int | N
     assert cap_free_at("email", compiled(), sends, NOW) == expected
 
 
+def test_a_cap_that_was_lowered_waits_for_as_many_as_there_are_too_many() -> None:
+    rules = compiled("kind: journeys\ncaps: [{channel: email, most: 2, days: 7}]\njourneys: []\n")
+    sends = [("email", NOW - age * DAY) for age in (1, 2, 3, 4)]
+    assert cap_free_at("email", rules, sends, NOW) == NOW + 5 * DAY
+
+
 def test_caps_hold_within_one_journey_too() -> None:
     rules = compiled(
         "kind: journeys\ncaps: [{channel: email, most: 1, days: 1}]\njourneys:\n  - id: two\n    segment: s\n    steps:\n"
