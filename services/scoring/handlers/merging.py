@@ -10,6 +10,7 @@ from services.scoring.ports import Models, Standings
 from shared.contracts.thin import MergedLead, UnmergedLead
 from shared.handling.outcomes import InHand, Outcome, Skipped
 from shared.handling.work import Work
+from shared.persistence.decisions import ClaimLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class FollowMerges:
         moved = await self.standings.survivors(work, concerned)
         survivors = {each.lead_id for each in moved.values()}
         known = await self.standings.lock(work, concerned | survivors | subjects(items), all_logs=True)
+        if await self.standings.survivors(work, concerned) != moved:
+            raise ClaimLost("leads were merged meanwhile")
 
         def outcome(item: InHand) -> Outcome:
             merged: MergedLead = item.event

@@ -137,3 +137,17 @@ async def test_behaviour_while_its_lead_is_being_merged_is_brought_along(lane: S
     standings.go_on.set()
     await asyncio.wait_for(asyncio.gather(halted, adding), 60)
     assert orjson.loads((await lane.row(0))["score"])["engagement"] == 5
+
+
+async def test_a_merge_whose_winner_is_merged_away_meanwhile_reaches_who_is_left(lane: ScoringLane) -> None:
+    log, standings = Log(), Halting("survivors")
+    await lane.settle(log.captured(0), log.captured(1), log.captured(2))
+    await lane.settle(log.behaved(2))
+    halted = asyncio.create_task(
+        settle_all(with_standings(lane, standings), [[log.merged(1, 2, 2)._replace(partition=1)]])
+    )
+    await asyncio.wait_for(standings.reached.wait(), 30)
+    await lane.settle(log.merged(0, 1, 3))
+    standings.go_on.set()
+    await asyncio.wait_for(halted, 60)
+    assert orjson.loads((await lane.row(0))["score"])["engagement"] == 5

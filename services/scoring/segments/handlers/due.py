@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from services.scoring.segments.domain.interest import RESUMED
+from services.scoring.segments.domain.membership import Interest
 from services.scoring.segments.domain.standing import Told
 from services.scoring.segments.handlers.following import interest_changed
 from services.scoring.segments.handlers.looking import Looks, outcome_of
@@ -41,9 +43,12 @@ class LooksDue:
     book: SegmentBook
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
-        """See shared.messaging.subscription.UseCase."""
+        """Leads are locked first and their timers then, as by everybody who looks: no two wait for each other."""
         before = await self.book.told(work, [item.record for item in items])
-        live = await live_ones([item for item in items if item.record.event_id not in before], work)
+        new = [item for item in items if item.record.event_id not in before]
+        named = {_lead(item) for item in new}
+        await self.book.lock(work, named.union((await self.book.survivors(work, named)).values()))
+        live = await live_ones(new, work)
         causes: dict[str, Record] = {}
         for item in live:
             causes.setdefault(item.event.lead_id, item.record)
@@ -90,7 +95,8 @@ class RecountsDue:
 
 @dataclass(frozen=True, slots=True)
 class ResumesDue:
-    """The use case of `interest.resume`: who had put off is interested again, and is looked at."""
+    """The use case of `interest.resume`: who had put off is interested again, and is looked at. Of a lead that was merged
+    meanwhile, what its winner was said to be stands."""
 
     looks: Looks
     book: SegmentBook
@@ -100,17 +106,24 @@ class ResumesDue:
         records = [item.record for item in items]
         before, resumed = await self.book.told(work, records), await self.book.stated_by(work, records)
         live = await live_ones([item for item in items if item.record.event_id not in resumed], work)
-        standing = await self.book.newest(work, sorted({item.event.lead_id for item in live}))
+        named = {_lead(item) for item in live}
+        moved_to = await self.book.survivors(work, named)
+        standing = await self.book.newest(work, sorted(named.union(moved_to.values())))
         fresh = [
-            Statement(item.record.event_id, item.event.lead_id, RESUMED, work.now, _AUTHOR)
+            Statement(item.record.event_id, _lead(item), RESUMED, work.now, _AUTHOR)
             for item in live
-            if (said := standing.get(item.event.lead_id)) is not None and said.interest == "not_now"
+            if _is_due(standing.get(moved_to.get(_lead(item), _lead(item))), work.now)
         ]
         await self.book.state(work, fresh)
         resumed = {**resumed, **{each.event_id: each for each in fresh}}
         causes = {item.event.lead_id: item.record for item in live if item.record.event_id in resumed}
         moved = {**before, **(await self.looks.look(work, causes) if causes else {})}
         return [_resumed(item, resumed.get(item.record.event_id), moved) for item in items]
+
+
+def _is_due(said: Interest | None, now: datetime) -> bool:
+    """Whether what stands is a date to come back that has come."""
+    return said is not None and said.interest == "not_now" and said.resume_at is not None and said.resume_at <= now
 
 
 def _resumed(item: InHand, said: Statement | None, moved: Mapping[str, Sequence[Told]]) -> Outcome:

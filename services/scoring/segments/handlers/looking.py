@@ -18,6 +18,7 @@ from shared.contracts.topics import JOURNEYS
 from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Skipped, Stage
 from shared.handling.records import Record
 from shared.handling.work import Work
+from shared.persistence.decisions import ClaimLost
 from shared.persistence.timers import Timer, cancel_timers, set_timers, timer_id
 
 STAGE: Final = Stage("scoring")
@@ -41,6 +42,8 @@ class Looks:
         survivors = await self.book.survivors(work, causes)
         causes = {**{survivor: causes[lead_id] for lead_id, survivor in survivors.items()}, **causes}
         standings = await self.book.lock(work, causes)
+        if await self.book.survivors(work, causes) != survivors:
+            raise ClaimLost("leads were merged meanwhile")
         known = await self.book.read(work, sorted(causes.keys() - survivors.keys()), rules.looks_back_to(work.now))
         told: list[tuple[Record, Told]] = []
         for lead_id, cause in sorted(causes.items()):
