@@ -299,7 +299,7 @@ async def test_who_was_erased_is_in_no_segment_whatever_comes_late(lane: Scoring
         log.did(1, "page.viewed", NOW),
         log.did(1, STATED_KIND, NOW, **said),
     ]
-    await lane.settle_segments(*late)
+    assert [moves(each) for each in await lane.settle_segments(*late)] == [[], [], []]
     for table in ("segment_leads", "segment_behaviours", "lead_interests"):
         assert await lane.fetch(f"SELECT * FROM {table}") == [], table
 

@@ -220,3 +220,8 @@ def test_a_date_to_come_back_is_its_first_second() -> None:
 def test_an_age_that_nobody_reaches_is_no_instant_to_look_at(days: str) -> None:
     text = f"kind: segments\nsegments: [{{id: old, when: {{field: known_days, gte: {days}}}}}]"
     assert (found(known(), text).segments, found(known(), text).look_at) == ((), None)
+
+
+def test_a_lead_that_came_in_the_future_can_be_looked_at() -> None:
+    lead = orjson.dumps({"first_touch": {"at": "9999-12-31T23:00:00Z"}})
+    assert found(Known(lead, b"{}"), first_seen=NOW - DAY).look_at == NOW + 6 * DAY

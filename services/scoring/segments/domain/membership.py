@@ -135,14 +135,14 @@ def find_segments(known: Known, first_seen: datetime | None, rules: CompiledSegm
 
 
 def known_since(lead: Facts, first_seen: datetime | None, now: datetime) -> datetime:
-    """When a lead became known: its first touch, else when it was first looked at."""
+    """When a lead became known: its first touch, unless its source dates that ahead, else when it was first looked at."""
     touch = lead.get("first_touch")
     at = touch.get("at") if isinstance(touch, dict) else None
     try:
         told = datetime.fromisoformat(at) if isinstance(at, str) else None
     except ValueError:
         told = None
-    return told if told is not None and told.tzinfo is not None else first_seen or now
+    return told if told is not None and told.tzinfo is not None and told <= now else first_seen or now
 
 
 def moves_of(members: Mapping[str, str], found: Iterable[str], rules: CompiledSegments | None) -> list[Move]:

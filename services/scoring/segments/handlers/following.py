@@ -49,10 +49,12 @@ class FollowBehaviour:
         await self.book.note(work, [_kept(item) for item in items])
         stated = {item.record.event_id: said for item in items if (said := _statement(item)) is not None}
         await self.book.state(work, list(stated.values()))
+        # Of somebody who was erased nothing was kept, and nothing is published either.
+        held = await self.book.stated_by(work, [item.record for item in items]) if stated else {}
         outcomes = await tell(self.book, self.looks, items, [(item.event.lead_id,) for item in items], work)
         return [
             _with(outcome, interest_changed(item.record, stated[item.record.event_id]))
-            if item.record.event_id in stated
+            if item.record.event_id in stated and item.record.event_id in held
             else outcome
             for item, outcome in zip(items, outcomes, strict=True)
         ]

@@ -40,8 +40,10 @@ class StateInterests:
                 return Refused("unknown_lead")
             await self.book.state(work, [statement])
             await set_timers(work, [look_timer(lead_id, work.now, _NOW)])
-        result = {"lead_id": lead_id, "interest": said.interest, "reason": said.reason}
-        return Done(result, (interest_changed(item.record, statement),), lead_id)
+        # Without the reason: results are kept longer than people who are erased.
+        return Done(
+            {"lead_id": lead_id, "interest": said.interest}, (interest_changed(item.record, statement),), lead_id
+        )
 
 
 @dataclass(frozen=True, slots=True)
