@@ -51,6 +51,8 @@ def account_scores_router(service: Service, models: Models) -> APIRouter:
     async def read(account: str) -> JSONResponse:
         """The score of a company now, by its domain or its name folded for comparison (`company.name_key`), and what each
         of its leads brings. The newest 500 leads; `more` says whether there are others."""
+        if "\0" in account:  # no text of the database
+            not_found("scored account")
         async with reading(service) as work:
             model = await models.read(work)
             body = await _account(work, account, model)

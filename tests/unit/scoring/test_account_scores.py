@@ -1,15 +1,18 @@
 """How leads' scores are brought together to that of a company."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from fastapi.routing import APIRoute
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.scoring.api import account_scores_router
 from services.scoring.domain.accounts import Member, account_key, account_score
 from services.scoring.domain.model import load_scoring_model
 from services.scoring.domain.parts import AccountScore
 from shared.rules import RuleFileError
+from shared.runtime.problems import Problem
 
 
 def member(name: str, fit: int, engagement: int) -> Member:
@@ -75,3 +78,9 @@ def test_by_what_a_lead_belongs_to_a_company(company: Any, key: str | None) -> N
 def test_a_broken_section_is_refused() -> None:
     with pytest.raises(RuleFileError, match="'max' or 'mean'"):
         load_scoring_model("kind: scoring\nrules: []\naccount: {fit: sum}\n")
+
+
+async def test_a_company_that_no_database_can_name_is_not_found() -> None:
+    (route,) = account_scores_router(cast(Any, None), cast(Any, None)).routes
+    with pytest.raises(Problem, match="not_found"):
+        await cast(APIRoute, route).endpoint("north\0wind")
