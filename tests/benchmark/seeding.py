@@ -21,8 +21,11 @@ GROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "capture.receipts": (),
     "capture.blocks": ("block",),
     "capture.consents": (),
+    "capture.conversions": (),
     "scoring.decisions": (),
     "scoring.lead_scores": (),
+    "scoring.segment_leads": (),
+    "scoring.segment_moves": (),
     "routing.decisions": (),
     "routing.assignments": (),
     "conversion.decisions": (),
@@ -51,7 +54,8 @@ FIXED: Final = frozenset(
         "alembic_version", "members", "rotations", "keys", "funnel_daily", "parked", "parked_values", "replays",
         "merges", "reviews", "doubles", "duplicate_pairs", "quarantine", "kept_out", "person_requests", "behaviours",
         "parties", "visitor_links", "announced_leads", "targets", "target_lists", "sent_forms", "observed", "fates",
-        "material_steps", "lead_behaviours",
+        "material_steps", "lead_behaviours", "segment_behaviours", "lead_interests", "segment_recounts", "shadow_rules",
+        "shadow_counts", "journey_runs", "journey_steps", "journey_sends",
     }
 )  # fmt: skip
 # Numbers that a table's rows get, where they are kept elsewhere too: sequence, and the column that has the highest.
