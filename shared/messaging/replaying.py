@@ -227,7 +227,7 @@ def _is_open(claim: Claim, record: Record) -> bool:
 
 def _place_fresh(each: Try, decision: Decision | None) -> ToHandle | Outcome:
     if each.handled is None:
-        return of_no_known_type(each.record, inbound=each.record.topic in each.subscription.inbound)
+        return of_no_known_type(each.record, each.subscription)
     event = validated(each.record, each.handled)
     if isinstance(event, Rejected):
         return event

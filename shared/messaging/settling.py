@@ -204,8 +204,7 @@ class Settling:
         for of_type, group in by_type.items():
             handled = self._subscription.handlers.get(of_type, self._subscription.others)
             if handled is None:
-                inbound = self._subscription.inbound
-                found.outcomes.update({id(r): of_no_known_type(r, inbound=r.topic in inbound) for r in group})
+                found.outcomes.update({id(r): of_no_known_type(r, self._subscription) for r in group})
             else:
                 found.take((of_type, False), group, all_validated(group, handled))
         return found
@@ -252,7 +251,7 @@ class Settling:
 
     def _validated(self, record: Record, handled: Handled | None, decision: Decision | None) -> "InHandFor | Outcome":
         if handled is None:
-            return of_no_known_type(record, inbound=record.topic in self._subscription.inbound)
+            return of_no_known_type(record, self._subscription)
         key = (record.type if record.type in self._subscription.handlers else _OTHERS, False)
         event = validated(record, handled)
         return event if isinstance(event, Rejected) else InHandFor(key, InHand(record, event, decision))

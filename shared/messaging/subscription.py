@@ -48,7 +48,8 @@ class Subscription:
     Records of a type that is not named are skipped where `others` is None: topics may carry types of later versions.
     `decisions=False` is for a service whose own tables hold each event under its id (reporting).
     `on_dead_letters` lets a service note what it could not process (capture: the receipt), in the same transaction.
-    `inbound` topics carry records of outside sources, whose headers may be missing.
+    `inbound` topics carry records of outside sources, whose headers may be missing. For records without a type on topics
+    `shared` with another lane of the service that lane answers: one such record is one dead letter.
     `gives_way` makes it a lane for what can wait.
     """
 
@@ -59,6 +60,7 @@ class Subscription:
     decisions: bool = True
     on_dead_letters: OnDeadLetters | None = None
     inbound: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
     max_records: int = 2000
     title: str = ""
     gives_way: GivesWay | None = None

@@ -9,7 +9,7 @@ from shared.contracts.decodable import is_decodable
 from shared.handling.outcomes import DEAD_LETTERED, SKIPPED, Decision, Outcome, Produced, Rejected, Skipped
 from shared.handling.records import Record
 from shared.handling.work import Work
-from shared.messaging.subscription import Handled, Reader
+from shared.messaging.subscription import Handled, Reader, Subscription
 from shared.messaging.transaction import MAX_EVENT_BYTES
 
 UNDECODABLE: Final = Rejected("invalid_contract", exception="JSONDecodeError")
@@ -58,11 +58,12 @@ def _quickest(contract: Reader) -> Callable[[Any], Any]:
     return read
 
 
-def of_no_known_type(record: Record, *, inbound: bool) -> Outcome:
-    """A later version's type is passed over on our own topics; what a source sends must end in an outcome."""
+def of_no_known_type(record: Record, subscription: Subscription) -> Outcome:
+    """A later version's type is passed over on our own topics, and what another lane answers for; what a source sends must
+    end in an outcome."""
     if not record.type:
-        return Rejected("no_type")
-    return Rejected("unknown_type") if inbound else Skipped("unknown_type")
+        return Skipped("no_type") if record.topic in subscription.shared else Rejected("no_type")
+    return Rejected("unknown_type") if record.topic in subscription.inbound else Skipped("unknown_type")
 
 
 def decision_of(outcome: Outcome, work: Work) -> Decision:
