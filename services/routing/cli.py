@@ -1,19 +1,17 @@
 """`leadstream members`: who can own leads; and the verbs of `leadstream leads` by which they are laid aside."""
 
 import json
-import os
 from enum import StrEnum
-from typing import Annotated, Any, Final, NoReturn
+from functools import partial
+from typing import Annotated, Final
 
-import httpx
 import typer
+
+from shared.runtime.asking import ask_service
 
 members = typer.Typer(help="Members: the people who can own leads.", no_args_is_help=True)
 
-URL_VARIABLE: Final = "LEADSTREAM_ROUTING_URL"
-KEY_VARIABLE: Final = "LEADSTREAM_ADMIN_KEY"
-FOUND_WRONG, MISUSED, NOT_THERE = 1, 2, 3
-_TIMEOUT_S: Final = 10.0
+_call: Final = partial(ask_service, "routing")
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
@@ -98,33 +96,3 @@ def _set_status(lead_id: str, status: str, reason: str, *, as_json: bool) -> Non
         typer.echo(f"{held['lead_id']} is {held['status']}, with {held['owner'] or 'queue ' + str(held['queue'])}")
     else:
         typer.echo(f"sent; ask later for command {done['command_id']}")
-
-
-def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The service's answer. Ends the command where there is none or it says no."""
-    url, key = os.environ.get(URL_VARIABLE), os.environ.get(KEY_VARIABLE)
-    if not url or not key:
-        _end(NOT_THERE, f"{URL_VARIABLE} and {KEY_VARIABLE} are needed; `make up` writes them to .leadstream/env")
-    try:
-        with httpx.Client(base_url=url, timeout=_TIMEOUT_S, headers={"Authorization": f"Bearer {key}"}) as client:
-            response = client.request(method, path, json=body)
-    except httpx.TransportError as error:
-        _end(NOT_THERE, f"routing does not answer ({type(error).__name__}); is it running?")
-    try:
-        answer: dict[str, Any] = response.json()
-    except ValueError:
-        _end(NOT_THERE, f"something that is not routing answers there (status {response.status_code})")
-    if response.is_error:
-        _end(FOUND_WRONG, _refusal(answer))
-    return answer
-
-
-def _refusal(answer: dict[str, Any]) -> str:
-    result = answer.get("result") or {}
-    said = answer.get("detail") or result.get("detail") or ""
-    return f"{answer.get('code') or answer.get('reason') or 'refused'}: {said}"
-
-
-def _end(code: int, why: str) -> NoReturn:
-    typer.echo(why, err=True)
-    raise typer.Exit(code)
