@@ -1,15 +1,13 @@
 """A held rate on real tables: a move is published like a person's, once, and only in the place of what was looked at."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from services.scoring.rates import next_move
 from shared.contracts import ids
 from shared.contracts.commands.rules import PublishRules
-from tests.support.scoring import Log, ScoringLane, create_schema, scoring_lane
-from tests.support.stack import Servers, create_database, drop_database
+from tests.support.scoring import Log, ScoringLane, scoring_lane
 
 RULES = """\
 kind: scoring
@@ -18,14 +16,6 @@ rules:
   - {id: any, points: 46}
   - {id: ceo, points: 10, when: {field: title, eq: CEO}}
 """
-
-
-@pytest.fixture(scope="module")
-def dsn(servers: Servers) -> Iterator[str]:
-    made = asyncio.run(create_database(servers.postgres))
-    asyncio.run(create_schema(made))
-    yield made
-    asyncio.run(drop_database(servers.postgres, made))
 
 
 @pytest.fixture

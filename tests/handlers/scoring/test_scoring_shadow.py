@@ -1,24 +1,14 @@
 """A draft in the shadow: it counts beside live traffic, changes no event, and costs nothing when it is off."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from services.scoring.adapters.shadow import read_counts, read_shadow
-from tests.support.scoring import Log, ScoringLane, create_schema, scoring_lane
-from tests.support.stack import Servers, create_database, drop_database
+from tests.support.scoring import Log, ScoringLane, scoring_lane
 
 DRAFT = "kind: scoring\nname: bold\ngrades: {by: total, A: 90, B: 20, C: 5}\nrules: [{id: any, points: 95}]\n"
-
-
-@pytest.fixture(scope="module")
-def dsn(servers: Servers) -> Iterator[str]:
-    made = asyncio.run(create_database(servers.postgres))
-    asyncio.run(create_schema(made))
-    yield made
-    asyncio.run(drop_database(servers.postgres, made))
 
 
 @pytest.fixture
