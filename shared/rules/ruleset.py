@@ -25,7 +25,7 @@ from shared.rules.compiling import CompiledRule, compile_condition
 from shared.rules.conditions import ALWAYS, Condition
 from shared.rules.fields import FieldCatalogue
 from shared.rules.loading import LoadedYaml, load_yaml
-from shared.rules.problems import MAX_PROBLEMS, RuleFault, RuleFileError, RuleWarning, render_path
+from shared.rules.problems import MAX_PROBLEMS, Path, RuleFault, RuleFileError, RuleWarning, render_path
 from shared.rules.translating import known_keys, translate_errors
 from shared.rules.values import RuleModel, expected
 
@@ -63,6 +63,10 @@ class RuleSetHeader(RuleModel):
 
     def find_faults(self) -> Iterable[RuleFault]:
         """Checks across the document, overridden by it (overlapping bands, unknown owners)."""
+        return ()
+
+    def find_warnings(self) -> Iterable[tuple[Path, str]]:
+        """Places and texts of what is allowed and probably not meant, beyond what is looked for in every document."""
         return ()
 
 
@@ -132,5 +136,5 @@ def _validate(loaded: LoadedYaml, model: type[M], catalogue: FieldCatalogue | No
 
 
 def _place_warnings(loaded: LoadedYaml, document: RuleSetHeader) -> Iterable[RuleWarning]:
-    for path, message in find_warnings(document, document.first_match):
+    for path, message in chain(find_warnings(document, document.first_match), document.find_warnings()):
         yield RuleWarning(loaded.file, *loaded.position(path), render_path(path), message)

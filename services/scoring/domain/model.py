@@ -121,6 +121,12 @@ class ScoringModel(RuleSetHeader):
         for index, persona in enumerate(self.personas):
             yield from self._persona_faults(persona, ("personas", index))
 
+    def find_warnings(self) -> Iterable[tuple[Path, str]]:
+        """A document without any rule, in itself and in its personas."""
+        of_personas = any(persona.rules or persona.behaviour for persona in self.personas)
+        if not (self.rules or self.behaviour or of_personas):
+            yield ("rules",), "no lead will ever get a point: there is no rule here, under behaviour or in a persona"
+
     def _persona_faults(self, persona: Persona, path: Path) -> Iterator[RuleFault]:
         yield from _field_faults(persona, (*path, "when"))
         if persona.id == DEFAULT_PERSONA:

@@ -164,3 +164,24 @@ def test_the_default_model_has_no_doubts_and_tells_good_from_bad() -> None:
     best = compute_score(lead(1, title="CEO", phone="+1", budget={"amount": "60000"}, products=["crm"]), model, now=NOW)
     worst = compute_score({"lead_id": "x", "email_free": True, "title": "Student", "source": "list"}, model, now=NOW)
     assert (best["grade"], worst["grade"], worst["value"]) == ("A", "D", 0)
+
+
+RULE = "{id: a, points: 5}"
+PAGES = "{id: p, event: page.viewed, points: 5}"
+
+
+def test_a_model_without_any_rule_is_warned_about() -> None:
+    (warning,) = load_scoring_model("kind: scoring\nrules: []\n", "m.yaml").warnings
+    assert str(warning).startswith("m.yaml:2:8 rules: no lead will ever get a point")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        f"rules: [{RULE}]",
+        f"rules: []\nbehaviour: [{PAGES}]",
+        f"rules: []\npersonas: [{{id: x, when: {{field: title, eq: CEO}}, rules: [{RULE}]}}]",
+    ],
+)
+def test_a_model_with_a_rule_somewhere_is_not(rest: str) -> None:
+    assert load_scoring_model(f"kind: scoring\n{rest}\n").warnings == ()
