@@ -24,7 +24,7 @@ from services.scoring.segments.subscribers import segments_lane
 from services.scoring.settings import ScoringSettings
 from services.scoring.shadow_api import shadow_router
 from services.scoring.subscribers import subscriptions
-from shared.contracts.topics import COMMANDS_COMPLETED, JOURNEYS, RULES_PUBLISHED, SCORED
+from shared.contracts.topics import COMMANDS_COMPLETED, JOURNEYS, RULES_PUBLISHED, SCORED, SCORING_COMMANDS
 from shared.runtime.commands_api import commands_router
 from shared.runtime.http import create_http, serve
 from shared.runtime.person_api import person_router
@@ -36,7 +36,9 @@ from shared.runtime.sweeper import sweeping
 def build_app(settings: ScoringSettings | None = None) -> FastAPI:
     """The app, with nothing started yet."""
     settings = settings or ScoringSettings()
-    service = Service("scoring", settings, publishes=[SCORED, JOURNEYS, RULES_PUBLISHED, COMMANDS_COMPLETED])
+    service = Service(
+        "scoring", settings, publishes=[SCORED, JOURNEYS, SCORING_COMMANDS, RULES_PUBLISHED, COMMANDS_COMPLETED]
+    )
     models, segments, running = active_models(), PostgresSegmentBook(), Running()
     service.subscriptions.extend(
         subscriptions(

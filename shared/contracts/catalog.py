@@ -33,7 +33,14 @@ from shared.contracts.commands.routing import PurgeJunk, ReassignLead, SetLeadSt
 from shared.contracts.commands.rules import PublishRules, ShadowRules
 from shared.contracts.commands.sales import ChangeOpportunity, ConvertLead, RedactOpportunity
 from shared.contracts.commands.scoring import TurnScore
-from shared.contracts.commands.segments import LookAtLead, RecountDue, RecountSegments, ResumeInterest, StateInterest
+from shared.contracts.commands.segments import (
+    LookAtLead,
+    LooksDue,
+    RecountDue,
+    RecountSegments,
+    ResumeInterest,
+    StateInterest,
+)
 from shared.contracts.events.behaviour import (
     BehaviourCorrected,
     BehaviourSettled,
@@ -104,6 +111,7 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "interest.resume": ResumeInterest,
         "segments.recount": RecountSegments,
         "segments.recount_due": RecountDue,
+        "segments.looks_due": LooksDue,
         "segments.look": LookAtLead,
         "journey.step_due": StepDue,
         "record.replay": ReplayRecord,

@@ -157,6 +157,7 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
         "interest.resume",
         "segments.recount",
         "segments.recount_due",
+        "segments.looks_due",
         "segments.look",
         "journey.step_due",
         "record.replay",

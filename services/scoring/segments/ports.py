@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from services.scoring.segments.domain.inbound import Carried
 from services.scoring.segments.domain.membership import CompiledSegments, Interest, Known
 from services.scoring.segments.domain.standing import Standing, Told
 from shared.handling.records import Record
@@ -30,6 +31,13 @@ class Behaved(NamedTuple):
     counts: bool
 
 
+class Look(NamedTuple):
+    """A lead, and when it is to be looked at."""
+
+    lead_id: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What somebody said of a lead's interest."""
@@ -52,8 +60,11 @@ class SegmentBook(Protocol):
         """The standings of leads that have one, locked until the end of the transaction."""
         ...
 
-    async def read(self, work: Work, lead_ids: Sequence[str], since: datetime) -> dict[str, Known]:
-        """What is known of leads; the others are gone or not scored yet."""
+    async def read(
+        self, work: Work, lead_ids: Sequence[str], since: datetime, carried: Mapping[str, Carried] = ...
+    ) -> dict[str, Known]:
+        """What is known of leads; the others are gone or not scored yet. `carried` is not read again where it is the
+        newest."""
         ...
 
     async def save(self, work: Work, standings: Sequence[Standing], told: Sequence[tuple[Record, Told]]) -> None:
@@ -86,6 +97,10 @@ class SegmentBook(Protocol):
 
     async def newest(self, work: Work, lead_ids: Sequence[str]) -> Mapping[str, Interest]:
         """The newest statement about each of these leads."""
+        ...
+
+    async def due(self, work: Work, since: datetime, after: str | None, until: datetime, limit: int) -> Sequence[Look]:
+        """Leads whose moment lies between these two, the earliest first; at `since` those behind `after`."""
         ...
 
     async def page(self, work: Work, after: str | None, limit: int) -> Sequence[str]:

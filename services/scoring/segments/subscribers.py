@@ -5,7 +5,7 @@ from typing import Final
 
 from services.scoring.segments.domain.inbound import Behaved, Converted, Corrected, Joined
 from services.scoring.segments.domain.model import KIND, load_segment_rules
-from services.scoring.segments.handlers.due import LooksDue, RecountsDue, ResumesDue
+from services.scoring.segments.handlers.due import LookWhenDue, NameLooks, RecountsDue, ResumesDue
 from services.scoring.segments.handlers.following import (
     FollowBehaviour,
     FollowConversions,
@@ -16,7 +16,14 @@ from services.scoring.segments.handlers.following import (
 from services.scoring.segments.handlers.looking import STAGE, Looks
 from services.scoring.segments.handlers.obeying import RecountsWanted, StateInterests, then_recount
 from services.scoring.segments.ports import SegmentBook, SegmentModels
-from shared.contracts.commands.segments import LookAtLead, RecountDue, RecountSegments, ResumeInterest, StateInterest
+from shared.contracts.commands.segments import (
+    LookAtLead,
+    LooksDue,
+    RecountDue,
+    RecountSegments,
+    ResumeInterest,
+    StateInterest,
+)
 from shared.contracts.topics import CAPTURED, CONVERTED, LEAD_EVENTS, MERGED, SCORED, SCORING_COMMANDS
 from shared.messaging.commands import Obey, command
 from shared.messaging.publish_rules import publish_rules
@@ -38,7 +45,8 @@ def segments_lane(rules: SegmentModels, book: SegmentBook, *, max_records: int, 
             Converted.TYPE: Handled(FollowConversions(looks, book), Converted),
             Joined.MERGED: Handled(FollowWhoIsWho(looks, book, merged=True), Joined),
             Joined.UNMERGED: Handled(FollowWhoIsWho(looks, book, merged=False), Joined),
-            LookAtLead.TYPE: Handled(LooksDue(looks, book), LookAtLead),
+            LooksDue.TYPE: Handled(NameLooks(book), LooksDue),
+            LookAtLead.TYPE: Handled(LookWhenDue(looks, book), LookAtLead),
             RecountDue.TYPE: Handled(RecountsDue(looks, book), RecountDue),
             ResumeInterest.TYPE: Handled(ResumesDue(looks, book), ResumeInterest),
         },

@@ -46,9 +46,22 @@ class RecountDue(TimerDue):
     after: str | None = Field(None, description="The lead behind which the page begins")
 
 
+class LooksDue(TimerDue):
+    """Time alone may have moved leads whose moment has come: a page of those between two instants."""
+
+    TYPE: ClassVar[str] = "segments.looks_due"
+
+    since: str = Field(description="Where the page begins, RFC 3339")
+    until: str = Field(description="The last moment, RFC 3339")
+    after: str | None = Field(None, description="Of several leads at `since` the one behind which the page begins")
+
+
 class LookAtLead(TimerDue):
     """Time alone may have moved a lead into a segment, or out of one."""
 
     TYPE: ClassVar[str] = "segments.look"
 
     lead_id: str
+    of_page: bool = Field(
+        False, description="Named by a page of leads whose moment has come: it stands, whatever became of the timer"
+    )

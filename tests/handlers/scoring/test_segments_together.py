@@ -49,7 +49,8 @@ async def test_a_timer_waits_for_its_lead_without_holding_up_who_sets_it(lane: S
     log = Log()
     await lane.settle(log.captured(1))
     await lane.settle_segments(log.did(1, "page.viewed", NOW))
-    lane.turn(days=30)
+    async with lane.database.transaction(lane.now) as work:
+        await set_timers(work, [look_timer(lead_id(1), lane.now)])
     (fired,) = await lane.due(log)
     async with asyncio.timeout(60), lane.database.transaction(lane.now) as work:
         await PostgresSegmentBook().lock(work, [lead_id(1)])

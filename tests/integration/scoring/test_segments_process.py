@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,8 @@ async def feed(own: Servers, numbers: Sequence[int]) -> None:
     await produce(own, CAPTURED, leads)
 
 
-async def views(own: Servers, numbers: Sequence[int], times: int) -> None:
-    at = rfc3339(utc_now())
+async def views(own: Servers, numbers: Sequence[int], times: int, ago: timedelta = timedelta()) -> None:
+    at = rfc3339(utc_now() - ago)
     records = [
         (
             lead_id(n).encode(),
@@ -140,6 +141,17 @@ async def test_segments_follow_events_once_whatever_is_delivered_again(
         why = (await http.get(f"/v1/leads/{lead_id(1)}/segments")).json()["segments"]
         assert [(each["segment"], each["member"]) for each in why] == [("keen", True), ("managers", False)]
     assert len(await moves(own, 0)) == 2 * LEADS + LEADS // 2
+
+
+async def test_time_alone_moves_a_lead_once(own: Servers, replicas: list[ServiceProcess]) -> None:
+    await publish(replicas[0], SEGMENTS)
+    await feed(own, range(LEADS))
+    await moves(own, LEADS)
+    await views(own, range(LEADS), 2, ago=timedelta(days=30, seconds=-20))
+    told = await moves(own, 3 * LEADS)
+    assert Counter(each for each in told if each[2] == "keen") == Counter(
+        (kind, lead_id(n), "keen") for n in range(LEADS) for kind in ("segment.entered", "segment.exited")
+    )
 
 
 async def test_no_replica_reads_what_the_other_settled(own: Servers, replicas: list[ServiceProcess]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -9,9 +10,10 @@ import orjson
 from services.scoring.segments.adapters.family import FAMILY
 from services.scoring.segments.adapters.interests import PostgresInterests
 from services.scoring.segments.domain.happenings import Happening
+from services.scoring.segments.domain.inbound import Carried
 from services.scoring.segments.domain.membership import Known, Move
 from services.scoring.segments.domain.standing import Standing, Told
-from services.scoring.segments.ports import Behaved
+from services.scoring.segments.ports import Behaved, Look
 from shared.contracts.envelope import rfc3339
 from shared.handling.records import Record
 from shared.handling.work import Work
@@ -34,6 +36,10 @@ _LEADS: Final = """
     SELECT lead_id::text, lead::text, score::text FROM lead_scores
     WHERE lead_id = ANY($1::uuid[]) AND origin IS NOT NULL AND merged_into IS NULL AND NOT erased
 """
+_VERSIONS: Final = """
+    SELECT lead_id::text, lead_version, score_version FROM lead_scores
+    WHERE lead_id = ANY($1::uuid[]) AND origin IS NOT NULL AND merged_into IS NULL AND NOT erased
+"""
 _HAPPENINGS: Final = f"""
     WITH RECURSIVE {FAMILY}
     SELECT f.root::text, b.kind, b.category, b.at
@@ -49,13 +55,9 @@ _UPDATE: Final = """
     FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::int[]) AS u (lead_id, members, look_at, rules_version)
     WHERE s.lead_id = u.lead_id
 """
-_MOVED: Final = """
-    INSERT INTO segment_moves (event_id, lead_id, segment, entered, why, since, rules_version, topic_id, partition,
-                               "offset", at)
-    SELECT u.*, $11 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bool[], $5::text[], $6::text[], $7::int[],
-                                $8::uuid[], $9::int[], $10::bigint[]) AS u
-    ON CONFLICT DO NOTHING
-"""
+_MOVE_COLUMNS: Final = (
+    "event_id", "lead_id", "segment", "entered", "why", "since", "rules_version", "topic_id", "partition", "offset", "at",
+)  # fmt: skip
 _NOTE: Final = """
     INSERT INTO segment_behaviours (event_id, lead_id, kind, category, at, counts)
     SELECT u.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::bool[])
@@ -67,6 +69,11 @@ _CORRECT: Final = """
     UPDATE segment_behaviours b SET counts = u.counts
     FROM unnest($1::uuid[], $2::bool[]) AS u (event_id, counts) WHERE b.event_id = u.event_id
 """
+_DUE: Final = """
+    SELECT lead_id::text, look_at FROM segment_leads
+    WHERE look_at >= $1 AND look_at <= $3 AND (look_at, lead_id) > ($1, $2)
+    ORDER BY look_at, segment_leads.lead_id LIMIT $4
+"""
 _PAGE: Final = """
     SELECT lead_id::text FROM lead_scores WHERE lead_id > $1 AND origin IS NOT NULL ORDER BY lead_scores.lead_id LIMIT $2
 """
@@ -74,6 +81,7 @@ _COUNT_RUN: Final = """
     UPDATE segment_recounts SET looked = looked + $2, moved = moved + $3, ended_at = $4 WHERE run_id = $1
 """
 _BEFORE_ALL: Final = "00000000-0000-0000-0000-000000000000"
+_NOTHING: Final[Mapping[str, Carried]] = MappingProxyType({})
 
 
 class PostgresSegmentBook(PostgresInterests):
@@ -91,15 +99,17 @@ class PostgresSegmentBook(PostgresInterests):
         rows = await work.fetch(_LOCK, sorted(lead_ids))
         return {row["lead_id"]: _standing(row) for row in rows}
 
-    async def read(self, work: Work, lead_ids: Sequence[str], since: datetime) -> dict[str, Known]:
-        leads = await work.fetch(_LEADS, lead_ids)
+    async def read(
+        self, work: Work, lead_ids: Sequence[str], since: datetime, carried: Mapping[str, Carried] = _NOTHING
+    ) -> dict[str, Known]:
+        states = await _states(work, lead_ids, carried)
         happened: dict[str, list[Happening]] = {}
         for root, kind, category, at in await work.fetch(_HAPPENINGS, lead_ids, since):
             happened.setdefault(root, []).append(Happening(kind, category, at))
         stated = await self.newest(work, lead_ids)
         return {
-            lead_id: Known(lead.encode(), score.encode(), happened.get(lead_id, ()), stated.get(lead_id))
-            for lead_id, lead, score in leads
+            lead_id: Known(lead, score, happened.get(lead_id, ()), stated.get(lead_id))
+            for lead_id, (lead, score) in states.items()
         }
 
     async def save(self, work: Work, standings: Sequence[Standing], told: Sequence[tuple[Record, Told]]) -> None:
@@ -114,7 +124,7 @@ class PostgresSegmentBook(PostgresInterests):
         if new := [_row(standing, work) for standing in ordered if not standing.stored]:
             await add_rows(work, "segment_leads", _COLUMNS, new)
         if told:
-            await work.execute(_MOVED, *zip(*(_moved(record, each) for record, each in told), strict=True), work.now)
+            await add_rows(work, "segment_moves", _MOVE_COLUMNS, [_moved(record, each, work) for record, each in told])
 
     async def survivors(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, str]:
         return await aliases.resolve(work, lead_ids)
@@ -131,6 +141,10 @@ class PostgresSegmentBook(PostgresInterests):
         last = dict(corrections)
         await work.execute(_CORRECT, list(last), list(last.values()))
 
+    async def due(self, work: Work, since: datetime, after: str | None, until: datetime, limit: int) -> Sequence[Look]:
+        rows = await work.fetch(_DUE, since, after or _BEFORE_ALL, until, limit)
+        return [Look(row["lead_id"], row["look_at"]) for row in rows]
+
     async def page(self, work: Work, after: str | None, limit: int) -> Sequence[str]:
         return [row["lead_id"] for row in await work.fetch(_PAGE, after or _BEFORE_ALL, limit)]
 
@@ -142,6 +156,27 @@ class PostgresSegmentBook(PostgresInterests):
 
     async def count_run(self, work: Work, run_id: str, looked: int, moved: int, *, ended: bool) -> None:
         await work.execute(_COUNT_RUN, run_id, looked, moved, work.now if ended else None)
+
+
+async def _states(
+    work: Work, lead_ids: Sequence[str], carried: Mapping[str, Carried]
+) -> dict[str, tuple[bytes, bytes]]:
+    """The lead and its score of each that is there; what was carried is taken where it is the newest."""
+    if not carried:
+        return await _stored(work, lead_ids)
+    states: dict[str, tuple[bytes, bytes]] = {}
+    others: list[str] = []
+    for lead_id, lead_version, score_version in await work.fetch(_VERSIONS, lead_ids):
+        said = carried.get(lead_id)
+        if said is not None and (said.lead_version, said.score_version) == (lead_version, score_version):
+            states[lead_id] = (said.lead, said.score)
+        else:
+            others.append(lead_id)
+    return {**states, **await _stored(work, others)} if others else states
+
+
+async def _stored(work: Work, lead_ids: Sequence[str]) -> dict[str, tuple[bytes, bytes]]:
+    return {row[0]: (row[1].encode(), row[2].encode()) for row in await work.fetch(_LEADS, lead_ids)}
 
 
 def _standing(row: Any) -> Standing:
@@ -161,11 +196,12 @@ def _row(standing: Standing, work: Work) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _moved(record: Record, told: Told) -> tuple[Any, ...]:
+def _moved(record: Record, told: Told, work: Work) -> tuple[Any, ...]:
+    """In the order of _MOVE_COLUMNS."""
     move = told.move
     return (
         told.event_id, told.lead_id, move.segment, move.entered, move.why, move.since, told.rules_version,
-        record.topic_id, record.partition, record.offset,
+        record.topic_id, record.partition, record.offset, work.now,
     )  # fmt: skip
 
 

@@ -77,8 +77,12 @@ def day_turns(rules: SegmentRules) -> tuple[int, ...]:
 
 
 def next_day_turn(turns: Sequence[int], known_since: datetime, now: datetime) -> datetime | None:
-    """When a lead comes to the next of these ages."""
-    return min((at for at in (known_since + day * _DAY for day in turns) if at > now), default=None)
+    """When a lead comes to the next of these ages, which rise."""
+    for day in turns:
+        at = known_since + day * _DAY
+        if at > now:
+            return at
+    return None
 
 
 def known_days(known_since: datetime, now: datetime) -> int:

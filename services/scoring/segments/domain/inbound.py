@@ -1,11 +1,40 @@
-"""What segments read of others' events."""
+"""What segments read of others' events, and of their own service's scores."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, NamedTuple
 
+import msgspec
 from pydantic import AwareDatetime
 
 from shared.contracts.base import Contract
-from shared.contracts.thin import LeadId, Version
+from shared.contracts.thin import NOT_AS_WRITTEN, LeadId, SeenVersion, Version
+
+
+class Carried(NamedTuple):
+    """A lead and its score as a `lead.scored` carries them, and the versions by which they are known to be the newest."""
+
+    lead: bytes
+    lead_version: int
+    score: bytes
+    score_version: int
+
+
+class _Scored(msgspec.Struct, gc=False):
+    lead: msgspec.Raw
+    lead_version: SeenVersion
+    score: msgspec.Raw
+    score_version: SeenVersion
+
+
+_read_scored: Final = msgspec.json.Decoder(_Scored).decode
+
+
+def read_carried(value: bytes | None) -> Carried | None:
+    """What a `lead.scored` carries; None for what is none, whose state is to be looked up."""
+    try:
+        said = _read_scored((value or b"").decode())
+    except NOT_AS_WRITTEN:
+        return None
+    return Carried(bytes(said.lead), said.lead_version, bytes(said.score), said.score_version)
 
 
 class Behaved(Contract):

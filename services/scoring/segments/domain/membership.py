@@ -121,9 +121,10 @@ def find_segments(known: Known, first_seen: datetime | None, rules: CompiledSegm
     activity: dict[str, int] = {}
     turns: list[datetime | None] = [next_day_turn(rules.day_turns, since, now)]
     for count in rules.counts:
-        expiries = count.expiries(known.happenings, now)
+        expiries = count.expiries(known.happenings, now) if known.happenings else []
         activity[count.name] = len(expiries)
-        turns.append(count.next_turn(expiries))
+        if expiries:
+            turns.append(count.next_turn(expiries))
     facts = {
         **facts_of(lead), "score": rules.see_score(known.score), "activity": activity,
         KNOWN_DAYS: known_days(since, now),

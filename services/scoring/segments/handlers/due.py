@@ -9,16 +9,20 @@ from services.scoring.segments.domain.interest import RESUMED
 from services.scoring.segments.domain.membership import Interest
 from services.scoring.segments.domain.standing import Told
 from services.scoring.segments.handlers.following import interest_changed
-from services.scoring.segments.handlers.looking import Looks, outcome_of
-from services.scoring.segments.ports import SegmentBook, Statement
-from shared.contracts.commands.segments import LookAtLead, RecountDue, ResumeInterest
-from shared.handling.outcomes import InHand, Outcome, Skipped
+from services.scoring.segments.handlers.looking import STAGE, Looks, outcome_of
+from services.scoring.segments.ports import Look, SegmentBook, Statement
+from shared.contracts.commands.segments import LookAtLead, LooksDue, RecountDue, ResumeInterest
+from shared.contracts.envelope import rfc3339
+from shared.contracts.topics import SCORING_COMMANDS
+from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Skipped
 from shared.handling.records import Record
 from shared.handling.work import Work
 from shared.messaging.timers import NOT_LIVE
 from shared.persistence.timers import Timer, set_timers, take_timers
 
 PAGE: Final = 500
+NAMED: Final = "leads_named"
+NOBODY: Final = "nobody_is_due"
 _AUTHOR: Final = "leadstream/scoring/timers"
 
 
@@ -36,7 +40,28 @@ async def live_ones(items: Sequence[InHand], work: Work) -> list[InHand]:
 
 
 @dataclass(frozen=True, slots=True)
-class LooksDue:
+class NameLooks:
+    """The use case of `segments.looks_due`: names those whose moment has come, a bounded number, each in a command of its
+    own, so that what happens to a lead stays in one order. A redelivery names them again; a look too many moves nothing."""
+
+    book: SegmentBook
+
+    async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
+        """See shared.messaging.subscription.UseCase."""
+        live = {item.record.event_id for item in await live_ones(items, work)}
+        return [await self._page(item, item.record.event_id in live, work) for item in items]
+
+    async def _page(self, item: InHand, live: bool, work: Work) -> Outcome:
+        due: LooksDue = item.event
+        since, until = datetime.fromisoformat(due.since), datetime.fromisoformat(due.until)
+        found = await self.book.due(work, since, due.after, until, PAGE)
+        if live and len(found) == PAGE:
+            await set_timers(work, [_next_page(item, found[-1], work)])
+        return Produced(NAMED, tuple(_look_event(item, each) for each in found)) if found else Skipped(NOBODY)
+
+
+@dataclass(frozen=True, slots=True)
+class LookWhenDue:
     """The use case of `segments.look`."""
 
     looks: Looks
@@ -48,7 +73,8 @@ class LooksDue:
         new = [item for item in items if item.record.event_id not in before]
         named = {_lead(item) for item in new}
         await self.book.lock(work, named.union((await self.book.survivors(work, named)).values()))
-        live = await live_ones(new, work)
+        live = [item for item in new if item.event.of_page]
+        live += await live_ones([item for item in new if not item.event.of_page], work)
         causes: dict[str, Record] = {}
         for item in live:
             causes.setdefault(item.event.lead_id, item.record)
@@ -136,6 +162,21 @@ def _resumed(item: InHand, said: Statement | None, moved: Mapping[str, Sequence[
 def recount_timer(run_id: str, after: str | None, work: Work) -> Timer:
     """The timer of a recount's next page, due at once."""
     return Timer(RecountDue.TYPE, run_id, work.now, {"run_id": run_id, "after": after})
+
+
+def _next_page(item: InHand, last: Look, work: Work) -> Timer:
+    due: LooksDue = item.event
+    payload = {"since": rfc3339(last.at), "until": due.until, "after": last.lead_id}
+    return Timer(LooksDue.TYPE, item.record.event_id, work.now, payload)
+
+
+def _look_event(item: InHand, look: Look) -> OutEvent:
+    due: LooksDue = item.event
+    said = LookAtLead(
+        timer_id=due.timer_id, generation=due.generation, due_at=rfc3339(look.at), lead_id=look.lead_id, of_page=True
+    )
+    data = said.__pydantic_serializer__.to_json(said)
+    return STAGE.event(item.record, said.TYPE, topic=SCORING_COMMANDS, key=look.lead_id, data=data, time=due.due_at)
 
 
 def _lead(item: InHand) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.scoring.segments.domain.happenings import CONVERTED
-from services.scoring.segments.domain.inbound import Behaved, Converted, Joined
+from services.scoring.segments.domain.inbound import Behaved, Converted, Joined, read_carried
 from services.scoring.segments.domain.interest import STATED_KIND, read_interest
 from services.scoring.segments.domain.membership import Interest
 from services.scoring.segments.handlers.looking import STAGE, Looks, tell
@@ -21,7 +21,7 @@ from shared.handling.work import Work
 
 @dataclass(frozen=True, slots=True)
 class FollowScores:
-    """Look at leads that were scored. The record's key is all that is read of it: the newest state is in the tables."""
+    """Look at leads that were scored. The key says who; what the record says of it counts where it is still the newest."""
 
     looks: Looks
     book: SegmentBook
@@ -30,7 +30,9 @@ class FollowScores:
         """See shared.messaging.subscription.UseCase."""
         named = [_key_of(item.record) for item in items]
         leads = [(lead_id,) if is_id(lead_id) else () for lead_id in named]
-        outcomes = await tell(self.book, self.looks, items, leads, work)
+        said = {lead_id: read_carried(item.record.value) for lead_id, item in zip(named, items, strict=True)}
+        carried = {lead_id: each for lead_id, each in said.items() if each is not None}
+        outcomes = await tell(self.book, self.looks, items, leads, work, carried)
         return [
             outcome if lead_ids else Rejected("no_lead_id", place="key")
             for outcome, lead_ids in zip(outcomes, leads, strict=True)

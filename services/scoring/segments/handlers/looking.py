@@ -6,24 +6,31 @@ and what it did not move may be looked at once more.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
+from services.scoring.segments.domain.inbound import Carried
 from services.scoring.segments.domain.membership import find_segments
 from services.scoring.segments.domain.standing import Standing, Told
 from services.scoring.segments.ports import SegmentBook, SegmentModels
-from shared.contracts.commands.segments import LookAtLead
+from shared.contracts.commands.segments import LookAtLead, LooksDue
+from shared.contracts.envelope import rfc3339
 from shared.contracts.events.segments import SegmentEntered, SegmentExited
+from shared.contracts.ids import TIMERS, derive
 from shared.contracts.topics import JOURNEYS
 from shared.handling.outcomes import InHand, Outcome, OutEvent, Produced, Skipped, Stage
 from shared.handling.records import Record
 from shared.handling.work import Work
 from shared.persistence.decisions import ClaimLost
-from shared.persistence.timers import Timer, cancel_timers, set_timers, timer_id
+from shared.persistence.timers import Timer, add_timers
 
 STAGE: Final = Stage("scoring")
 MOVED: Final = "moved"
 UNMOVED: Final = "no_segment_moves"
+# Leads whose moments lie within so many seconds share a timer: at most so late a lead moves by time alone.
+SHARED_S: Final = 5
+_NOTHING: Final[Mapping[str, Carried]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +41,23 @@ class Looks:
     book: SegmentBook
 
     async def look(
-        self, work: Work, causes: Mapping[str, Record], spent: frozenset[str] = frozenset()
+        self,
+        work: Work,
+        causes: Mapping[str, Record],
+        spent: frozenset[str] = frozenset(),
+        carried: Mapping[str, Carried] = _NOTHING,
     ) -> dict[str, list[Told]]:
         """What moves, by the event id of the record that led to the look at each lead. `spent` leads have no timer any
-        more. A merged lead leaves what it was in, and its survivor is looked at instead."""
+        more. A merged lead leaves what it was in, and its survivor is looked at instead. `carried`: what the records say
+        of their leads, taken where that is the newest."""
         rules = await self.rules.read(work)
         survivors = await self.book.survivors(work, causes)
         causes = {**{survivor: causes[lead_id] for lead_id, survivor in survivors.items()}, **causes}
         standings = await self.book.lock(work, causes)
         if await self.book.survivors(work, causes) != survivors:
             raise ClaimLost("leads were merged meanwhile")
-        known = await self.book.read(work, sorted(causes.keys() - survivors.keys()), rules.looks_back_to(work.now))
+        asked, since = sorted(causes.keys() - survivors.keys()), rules.looks_back_to(work.now)
+        known = await self.book.read(work, asked, since, carried)
         told: list[tuple[Record, Told]] = []
         for lead_id, cause in sorted(causes.items()):
             seen = known.get(lead_id)
@@ -63,7 +76,12 @@ class Looks:
 
 
 async def tell(
-    book: SegmentBook, looks: Looks, items: Sequence[InHand], leads: Sequence[Sequence[str]], work: Work
+    book: SegmentBook,
+    looks: Looks,
+    items: Sequence[InHand],
+    leads: Sequence[Sequence[str]],
+    work: Work,
+    carried: Mapping[str, Carried] = _NOTHING,
 ) -> Sequence[Outcome]:
     """One outcome for each record: what it moved when it came before, or moves now. Of several records about one lead the
     first one is its cause."""
@@ -73,7 +91,7 @@ async def tell(
         if item.record.event_id not in before:
             for lead_id in lead_ids:
                 causes.setdefault(lead_id, item.record)
-    now = await looks.look(work, causes) if causes else {}
+    now = await looks.look(work, causes, carried=carried) if causes else {}
     moved = {**before, **now}
     return [
         outcome_of(item.record, moved.pop(item.record.event_id, ()), lead_ids[0] if lead_ids else None)
@@ -111,13 +129,31 @@ def event_of(record: Record, told: Told) -> OutEvent:
 
 
 async def _set_looks(work: Work, standings: Iterable[Standing]) -> None:
-    retimed = [standing for standing in standings if standing.retimed]
-    await set_timers(work, [look_timer(each.lead_id, each.look_at) for each in retimed if each.look_at is not None])
-    await cancel_timers(work, [timer_id(LookAtLead.TYPE, each.lead_id) for each in retimed if each.look_at is None])
+    """A lead whose moment has moved on leaves the timer that it shared, which finds it no more."""
+    moments = {each.look_at for each in standings if each.retimed and each.look_at is not None}
+    await add_timers(work, [looks_timer(until) for until in sorted({shared_moment(each) for each in moments})])
+
+
+def shared_moment(moment: datetime) -> datetime:
+    """When the timer of a moment is due, which all leads of these few seconds share."""
+    seconds = -(-moment.timestamp() // SHARED_S) * SHARED_S
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def looks_timer(until: datetime) -> Timer:
+    """The timer of all looks in the seconds up to this moment."""
+    since, last = rfc3339(until - timedelta(seconds=SHARED_S)), rfc3339(until)
+    return Timer(LooksDue.TYPE, derive(TIMERS, LooksDue.TYPE, last), until, {"since": since, "until": last})
+
+
+def overdue_timer(since: datetime, now: datetime) -> Timer:
+    """The timer of looks since a moment that nobody came for."""
+    payload = {"since": rfc3339(since), "until": rfc3339(now)}
+    return Timer(LooksDue.TYPE, derive(TIMERS, LooksDue.TYPE, "overdue"), now, payload)
 
 
 def look_timer(lead_id: str, due_at: datetime, name: str = "") -> Timer:
-    """The timer of a look; one with another name stands beside the one that waits for time to pass."""
+    """The timer of a look at one lead."""
     return Timer(LookAtLead.TYPE, lead_id, due_at, {"lead_id": lead_id}, name)
 
 
