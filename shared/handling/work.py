@@ -1,6 +1,6 @@
 """The unit of work that a batch hands to adapters: one Postgres transaction, one instant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ class Work:
     db: "asyncpg.Connection[asyncpg.Record]"
     now: datetime
     instant: str = field(init=False)
+    _once_stored: list[Callable[[], object]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.instant = rfc3339(self.now)
@@ -27,6 +28,15 @@ class Work:
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[asyncpg.Record]:
         """Rows of a statement."""
         return await self.db.fetch(sql, *arguments)
+
+    def once_stored(self, effect: Callable[[], object]) -> None:
+        """Do this when the transaction is committed, and never when it is rolled back: counting, noting in metrics."""
+        self._once_stored.append(effect)
+
+    def stored(self) -> None:
+        """The transaction is committed."""
+        for effect in self._once_stored:
+            effect()
 
     async def execute(self, sql: str, *arguments: Any) -> None:
         """Run a statement for its effect."""

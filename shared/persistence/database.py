@@ -143,7 +143,9 @@ class Database:
     async def transaction(self, now: datetime) -> AsyncIterator[Work]:
         """One Postgres transaction: committed at the end, rolled back on any error."""
         async with self._engine.connection() as connection, connection.transaction():
-            yield Work(connection, now)
+            work = Work(connection, now)
+            yield work
+        work.stored()
 
     async def reachable(self) -> bool:
         """Whether a trivial statement succeeds."""

@@ -34,6 +34,7 @@ _VERSIONS: Final = {
     CHANGED: ("opportunity_version",),
 }
 
+_EXAMPLES: Final = 3
 # Events of these topics that carry no newest state of their subject.
 _BESIDE: Final = frozenset({b"readiness.changed"})
 
@@ -69,8 +70,9 @@ class Evidence:
     dead: Counter[str] = field(default_factory=Counter)
     records: Counter[str] = field(default_factory=Counter)
     repeated: Counter[str] = field(default_factory=Counter)
+    repeated_at: list[str] = field(default_factory=list)
     backwards: list[str] = field(default_factory=list)
-    _event_ids: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    _event_ids: defaultdict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
     _names: dict[str, str] = field(default_factory=dict)
 
     def add(self, record: Seen) -> None:
@@ -107,9 +109,12 @@ class Evidence:
     def _once(self, record: Seen) -> None:
         known = self._event_ids[record.topic]
         event_id = hash(record.headers.get("ce_id", b""))  # 64 bits of it: a soak sees millions
-        if event_id in known:
-            self.repeated[record.topic] += 1
-        known.add(event_id)
+        if event_id not in known:
+            known[event_id] = record.offset
+            return
+        self.repeated[record.topic] += 1
+        if len(self.repeated_at) < _EXAMPLES:
+            self.repeated_at.append(f"{record.topic}-{record.partition}: {known[event_id]} again at {record.offset}")
 
     def _order(self, record: Seen, event: dict[str, Any]) -> None:
         subject = event["opportunity_id"] if record.topic == CHANGED else event["lead"]["lead_id"]

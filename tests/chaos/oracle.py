@@ -98,7 +98,7 @@ def _doubled(evidence: Evidence, allowed: Allowed) -> list[str]:
     found = [f"{len(twice)} leads converted more than once, e.g. {twice[0]}"] if twice and not allowed.repeated else []
     found += [f"{len(several)} people with several leads, e.g. {several[0]}"] if several else []
     if repeated > allowed.repeated:
-        found.append(f"{repeated} events twice: {dict(evidence.repeated)}")
+        found.append(f"{repeated} events twice: {dict(evidence.repeated)}, e.g. {'; '.join(evidence.repeated_at)}")
     if evidence.backwards:
         found.append(f"{len(evidence.backwards)} versions went back, e.g. {evidence.backwards[0]}")
     return found

@@ -2,12 +2,15 @@
 
 import asyncio
 import random
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
@@ -76,9 +79,13 @@ def _short(verdict: Verdict) -> str:
 
 
 def _show_logs(verdict: Verdict, fleet: Fleet, say: Callable[[str], None]) -> None:
-    if verdict.problems:
-        for name, process in fleet.processes.items():
-            say(f"--- end of the log of {name}\n{process.tail(15)}")
+    """The ends of the logs of what fell; whole, they are kept."""
+    if not verdict.problems:
+        return
+    kept = Path(tempfile.mkdtemp(prefix=f"leadstream-{verdict.name}-"))
+    for name, process in fleet.processes.items():
+        shutil.copy(process.log, kept)
+        say(f"--- end of the log of {name}, whole in {kept}\n{process.tail(15)}")
 
 
 async def judged(fault: Fault, ground: Ground, pipeline: Pipeline, wish: Wish) -> Verdict:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from services.conversion.domain.announcing import CREATED, changed_data
@@ -35,7 +36,7 @@ class Converting:
         converted = convert_all(ordered, book, now=work.instant)
         await self.parties.save(work, book)
         await self.sales.save(work, converted)
-        _measure(ordered, work.now)
+        work.once_stored(partial(_measure, ordered, work.now))
         return converted
 
 

@@ -60,7 +60,7 @@ class RoutingCommands:
             return Refused("laid_aside", f"this lead is {status}: open it again first")
         moved = _by_hand(state, wanted, policy, item.record, work)
         await self._tables.leads.update(work, [moved])
-        LEADS_ASSIGNED.labels(strategy="manual").inc()
+        work.once_stored(LEADS_ASSIGNED.labels(strategy="manual").inc)
         event = routed(item.record, moved, time=work.instant)
         return Done(_held(moved), (event,), subject=moved.lead_id)
 

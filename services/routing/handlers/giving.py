@@ -28,6 +28,6 @@ async def give_away(tables: Tables, state: RoutedLead, assignment_id: str, work:
         choice, chosen = dealing.give(match)
         await tables.rotations.save(work, dealing.turns.values())
     assignment = assignment_json(chosen, now=work.instant, assignment_id=assignment_id)
-    LEADS_ASSIGNED.labels(strategy=choice.strategy).inc()
+    work.once_stored(LEADS_ASSIGNED.labels(strategy=choice.strategy).inc)
     kept = with_work(assignment, work_of(state.assignment))
     return state.given_to(kept, owner=choice.owner, queue=choice.queue, at=work.now)

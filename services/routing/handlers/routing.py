@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from services.routing.domain.assignment import (
     Choice,
@@ -83,7 +84,7 @@ class LeadRouting:
             strategies[choice.strategy] += 1
         await self._tables.rotations.save(work, dealing.turns.values())
         for strategy, n in strategies.items():
-            LEADS_ASSIGNED.labels(strategy=strategy).inc(n)
+            work.once_stored(partial(LEADS_ASSIGNED.labels(strategy=strategy).inc, n))
 
     async def _save(self, batch: _Batch, work: Work) -> None:
         await self._tables.leads.add(work, [batch.states[lead_id] for lead_id in batch.added])
@@ -138,7 +139,7 @@ def _hold(targets: Sequence[InHand], policy: AssignmentPolicy, batch: _Batch, wo
         assignment_id = assignment_id_for(item.record, item.event.lead_id)
         assignment = assignment_json(chosen, now=work.instant, assignment_id=assignment_id)
         _give(item, choice, assignment, batch, work)
-    LEADS_ASSIGNED.labels(strategy="holding").inc(len(targets))
+    work.once_stored(partial(LEADS_ASSIGNED.labels(strategy="holding").inc, len(targets)))
 
 
 def _give(item: InHand, choice: Choice, assignment: bytes, batch: _Batch, work: Work) -> None:

@@ -71,7 +71,7 @@ class SetLeadStatuses:
         policy = await self.tables.rules.read(work)
         queue = policy.holding[wanted.status]
         aside = lay_aside(queue, reason=wanted.status, policy=policy, now=work.instant, assignment_id=assignment_id)
-        LEADS_ASSIGNED.labels(strategy=aside.strategy).inc()
+        work.once_stored(LEADS_ASSIGNED.labels(strategy=aside.strategy).inc)
         return state.given_to(with_work(orjson.dumps(aside), said), owner=None, queue=queue, at=work.now)
 
     async def _time(self, lead_id: str, status: str, work: Work) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from services.scoring.domain.inbound import CapturedLead
 from services.scoring.domain.standing import score_captured, score_changed, why_not_scored
@@ -41,7 +42,7 @@ class ScoreLeads:
             return scored(item, standing, weighed, work.instant)
 
         outcomes = await settle(self.standings, work, items, known, outcome)
-        _observe_age(items, outcomes, work.now)
+        work.once_stored(partial(_observe_age, items, outcomes, work.now))
         return outcomes
 
 

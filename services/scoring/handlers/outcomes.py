@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -30,7 +31,7 @@ async def settle(
     outcomes = [decide(item) if item.decision is None else again(item, known) for item in items]
     await standings.save(work, [standing for standing in known.values() if standing.changed])
     for grade, n in _new_grades(outcomes).items():
-        LEADS_SCORED.labels(grade=grade).inc(n)
+        work.once_stored(partial(LEADS_SCORED.labels(grade=grade).inc, n))
     return outcomes
 
 

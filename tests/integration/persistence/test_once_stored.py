@@ -1,0 +1,36 @@
+"""What is counted of a transaction is counted when that is committed."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from shared.persistence.database import Database, create_engine
+from tests.support.stack import Servers, create_database, drop_database
+from tests.support.timer_hop import START
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def dsn(servers: Servers) -> Iterator[str]:
+    made = asyncio.run(create_database(servers.postgres))
+    yield made
+    asyncio.run(drop_database(servers.postgres, made))
+
+
+class Undone(Exception):
+    """Rolls a transaction back."""
+
+
+async def test_what_is_rolled_back_is_not_counted(dsn: str) -> None:
+    database, counted = Database(create_engine(dsn, "scoring")), list[str]()
+    with pytest.raises(Undone):
+        async with database.transaction(START) as work:
+            work.once_stored(lambda: counted.append("rolled back"))
+            raise Undone
+    async with database.transaction(START) as work:
+        work.once_stored(lambda: counted.append("committed"))
+        assert counted == []
+    await database.dispose()
+    assert counted == ["committed"]
