@@ -10,99 +10,23 @@ import pytest
 
 from services.scoring.seed import DEFAULT_SEGMENTS
 from services.scoring.segments.domain.interest import STATED_KIND
-from services.scoring.segments.handlers.due import NAMED, NOBODY, PAGE
-from services.scoring.segments.keeping import forget_old, remind_of_looks
-from shared.contracts.catalog import EVENTS
-from shared.contracts.topics import JOURNEYS
-from shared.handling.outcomes import Produced, Rejected, Skipped
+from services.scoring.segments.handlers.due import PAGE
+from services.scoring.segments.keeping import forget_old
+from shared.handling.outcomes import Rejected, Skipped
 from shared.handling.records import Record
-from shared.messaging.timers import NOT_LIVE
-from shared.persistence.timers import DueTimer
 from shared.runtime.service import Service
-from shared.runtime.sweeper import command_of
 from tests.support.erasing import erased
-from tests.support.scoring import NOW, Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import NOW, Log, ScoringLane, lead_id
+from tests.support.segments import PRICING, SEGMENTS, fire, members, moves, segments_lane_on
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
 
-SEGMENTS = """
-kind: segments
-name: test
-counts: {prices: {kinds: [page.viewed], category: pricing, days: 30}}
-segments:
-  - {id: keen, when: {field: activity.prices, gte: 2}}
-  - {id: chiefs, when: {field: title, eq: CEO}}
-  - {id: later, when: {field: interest.class, eq: not_now}}
-  - {id: back, when: {field: interest.reason, eq: resumed}}
-"""
-PRICING: dict[str, Any] = {"category": "pricing"}
-
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
-    async with scoring_lane(own.postgres) as made:
-        (published,) = await made.settle(Log(1_000_000).publish(SEGMENTS, kind="segments", command=99))
-        assert published.outcome == "done", published
-        await made.fetch("DELETE FROM timers")  # the recount that follows has nobody to look at
+    async with segments_lane_on(own.postgres) as made:
         yield made
-
-
-def moves(outcome: Any) -> list[tuple[str, str]]:
-    """(what happened, segment), each event checked against its contract."""
-    if isinstance(outcome, Skipped):
-        return []
-    assert isinstance(outcome, Produced), outcome
-    told = []
-    for event in outcome.events:
-        assert event.topic == JOURNEYS
-        data = EVENTS[event.envelope.type].model_validate_json(event.data, strict=True)
-        told.append((event.envelope.type, getattr(data, "segment", "")))
-    return told
-
-
-async def members(lane: ScoringLane, n: int) -> list[str]:
-    rows = await lane.fetch(f"SELECT members FROM segment_leads WHERE lead_id = '{lead_id(n)}'")
-    return sorted(orjson.loads(rows[0]["members"])) if rows else []
-
-
-async def fire(lane: ScoringLane, log: Log, *, until: Any = None) -> list[Any]:
-    """What the lane makes of the timers that are due, as the sweeper sends them, and of the looks that these name."""
-    rows = await lane.fetch("SELECT timer_id::text, generation, kind, subject::text, due_at, payload FROM timers")
-    rows = [row for row in rows if row["kind"].startswith(("segments.", "interest."))]
-    due = [DueTimer._make((*list(row.values())[:5], row["payload"].encode())) for row in rows]
-    due = sorted((each for each in due if each.due_at <= (until or lane.now)), key=lambda each: each.due_at)
-    outcomes = await lane.settle_segments(*(sent(log, each) for each in due)) if due else []
-    looks = named(log, outcomes)
-    others = [each for each in outcomes if not is_of_page(each)]
-    return others + (await lane.settle_segments(*looks) if looks else [])
-
-
-def is_of_page(outcome: Any) -> bool:
-    """Whether an outcome is that of a page of looks."""
-    return outcome in (Skipped(NOBODY), Skipped(NOT_LIVE)) or (
-        isinstance(outcome, Produced) and outcome.outcome == NAMED
-    )
-
-
-def named(log: Log, outcomes: Sequence[Any]) -> list[Record]:
-    """The commands that pages of looks have made."""
-    events = [
-        event for each in outcomes if isinstance(each, Produced) and each.outcome == NAMED for event in each.events
-    ]
-    records = [
-        log.record(event.topic, event.envelope.type, event.data, key=event.key.decode(), subject=event.envelope.subject)
-        for event in events
-    ]
-    return [record._replace(event_id=event.envelope.event_id) for record, event in zip(records, events, strict=True)]
-
-
-def sent(log: Log, timer: DueTimer) -> Record:
-    raw = command_of(timer, "scoring")
-    headers = {name: value.decode() for name, value in raw.headers}
-    record = log.record("scoring.commands.v1", timer.kind, raw.value, subject=headers["ce_subject"])
-    return record._replace(event_id=headers["ce_id"])
 
 
 async def test_a_scored_lead_enters_what_it_meets_and_leaves_it(lane: ScoringLane) -> None:
@@ -155,98 +79,6 @@ async def test_what_a_lead_does_counts_once_and_only_while_it_is_recent(lane: Sc
     lane.turn(hours=1)
     assert [moves(each) for each in await fire(lane, log)] == [[("segment.exited", "keen")]]
     assert await fire(lane, log) == []
-
-
-async def timers_of(lane: ScoringLane, kind: str) -> list[DueTimer]:
-    rows = await lane.fetch(
-        f"SELECT timer_id::text, generation, kind, subject::text, due_at, payload FROM timers WHERE kind = '{kind}'"
-    )
-    return [DueTimer._make((*list(row.values())[:5], row["payload"].encode())) for row in rows]
-
-
-async def test_a_timer_that_is_sent_twice_moves_once_and_a_late_one_nothing(lane: ScoringLane) -> None:
-    log = Log()
-    await lane.settle(log.captured(1))
-    await lane.settle_segments(*(log.did(1, "page.viewed", NOW, **PRICING) for _ in range(2)))
-    (timer,) = await timers_of(lane, "segments.looks_due")
-    lane.turn(days=30)
-    fired = sent(log, timer)
-    (page,) = await lane.settle_segments(fired)
-    (look,) = named(log, [page])
-    assert await lane.settle_segments(fired) == [page]  # a redelivery before the look names the same lead again
-    (left,) = await lane.settle_segments(look)
-    assert moves(left) == [("segment.exited", "keen")]
-    (again,) = await lane.settle_segments(look)
-    assert again == left
-    (twice,) = await lane.settle_segments(look._replace(offset=look.offset + 500))
-    assert twice == Skipped("no_segment_moves", lead_id(1))
-    assert await lane.settle_segments(fired._replace(offset=fired.offset + 500)) == [Skipped(NOBODY)]
-
-
-async def test_leads_of_the_same_moment_share_a_timer_and_come_in_pages(lane: ScoringLane) -> None:
-    log, many = Log(), 2 * PAGE + 3
-    for start in range(0, many, 500):
-        some = range(start, min(many, start + 500))
-        await lane.settle(*(log.captured(n) for n in some))
-        views = [
-            log.did(n, "page.viewed", NOW + timedelta(milliseconds=n + 1), **PRICING) for n in some for _ in range(2)
-        ]
-        await lane.settle_segments(*views)
-    assert len(await timers_of(lane, "segments.looks_due")) == 1
-    lane.turn(days=30, seconds=5)
-    outcomes: list[Any] = []
-    while fired := await fire(lane, log):
-        outcomes += fired
-    assert sorted(len(moves(each)) for each in outcomes) == [1] * many
-    assert await lane.fetch("SELECT 1 FROM segment_leads WHERE members <> '{}' OR look_at IS NOT NULL") == []
-
-
-async def test_who_did_something_meanwhile_is_not_looked_at_by_the_timer_that_was(lane: ScoringLane) -> None:
-    log = Log()
-    await lane.settle(log.captured(1))
-    await lane.settle_segments(*(log.did(1, "page.viewed", NOW, **PRICING) for _ in range(2)))
-    lane.turn(days=3)
-    await lane.settle_segments(*(log.did(1, "page.viewed", lane.now, **PRICING) for _ in range(3)))
-    earlier, later = sorted(await timers_of(lane, "segments.looks_due"), key=lambda timer: timer.due_at)
-    lane.turn(days=27)
-    assert await lane.settle_segments(sent(log, earlier)) == [Skipped(NOBODY)]
-    assert await members(lane, 1) == ["keen"]
-    lane.turn(days=3)
-    (left,) = await fire(lane, log)
-    assert later.due_at == lane.now and moves(left) == [("segment.exited", "keen")]
-
-
-async def test_who_was_to_be_looked_at_and_was_not_is_reminded_of(lane: ScoringLane) -> None:
-    log = Log()
-    service = cast(Service, SimpleNamespace(database=lane.database, clock=lambda: lane.now))
-    await lane.settle(log.captured(1))
-    await lane.settle_segments(*(log.did(1, "page.viewed", NOW, **PRICING) for _ in range(2)))
-    await lane.fetch("DELETE FROM timers RETURNING 1")
-    lane.turn(days=30, minutes=59)
-    await remind_of_looks(service)
-    assert await fire(lane, log) == []  # its own timer may yet come
-    lane.turn(minutes=2)
-    await remind_of_looks(service)
-    (left,) = await fire(lane, log)
-    assert moves(left) == [("segment.exited", "keen")]
-    await remind_of_looks(service)
-    assert await timers_of(lane, "segments.looks_due") == []
-
-
-async def test_what_a_score_carries_counts_where_it_is_the_newest(lane: ScoringLane) -> None:
-    log = Log()
-    (first,) = await lane.settle(log.captured(1, title="CEO"))
-    carried = log.scored(1)._replace(value=first.events[0].data)
-    (second,) = await lane.settle(log.captured(1, 2, title="Clerk"))
-    assert await lane.settle_segments(carried) == [Skipped("no_segment_moves", lead_id(1))]  # it is older by now
-    await lane.settle(log.captured(1, 3, title="CEO"))
-    newest = log.captured(1, 4, title="CEO")
-    (third,) = await lane.settle(newest)
-    (entered,) = await lane.settle_segments(log.scored(1)._replace(value=third.events[0].data))
-    assert moves(entered) == [("segment.entered", "chiefs")]
-    (stale,) = await lane.settle_segments(log.scored(1)._replace(value=second.events[0].data))
-    assert moves(stale) == []
-    assert await members(lane, 1) == ["chiefs"]
 
 
 async def test_a_machines_doings_count_nothing_also_when_that_is_seen_later(lane: ScoringLane) -> None:

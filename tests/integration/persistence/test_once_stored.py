@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.persistence.database import Database, create_engine
+from tests.support import hop
 from tests.support.stack import Servers, create_database, drop_database
 from tests.support.timer_hop import START
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.stack
 @pytest.fixture
 def dsn(servers: Servers) -> Iterator[str]:
     made = asyncio.run(create_database(servers.postgres))
+    asyncio.run(hop.create_schema(made))
     yield made
     asyncio.run(drop_database(servers.postgres, made))
 
@@ -25,10 +27,14 @@ class Undone(Exception):
 
 async def test_what_is_rolled_back_is_not_counted(dsn: str) -> None:
     database, counted = Database(create_engine(dsn, "scoring")), list[str]()
-    with pytest.raises(Undone):
+
+    async def fail() -> None:
         async with database.transaction(START) as work:
             work.once_stored(lambda: counted.append("rolled back"))
             raise Undone
+
+    with pytest.raises(Undone):
+        await fail()
     async with database.transaction(START) as work:
         work.once_stored(lambda: counted.append("committed"))
         assert counted == []
