@@ -79,6 +79,7 @@ class TransactionalPublisher:
         self._use(producer)
         self._membership = Membership(-1, "")
         self._one_at_a_time = asyncio.Lock()
+        self._lost: PublisherLost | None = None
 
     @classmethod
     async def start(
@@ -110,12 +111,18 @@ class TransactionalPublisher:
     async def publish(self, outputs: Sequence[Output], consumed: Consumed) -> None:
         """See Publisher."""
         async with self._one_at_a_time:
+            if self._lost is not None:  # by another lane; the process is about to end
+                raise PublisherLost(str(self._lost))
             self._membership = consumed.membership
             try:
                 async with asyncio.timeout(_COMMIT_DEADLINE_S):
                     await self._publish(outputs, consumed)
             except TimeoutError as error:
-                raise PublisherLost("the transaction did not end in time") from error
+                self._lost = PublisherLost("the transaction did not end in time")
+                raise self._lost from error
+            except PublisherLost as error:
+                self._lost = error
+                raise
 
     async def _publish(self, outputs: Sequence[Output], consumed: Consumed) -> None:
         batches = _batches(self._producer, outputs)

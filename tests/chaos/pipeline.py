@@ -78,7 +78,7 @@ class Pipeline:
                 print(f"still on its way: {'; '.join(findings.missing) or 'nothing'}", file=sys.stderr, flush=True)
             late = time.monotonic() > deadline
             if findings.wrong or (late and findings.missing):
-                return findings.all + ([] if await self.fleet.caught_up() else ["services are not caught up"])
+                return [*findings.all, *await self._read_anew()] + ([] if await self.fleet.caught_up() else ["services are not caught up"])
             if not findings.missing and await self.fleet.caught_up():
                 books = oracle.compare(self.reader.evidence, self.feed.sent, self.allowed, await self.stored())
                 if not books or late:
@@ -86,6 +86,12 @@ class Pipeline:
             if late:
                 return ["services are not caught up: lag does not return to zero"]
             await asyncio.sleep(0.25)
+
+    async def _read_anew(self) -> list[str]:
+        """How many events a reader sees twice that begins now, where one that was there all the time did."""
+        if not self.reader.evidence.repeated:
+            return []
+        return [f"a reader that begins now sees {dict((await self.reader.afresh()).repeated)} twice"]
 
     async def _examined(self) -> Findings:
         return oracle.examine(await self.reader.catch_up(), self.feed.sent, self.allowed)

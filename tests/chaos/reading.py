@@ -47,6 +47,15 @@ class Reader:
                 name = self._servers.names.logical(record.topic)
                 self.evidence.add(Seen(name, record.partition, record.offset, header_map(record.headers), record.value))
 
+    async def afresh(self) -> Evidence:
+        """What a reader sees that begins now: whether what was seen stands in the topics."""
+        other = Reader(self._servers)
+        other._committed = await self._started("read_committed", WATCHED)
+        try:
+            return await other.catch_up()
+        finally:
+            await other.end()
+
     async def aborted(self) -> int:
         """Records that only the reader without trust has seen, so far."""
         async for _record in _to_the_end(self._every):
