@@ -78,7 +78,8 @@ class Pipeline:
                 print(f"still on its way: {'; '.join(findings.missing) or 'nothing'}", file=sys.stderr, flush=True)
             late = time.monotonic() > deadline
             if findings.wrong or (late and findings.missing):
-                return [*findings.all, *await self._read_anew()] + ([] if await self.fleet.caught_up() else ["services are not caught up"])
+                behind = [] if await self.fleet.caught_up() else ["services are not caught up"]
+                return [*findings.all, *await self._read_anew(), *behind]
             if not findings.missing and await self.fleet.caught_up():
                 books = oracle.compare(self.reader.evidence, self.feed.sent, self.allowed, await self.stored())
                 if not books or late:
