@@ -161,7 +161,9 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "hygiene": Lazy(_capture, "The nightly look at leads: what is stale, who cannot be reached."),
     "behaviour": Lazy(_capture, "What people did: judge it again, take it back."),
     "leads": Lazy(_leads, "One lead: what it is, what happened to it, and why."),
-    "rules": Lazy(_rules, "Rules: validation, scoring models, segments, journeys, assignment rules, hand-off gates."),
+    "rules": Lazy(
+        _rules, "Rules: validation, scoring models, segments, journeys, assignment rules, hand-off gates, stages."
+    ),
     "segments": Lazy(_scoring, "Segments: named groups of leads."),
     "score": Lazy(_score, "Scores learned from outcomes: train, evaluate, report."),
     "journeys": Lazy(_scoring, "Journeys: what is sent to leads, and what it brought."),

@@ -17,7 +17,7 @@ from services.cli.rules.publishing import Author, Note, publish
 from services.cli.rules.testing import run_tests
 
 # In the order in which they are published: what others ask about comes first.
-DOCUMENTS: Final = ("scoring", "segments", "assignment", "gate")
+DOCUMENTS: Final = ("scoring", "segments", "assignment", "pipeline", "gate")
 _FOLDER: Final = Path(str(files("services.templates")))
 
 templates_app = typer.Typer(help="Rules for an industry: look, test, copy, install.", no_args_is_help=True)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.conversion.domain.converting import Converted, Wanted
 from services.conversion.domain.gate import Gate
 from services.conversion.domain.leads import LeadState
 from services.conversion.domain.matching import PartyBook
 from services.conversion.domain.parties import Opportunity
+from services.conversion.domain.pipeline import Pipeline
 from shared.handling.work import Work
 
 
@@ -28,6 +29,17 @@ class Gates(Protocol):
 
     async def read(self, work: Work) -> Gate:
         """The compiled gate of this batch. Raises NoActiveRules."""
+
+
+class Pipelines(Protocol):
+    """The stages of opportunities."""
+
+    async def read(self, work: Work) -> Pipeline:
+        """The active pipeline, which new opportunities begin in. Raises NoActiveRules."""
+
+    async def begun_in(self, work: Work, used: Mapping[str, Any] | None) -> Pipeline:
+        """The pipeline that an opportunity began in, by the version that it names; None: the one from before there were
+        versions. Raises UnusableRules."""
 
 
 class Leads(Protocol):

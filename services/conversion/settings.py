@@ -4,4 +4,4 @@ from shared.runtime.settings import ServiceSettings
 
 
 class ConversionSettings(ServiceSettings):
-    """What every service has; conversion's policy lives in its gate."""
+    """What every service has; conversion's policy lives in its gate and its pipeline."""

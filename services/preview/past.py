@@ -11,13 +11,15 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import orjson
 
-from services.conversion.domain.pipeline import find_stage
+from services.conversion.domain.pipeline import LOST as LOST_PERCENT
+from services.conversion.domain.pipeline import WON as WON_PERCENT
 from services.preview.judging import EXPIRED, LEAD, Judge, Verdict
 from services.reporting.domain.bundles import Entry
 from services.reporting.domain.personal import join_lead
 
 STATE_TYPES: Final = frozenset({"lead.captured", "lead.changed", "lead.merged", "lead.unmerged"})
 OPEN, WON, LOST = "open", "won", "lost"
+_OUTCOMES: Final = {WON_PERCENT: WON, LOST_PERCENT: LOST}
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError)
 
 
@@ -192,10 +194,7 @@ def _written(lead_id: bytes) -> str:
 def outcome_of(value: bytes) -> tuple[str, int]:
     """What became of a lead by an event of its opportunity, and that one's version."""
     deal = _read_deal(value)
-    stage = find_stage(deal.stage)
-    if stage is None or not stage.closed:
-        return OPEN, deal.opportunity_version
-    return (WON if stage.probability else LOST), deal.opportunity_version
+    return _OUTCOMES.get(deal.probability, OPEN), deal.opportunity_version
 
 
 class _SeenState(msgspec.Struct, gc=False):
@@ -223,7 +222,7 @@ class _SeenAssignment(msgspec.Struct, gc=False):
 
 
 class _SeenDeal(msgspec.Struct, gc=False):
-    stage: str
+    probability: int
     opportunity_version: int = 0
 
 

@@ -41,8 +41,12 @@ def routed(n: int, owner: str | None, queue: str | None = None, version: int = 1
     return entry(n, "lead.routed", {"assignment": assignment, "assignment_version": version}, 2)
 
 
+_PERCENT = {"Prospecting": 10, "Closed Won": 100, "Closed Lost": 0}
+
+
 def closed(n: int, stage: str, version: int = 1) -> Entry:
-    return entry(n, "opportunity.changed", {"stage": stage, "opportunity_version": version}, 3)
+    said = {"stage": stage, "probability": _PERCENT[stage], "opportunity_version": version}
+    return entry(n, "opportunity.changed", said, 3)
 
 
 def pieces(job: Mapping[str, Any], bundles: Sequence[Sequence[Entry]], wanted: Sequence[str] | None = None) -> bytes:

@@ -19,7 +19,7 @@ _PUBLISH: Final = "Example: leadstream rules publish scoring.yaml --author Ann -
 _ROLLBACK: Final = "Example: leadstream rules rollback scoring 3 --author Ann --note 'too many A leads'"
 
 rules_app = typer.Typer(
-    help="Rules: validation, scoring models, segments, journeys, assignment rules, hand-off gates.",
+    help="Rules: validation, scoring models, segments, journeys, assignment rules, hand-off gates, stages.",
     no_args_is_help=True,
 )
 rules_app.command("check", epilog="Example: leadstream rules check scoring.yaml")(check)

@@ -9,6 +9,7 @@ import typer
 
 from services.capture import rules_kind as capture
 from services.cli.rules.asking import USAGE, WRONG, end
+from services.conversion import pipeline_kind as pipeline
 from services.conversion import rules_kind as conversion
 from services.routing import rules_kind as routing
 from services.scoring import rules_kind as scoring
@@ -47,7 +48,7 @@ class RuleKind(Protocol):
 
 
 KINDS: Final[Mapping[str, RuleKind]] = {
-    kind.KIND: kind for kind in (scoring, segments, journeys, routing, conversion, capture)
+    kind.KIND: kind for kind in (scoring, segments, journeys, routing, conversion, pipeline, capture)
 }
 
 FileArgument = Annotated[Path, typer.Argument(help="A YAML document; its `kind` says which rules it holds.")]

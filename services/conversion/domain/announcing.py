@@ -46,6 +46,7 @@ def converted_data(
             "name": opportunity.name,
             "stage": opportunity.stage,
             "probability": opportunity.probability,
+            "pipeline": opportunity.pipeline,
             "amount": None if amount is None else amount_text(amount),
             "currency": opportunity.currency,
             "lines": opportunity.lines,

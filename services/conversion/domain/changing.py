@@ -6,7 +6,7 @@ from typing import Final
 
 from services.conversion.domain.money import parse_amount
 from services.conversion.domain.parties import Opportunity
-from services.conversion.domain.pipeline import PIPELINE, find_stage, may_move
+from services.conversion.domain.pipeline import Pipeline, Stage, may_move
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 LONGEST_OWNER: Final = 200
@@ -22,12 +22,19 @@ class Unchangeable:
 
 
 def apply_change(
-    opportunity: Opportunity, *, stage: str | None, amount: str | None, currency: str | None, owner: str | None
+    opportunity: Opportunity,
+    pipeline: Pipeline,
+    *,
+    stage: str | None,
+    amount: str | None,
+    currency: str | None,
+    owner: str | None,
 ) -> Opportunity | Unchangeable:
-    """The opportunity with what is given, the probability by its stage; what is absent stays."""
+    """The opportunity with what is given, the probability by its stage in the pipeline that it began in; what is absent
+    stays."""
     wanted = opportunity
     if stage is not None:
-        moved = _move(opportunity, stage)
+        moved = _move(opportunity, stage, pipeline)
         if isinstance(moved, Unchangeable):
             return moved
         wanted = moved
@@ -57,14 +64,22 @@ def is_currency(text: str) -> bool:
     return _CURRENCY.fullmatch(text) is not None
 
 
-def _move(opportunity: Opportunity, name: str) -> Opportunity | Unchangeable:
-    wanted, current = find_stage(name), find_stage(opportunity.stage)
+def _move(opportunity: Opportunity, name: str, pipeline: Pipeline) -> Opportunity | Unchangeable:
+    wanted = move_stage(opportunity.stage, name, pipeline)
+    if isinstance(wanted, Unchangeable):
+        return wanted
+    if wanted == pipeline.find(opportunity.stage):
+        return opportunity  # a stage that stays keeps the probability that it was given
+    return replace(opportunity, stage=wanted.name, probability=wanted.probability)
+
+
+def move_stage(current: str, name: str, pipeline: Pipeline) -> Stage | Unchangeable:
+    """The stage of this name, if an opportunity may move to it from the current one."""
+    wanted, held = pipeline.find(name), pipeline.find(current)
     if wanted is None:
-        return Unchangeable("unknown_stage", f"The stages are: {', '.join(stage.name for stage in PIPELINE)}.")
-    if current is None or may_move(current, wanted):
-        if wanted == current:
-            return opportunity  # a stage that stays keeps the probability that it was given
-        return replace(opportunity, stage=wanted.name, probability=wanted.probability)
+        return Unchangeable("unknown_stage", f"The stages are: {', '.join(stage.name for stage in pipeline.stages)}.")
+    if held is None or may_move(held, wanted):
+        return wanted
     return Unchangeable("stage_not_allowed", "A closed opportunity is reopened before it is closed otherwise.")
 
 

@@ -29,7 +29,7 @@ from services.conversion.domain.matching import (
 )
 from services.conversion.domain.money import parse_amount
 from services.conversion.domain.parties import Account, Contact, Conversion, Opportunity
-from services.conversion.domain.pipeline import FIRST
+from services.conversion.domain.pipeline import Pipeline
 from shared.contracts import ids
 
 _BUDGET_COPIED: Final = "lead.budget.amount -> opportunity.amount"
@@ -88,18 +88,18 @@ def opportunity_id_of(lead_id: str) -> str:
     return ids.derive(ids.CONVERSIONS, lead_id, "opportunity")
 
 
-def convert_all(wanted: Iterable[Wanted], book: PartyBook, *, now: str) -> list[Converted]:
-    """Convert one lead after the other; `book` learns the parties that were created or filled on the way, so that two
-    leads of one company meet in one account."""
-    return [_convert(one, book, now) for one in wanted]
+def convert_all(wanted: Iterable[Wanted], book: PartyBook, pipeline: Pipeline, *, now: str) -> list[Converted]:
+    """Convert one lead after the other, each into an opportunity in the pipeline's first stage; `book` learns the parties
+    that were created or filled on the way, so that two leads of one company meet in one account."""
+    return [_convert(one, book, pipeline, now) for one in wanted]
 
 
-def _convert(one: Wanted, book: PartyBook, now: str) -> Converted:
+def _convert(one: Wanted, book: PartyBook, pipeline: Pipeline, now: str) -> Converted:
     told = _told(one)
     found = choose_contact(one.lead, one.contact_keys, book)
     account, account_fields = _settle_account(one, told, found, book)
     contact, contact_fields = _settle_contact(one, told, found, account, book)
-    opportunity, opportunity_fields = _open_opportunity(one, told, account, contact, now)
+    opportunity, opportunity_fields = _open_opportunity(one, told, account, contact, pipeline, now)
     event = converted_data(
         opportunity,
         one.parts,
@@ -177,7 +177,7 @@ def _sale(one: Wanted, told: dict[str, Any]) -> tuple[dict[str, Any], list[str]]
 
 
 def _open_opportunity(
-    one: Wanted, told: dict[str, Any], account: Account, contact: Contact, now: str
+    one: Wanted, told: dict[str, Any], account: Account, contact: Contact, pipeline: Pipeline, now: str
 ) -> tuple[Opportunity, list[str]]:
     facts, copied = _sale(one, told)
     opportunity = Opportunity(
@@ -187,8 +187,8 @@ def _open_opportunity(
         account.id,
         contact.id,
         name=facts.get("name") or account.facts["name"],
-        stage=FIRST.name,
-        probability=FIRST.probability,
+        stage=pipeline.first.name,
+        probability=pipeline.first.probability,
         amount=facts.get("amount"),
         currency=facts.get("currency"),
         owner=facts.get("owner"),
@@ -197,5 +197,6 @@ def _open_opportunity(
         campaign=facts.get("campaign"),
         lines=[{"product": product, "quantity": 1, "amount": None} for product in facts.get("lines", ())],
         changed_at=now,
+        pipeline=pipeline.rules,
     )
     return opportunity, copied

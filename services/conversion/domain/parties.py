@@ -29,7 +29,8 @@ class Contact(Party):
 
 @dataclass(slots=True)
 class Opportunity:
-    """A sale to be won. `opportunity_version` counts its changes from 1."""
+    """A sale to be won. `opportunity_version` counts its changes from 1. `pipeline` is the version of the stages that it began
+    in (`RulesUsed` as a dict)."""
 
     opportunity_id: str
     conversion_id: str
@@ -48,6 +49,7 @@ class Opportunity:
     lines: list[dict[str, Any]] = field(default_factory=list)
     opportunity_version: int = 1
     changed_at: str = ""
+    pipeline: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""`opportunity.change`: stage, amount or owner, checked against the pipeline."""
+"""`opportunity.change`: stage, amount or owner, checked against the pipeline that the opportunity began in."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -7,7 +7,7 @@ from services.conversion.domain.announcing import changed_data
 from services.conversion.domain.changing import Unchangeable, apply_change, named_changes
 from services.conversion.domain.parties import Opportunity
 from services.conversion.handlers.converting import STAGE
-from services.conversion.ports import Sales
+from services.conversion.ports import Pipelines, Sales
 from shared.contracts.commands.sales import ChangeOpportunity
 from shared.contracts.events.conversion import OpportunityChanged
 from shared.contracts.ids import is_id
@@ -25,6 +25,7 @@ class ChangeOnCommand:
     """Obeys `opportunity.change`; each change raises `opportunity_version` by one."""
 
     sales: Sales
+    pipelines: Pipelines
 
     async def __call__(self, item: InHand, work: Work) -> Done | Refused:
         """Done with the version, `changed` false where everything was so already; refused: unknown_opportunity,
@@ -37,8 +38,9 @@ class ChangeOnCommand:
             return _UNKNOWN
         if item.decision is not None:
             return await _again(held, item, work)
+        pipeline = await self.pipelines.begun_in(work, held.pipeline)
         changed = apply_change(
-            held, stage=wanted.stage, amount=wanted.amount, currency=wanted.currency, owner=wanted.owner
+            held, pipeline, stage=wanted.stage, amount=wanted.amount, currency=wanted.currency, owner=wanted.owner
         )
         if isinstance(changed, Unchangeable):
             return Refused(changed.reason, changed.detail)

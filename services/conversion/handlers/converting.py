@@ -9,7 +9,7 @@ from typing import Final
 from services.conversion.domain.announcing import CREATED, changed_data
 from services.conversion.domain.converting import Converted, Wanted, convert_all
 from services.conversion.domain.leads import decoded
-from services.conversion.ports import Parties, Sales
+from services.conversion.ports import Parties, Pipelines, Sales
 from shared.contracts.events.conversion import OpportunityChanged, OpportunityConverted
 from shared.contracts.topics import CHANGED, CONVERTED
 from shared.handling.outcomes import OutEvent, Stage
@@ -26,14 +26,17 @@ class Converting:
 
     parties: Parties
     sales: Sales
+    pipelines: Pipelines
 
     async def convert(self, wanted: Sequence[Wanted], work: Work) -> list[Converted]:
-        """Account, contact, opportunity and conversion of each, all or none. Answers in the order of lead ids."""
+        """Account, contact, opportunity and conversion of each, all or none, in the stages that are active. Answers in the order
+        of lead ids. Raises NoActiveRules."""
         if not wanted:
             return []
         ordered = sorted(wanted, key=_by_lead)
+        pipeline = await self.pipelines.read(work)
         book = await self.parties.reserve(work, ordered)
-        converted = convert_all(ordered, book, now=work.instant)
+        converted = convert_all(ordered, book, pipeline, now=work.instant)
         await self.parties.save(work, book)
         await self.sales.save(work, converted)
         work.once_stored(partial(_measure, ordered, work.now))

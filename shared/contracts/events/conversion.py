@@ -44,8 +44,11 @@ class OpportunityConverted(Contract):
     source: str | None = None
     campaign: str | None = None
     name: str
-    stage: str
-    probability: int
+    stage: str = Field(description="The first stage of the pipeline that was active")
+    probability: int = Field(description="In percent: 100 is won, 0 is lost, an open opportunity has 1 to 99")
+    pipeline: RulesUsed | None = Field(
+        None, description="The stages that the opportunity moves through; absent: those from before there were versions"
+    )
     amount: str | None = None
     currency: str | None = None
     lines: list[OpportunityLine] = []
@@ -75,7 +78,7 @@ class OpportunityChanged(Contract):
     lead_id: str
     change: str
     stage: str
-    probability: int
+    probability: int = Field(description="In percent: 100 is won, 0 is lost, an open opportunity has 1 to 99")
     amount: str | None = None
     currency: str | None = None
     owner: str | None = None

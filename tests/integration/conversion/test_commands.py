@@ -20,10 +20,18 @@ from shared.contracts.topics import CHANGED, COMMANDS_COMPLETED, CONVERTED, RULE
 from shared.handling.outcomes import InHand, Produced, Skipped
 from shared.handling.records import Record
 from shared.persistence.database import is_transient
-from tests.support.conversion import NOW, ConversionLane, Log, events, lanes, lead, lead_id
+from tests.support.conversion import NOW, ConversionLane, Log, events, lanes, lead, lead_id, run_statement
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.stack
+HOMES = """kind: pipeline
+name: homes
+stages:
+  - {name: Viewing, probability: 30}
+  - {name: Reservation, probability: 75}
+  - {name: Signed, outcome: won}
+  - {name: Withdrawn, outcome: lost}
+"""
 EASY_GATE = "kind: gate\nname: easy\nmin_score: 5\n"
 
 
@@ -242,6 +250,55 @@ async def test_a_published_gate_is_asked_from_the_next_batch_on(lane: Conversion
     assert refused.reason == "invalid_rules" and "gate.yaml:3:12" in refused.detail["detail"]
     assert "ninety" not in refused.detail["detail"]
     assert other.reason == "unknown_kind"
+
+
+async def test_published_stages_are_for_opportunities_that_begin_later(dsn: str, lane: ConversionLane) -> None:
+    log = Log()
+    (before,) = await lane.settle(log.routed(1))
+    (done,) = await lane.settle(log.publish(HOMES, kind="pipeline"))
+    said = RulesPublished.model_validate(events([done], RULES_PUBLISHED)[0])
+    assert (said.service, said.kind, said.name, said.version) == ("conversion", "pipeline", "homes", 2)
+    (after,) = await lane.settle(log.routed(2))
+    first, second = events([before, after], CONVERTED)
+    assert (first["stage"], first["probability"], first["pipeline"]["version"]) == ("Prospecting", 10, 1)
+    assert (second["stage"], second["probability"]) == ("Viewing", 30)
+    assert second["pipeline"] == {"kind": "pipeline", "name": "homes", "version": 2, "content_hash": said.content_hash}
+    await lane.settle(log.publish(HOMES.replace("75", "80"), kind="pipeline"))
+
+    async with lanes(dsn) as (fresh,):
+        for each in (lane, fresh):  # one that saw the versions come, one that reads them anew
+            outcomes = await each.settle(
+                log.change(first["opportunity_id"], stage="Closed Won"),
+                log.change(first["opportunity_id"], stage="Viewing"),
+                log.change(second["opportunity_id"], stage="reservation"),
+                log.change(second["opportunity_id"], stage="Closed Won"),
+            )
+            assert [getattr(one, "reason", None) for one in outcomes][1::2] == ["unknown_stage", "unknown_stage"]
+            answers = [one["result"] for one in events(outcomes, COMMANDS_COMPLETED) if one["status"] == "done"]
+            assert [(one["stage"], one["probability"]) for one in answers] == [("Closed Won", 100), ("Reservation", 75)]
+
+
+async def test_an_opportunity_from_before_stages_were_rules_keeps_the_ten(dsn: str, lane: ConversionLane) -> None:
+    log = Log()
+    (made,) = await lane.settle(log.routed(1))
+    (said,) = events([made], CONVERTED)
+    await run_statement(
+        dsn,
+        "UPDATE opportunities SET event = convert_to((convert_from(event, 'UTF8')::jsonb - 'pipeline')::text, 'UTF8')",
+    )
+    await lane.settle(log.publish(HOMES, kind="pipeline"))
+    (moved,) = await lane.settle(log.change(said["opportunity_id"], stage="Proposal/Price Quote"))
+    (answer,) = events([moved], COMMANDS_COMPLETED)
+    assert (answer["status"], answer["result"]["probability"]) == ("done", 65)
+
+
+async def test_broken_stages_are_refused_and_the_last_good_ones_work_on(lane: ConversionLane) -> None:
+    log = Log()
+    (refused,) = await lane.settle(log.publish(HOMES.replace("won", "lost"), kind="pipeline"))
+    assert refused.reason == "invalid_rules"
+    assert "pipeline.yaml:4:3 stages: expected a stage with outcome: won" in refused.detail["detail"]
+    (converted,) = await lane.settle(log.routed(1))
+    assert events([converted], CONVERTED)[0]["stage"] == "Prospecting"
 
 
 async def test_after_a_merge_the_losers_conversion_counts_for_the_winner(lane: ConversionLane) -> None:

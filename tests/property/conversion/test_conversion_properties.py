@@ -12,7 +12,7 @@ from services.conversion.domain.leads import of_merge
 from services.conversion.domain.mapping import ACCOUNT, CONTACT, NEW_CONTACT, OPPORTUNITY, fill_blanks, is_blank, tell
 from services.conversion.domain.matching import PartyBook, is_contact_key
 from services.conversion.domain.money import amount_text, expected_revenue, parse_amount
-from services.conversion.domain.pipeline import PIPELINE
+from services.conversion.domain.pipeline import UNNAMED
 from shared.contracts.events.conversion import OpportunityConverted
 from tests.support.conversion import lead_id
 
@@ -45,7 +45,7 @@ def test_any_text_is_an_amount_or_none(text: str) -> None:
     assert amount is None or (amount.is_finite() and amount >= 0)
 
 
-@given(amounts, st.sampled_from(PIPELINE))
+@given(amounts, st.sampled_from(UNNAMED.stages))
 def test_expected_revenue_is_exact_to_half_a_cent_and_within_the_amount(amount: Decimal, stage: Any) -> None:
     revenue = expected_revenue(amount, stage.probability)
     assert abs(revenue * 100 - amount * stage.probability) <= Decimal("0.5")
@@ -97,7 +97,7 @@ def test_any_batch_leaves_every_key_with_a_party_that_exists(batch: list[dict[st
             book.holders.setdefault(key, one.new_contact_id)
         for key in one.account_keys:
             book.holders.setdefault(key, one.new_account_id)
-    converted = convert_all(wanted, book, now="2026-01-05T10:00:00Z")
+    converted = convert_all(wanted, book, UNNAMED, now="2026-01-05T10:00:00Z")
     for key, party_id in book.holders.items():
         assert party_id in (book.contacts if is_contact_key(key) else book.accounts)
     assert len(book.accounts) == sum(account.created for account in book.accounts.values())
@@ -111,7 +111,7 @@ def test_any_batch_leaves_every_key_with_a_party_that_exists(batch: list[dict[st
 @given(st.lists(people, max_size=8))
 def test_one_domain_is_one_account(batch: list[dict[str, Any]]) -> None:
     wanted = [_wanted(number, person) for number, person in enumerate(batch)]
-    converted = convert_all(wanted, PartyBook(), now="2026-01-05T10:00:00Z")
+    converted = convert_all(wanted, PartyBook(), UNNAMED, now="2026-01-05T10:00:00Z")
     by_domain: dict[str, set[str]] = {}
     for person, one in zip(batch, converted, strict=True):
         domain = (person["company"] or {}).get("domain")

@@ -105,4 +105,5 @@ def opportunity_of(row: Any, said: dict[str, Any]) -> Opportunity:
         said["lines"],
         row["opportunity_version"],
         rfc3339(row["changed_at"]) if changed else said["converted_at"],
+        said.get("pipeline"),
     )
