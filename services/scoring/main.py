@@ -40,6 +40,17 @@ def build_app(settings: ScoringSettings | None = None) -> FastAPI:
         "scoring", settings, publishes=[SCORED, JOURNEYS, SCORING_COMMANDS, RULES_PUBLISHED, COMMANDS_COMPLETED]
     )
     models, segments, running = active_models(), PostgresSegmentBook(), Running()
+    beside = [
+        segments_lane(
+            active_segments(), segments, max_records=settings.max_records, pause_lag=settings.segments_pause_lag
+        ),
+        journeys_lane(
+            active_journeys(),
+            PostgresJourneyBook(segments),
+            max_records=settings.max_records,
+            pause_lag=settings.segments_pause_lag,
+        ),
+    ]
     service.subscriptions.extend(
         subscriptions(
             models,
@@ -47,20 +58,8 @@ def build_app(settings: ScoringSettings | None = None) -> FastAPI:
             segments,
             PostgresShadow(),
             PERSONAL,
+            beside,
             max_records=settings.max_records,
-        )
-    )
-    service.subscriptions.append(
-        segments_lane(
-            active_segments(), segments, max_records=settings.max_records, pause_lag=settings.segments_pause_lag
-        )
-    )
-    service.subscriptions.append(
-        journeys_lane(
-            active_journeys(),
-            PostgresJourneyBook(segments),
-            max_records=settings.max_records,
-            pause_lag=settings.segments_pause_lag,
         )
     )
     service.background.extend((sweeping(service), keeping(service, running), keeping_segments(service)))

@@ -36,11 +36,12 @@ def subscriptions(
     segments: SegmentBook,
     shadow: ShadowRow,
     personal: Sequence[PersonalTables],
+    beside: Sequence[Subscription] = (),
     *,
     max_records: int,
 ) -> list[Subscription]:
-    """The lane of leads and commands, group `scoring`, and that of behaviour, of which there is far more, and which waits
-    for nobody's lead to be scored."""
+    """The lane of leads and commands, group `scoring`; that of behaviour, of which there is far more, and which waits
+    for nobody's lead to be scored; and those `beside` them. Dead letters of all of them are replayed in the first one."""
     publish = publish_kinds(
         STAGE,
         {
@@ -68,7 +69,7 @@ def subscriptions(
         title="Scoring",
     )
     behaviour = behaviour_subscription(models, standings, max_records=max_records)
-    return [with_replays(STAGE, lane, behaviour), behaviour]
+    return [with_replays(STAGE, lane, behaviour, *beside), behaviour, *beside]
 
 
 def behaviour_subscription(models: Models, standings: Standings, *, max_records: int) -> Subscription:

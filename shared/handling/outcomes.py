@@ -51,11 +51,12 @@ class Rejected(NamedTuple):
 
 class Letter(NamedTuple):
     """A dead letter of a record that came inside another one: a replay that failed again. `marks` are headers beside
-    the usual ones, that link it to the first letter."""
+    the usual ones, that link it to the first letter; `group` is the consumer group that failed at first, where it is known."""
 
     record: Record
     why: Rejected
     marks: tuple[tuple[str, str], ...]
+    group: str | None = None
 
 
 class Produced(NamedTuple):

@@ -42,7 +42,10 @@ class Outputs:
         for record, outcome in settled:
             if isinstance(outcome, Produced):
                 outputs += [self._event(event, record) for event in outcome.events]
-                outputs += [self._dead_letter(each.record, each.why, group, each.marks) for each in outcome.letters]
+                outputs += [
+                    self._dead_letter(each.record, each.why, each.group or group, each.marks)
+                    for each in outcome.letters
+                ]
             elif isinstance(outcome, Rejected):
                 outputs.append(self._dead_letter(record, outcome, group))
         return outputs

@@ -1,8 +1,9 @@
 """`record.replay`, obeyed alike by every service: the original record goes to the handler that it has for its topic.
 
 The record comes back with its own event id, coordinates and time, so that the decision stored for it absorbs repeats:
-it is locked, and only a dead letter, or what was refused, is tried again. What fails again is a new dead letter that names
-the first one; it costs nobody else's replay, and never stops the consumer.
+it is locked, and only a dead letter, or what was refused, is tried again. For a lane that keeps no decisions the replay
+keeps one of its own, about this very record. What fails again is a new dead letter that names the first one; it costs nobody
+else's replay, and never stops the consumer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,7 @@ from shared.messaging.subscription import Handled, Subscription, UseCase
 from shared.messaging.verdicts import check_sizes, culprit_of, decision_of, of_no_known_type, validated
 from shared.observability.metrics import REPLAYS
 from shared.persistence.database import is_transient
-from shared.persistence.decisions import Claim, lock_decisions, reopen_decisions, save_decisions
+from shared.persistence.decisions import Claim, kept_under, lock_decisions, reopen_decisions, save_decisions
 
 # What a replay came to, as stored with the command, so that a redelivered command does the same again.
 APPLIED: Final = "applied"
@@ -65,10 +66,8 @@ class Try(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What is applied once: the event where decisions are stored, else the record."""
-        record = self.record
-        stored = self.subscription.decisions
-        return record.event_id if stored else f"{record.topic_id}/{record.partition}/{record.offset}"
+        """The id under which it is decided once: the event's, where its lane keeps decisions, else one of lane and record."""
+        return self.record.event_id if self.subscription.decisions else kept_under(self.subscription.group, self.record)
 
 
 class ToHandle(NamedTuple):
@@ -131,15 +130,16 @@ class Replays:
         return Try(item, wanted, record, subscription, handled)
 
     def _subscription_of(self, wanted: ReplayRecord) -> Subscription | None:
+        """The lane that failed, which the letter names as the cluster does, with a prefix perhaps; else one that reads it."""
         reading = [each for each in self.subscriptions if wanted.record.topic in each.topics]
-        return next((each for each in reading if each.group == wanted.group), reading[0] if reading else None)
+        named = [each for each in reading if (wanted.group or "").endswith(each.group)]
+        return max(named, key=lambda each: len(each.group)) if named else next(iter(reading), None)
 
     # -- settling -----------------------------------------------------------------------------------------------
 
     async def _settle(self, tries: Mapping[int, Try], work: Work) -> dict[int, Settled]:
         """In rounds, so that of several replays of one record the later ones see what the first came to."""
-        wanted = [each.record.event_id for each in tries.values() if each.subscription.decisions]
-        claims = await lock_decisions(work, wanted) if wanted else {}
+        claims = await lock_decisions(work, [each.key for each in tries.values()]) if tries else {}
         settled: dict[int, Settled] = {}
         while left := {place: each for place, each in tries.items() if place not in settled}:
             firsts: dict[str, int] = {}
@@ -152,7 +152,7 @@ class Replays:
         settled: dict[int, Settled] = {}
         by_use_case: dict[int, list[tuple[int, ToHandle]]] = {}
         for place, each in tries.items():
-            found = _place(each, claims.get(each.record.event_id) if each.subscription.decisions else None)
+            found = _place(each, claims.get(each.key))
             if isinstance(found, ToHandle):
                 by_use_case.setdefault(id(found.use_case), []).append((place, found))
             elif isinstance(found, Settled):
@@ -191,7 +191,7 @@ async def _settled_as(
     before = _answer_before(each)
     if isinstance(outcome, Rejected):
         return _failed(each, outcome) if before is None else Settled(before, letters=(_letter(each, outcome),))
-    if before is None and first is None and each.subscription.decisions:
+    if before is None and first is None:
         await _decide(each, outcome, claims, work)
     answer = before or _applied(each, outcome, APPLIED if first is None else REPEATED)
     events = outcome.events if isinstance(outcome, Produced) else ()
@@ -271,13 +271,13 @@ async def _run(use_case: UseCase, items: Sequence[InHand], work: Work) -> Sequen
 async def _decide(each: Try, outcome: Outcome, claims: dict[str, Claim], work: Work) -> None:
     """Put the new decision in the place of the one that was open. An edited body has no fingerprint: its source, sending what it
     sent before, repeats the event and is in no conflict with it."""
-    record = each.record
+    record = each.record._replace(event_id=each.key)
     decision = decision_of(outcome, work)
     if each.wanted.edited:
         decision = decision._replace(fingerprint=0)
-    store: Callable[..., Any] = reopen_decisions if record.event_id in claims else save_decisions
+    store: Callable[..., Any] = reopen_decisions if each.key in claims else save_decisions
     await store(work, [(record, decision)])
-    claims[record.event_id] = Claim(record.topic_id, record.partition, record.offset, decision)
+    claims[each.key] = Claim(record.topic_id, record.partition, record.offset, decision)
 
 
 def _linked(wanted: ReplayRecord) -> dict[str, Any]:
@@ -308,7 +308,7 @@ def _failed(each: Try, why: Rejected) -> Settled:
 
 def _letter(each: Try, why: Rejected) -> Letter:
     marks = ((REPLAY_OF, each.wanted.first_id), (REPLAY_ATTEMPT, str(each.wanted.attempt)))
-    return Letter(each.record, why, (*marks, (EDITED, "1")) if each.wanted.edited else marks)
+    return Letter(each.record, why, (*marks, (EDITED, "1")) if each.wanted.edited else marks, each.wanted.group)
 
 
 def _refused(wanted: ReplayRecord, reason: str, detail: str) -> Settled:

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 import orjson
 
+from shared.contracts import ids
 from shared.contracts.envelope import rfc3339
 from shared.handling.outcomes import DEAD_LETTERED, REJECTED, Decision
 from shared.handling.records import Record
@@ -28,6 +29,12 @@ class Claim(NamedTuple):
     def is_of(self, record: Record) -> bool:
         """Whether the decision was made for this very record, or for another one with the same event id."""
         return (self.topic_id, self.partition, self.offset) == (record.topic_id, record.partition, record.offset)
+
+
+def kept_under(group: str, record: Record) -> str:
+    """The id of what is decided about a record for a lane that keeps no decisions: other lanes decide about the same event."""
+    place = (record.topic_id, str(record.partition), str(record.offset))
+    return ids.derive(ids.EVENTS, "replay", group, *place)
 
 
 _COLUMNS: Final = (

@@ -242,13 +242,13 @@ async def scoring_lane(dsn: str) -> AsyncIterator[ScoringLane]:
     database = Database(create_engine(dsn, "scoring"))
     book = PostgresSegmentBook()
     made = ScoringLane(database, {})
-    lanes = [
-        *subscriptions(
-            active_models(), ShadowedStandings(made.shadow), book, PostgresShadow(), PERSONAL, max_records=2000
-        ),
+    beside = [
         segments_lane(active_segments(), book, max_records=2000, pause_lag=0),
         journeys_lane(active_journeys(), PostgresJourneyBook(book), max_records=2000, pause_lag=0),
     ]
+    lanes = subscriptions(
+        active_models(), ShadowedStandings(made.shadow), book, PostgresShadow(), PERSONAL, beside, max_records=2000
+    )
     made.lanes.update(
         (name, Settling(lane, lane.group, database, lambda: made.now))
         for name, lane in zip(("leads", "behaviour", "segments", "journeys"), lanes, strict=True)

@@ -14,11 +14,11 @@ from shared.messaging.verdicts import of_no_known_type
 
 def lanes() -> list[Subscription]:
     nothing: Any = None
-    return [
-        *subscriptions(nothing, nothing, nothing, nothing, (), max_records=1),
+    beside = [
         segments_lane(nothing, nothing, max_records=1, pause_lag=0),
         journeys_lane(nothing, nothing, max_records=1, pause_lag=0),
     ]
+    return subscriptions(nothing, nothing, nothing, nothing, (), beside, max_records=1)
 
 
 def test_one_lane_answers_for_each_topic() -> None:
