@@ -11,7 +11,10 @@ from shared.runtime.access import Requires
 from shared.runtime.reading import known_id, reading
 from shared.runtime.service import Service
 
-_NONE_YET: Final = {"entered": 0, "active": 0, "done": 0, "exited": 0, "converted": 0, "messages": [], "revenue": []}
+_NONE_YET: Final = {
+    **dict.fromkeys(("entered", "active", "done", "exited", "converted"), 0),
+    **{"messages": [], "failures": [], "revenue": []},
+}
 
 
 def journeys_router(service: Service) -> APIRouter:

@@ -2,6 +2,7 @@
 
 import json
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -27,6 +28,8 @@ def list_journeys(as_json: AsJson = False) -> None:
         )
         for step in each["messages"]:
             typer.echo(f"  {step['step']:<24} {step['channel']:<10} {_counts(step)}")
+        for failed in each["failures"]:
+            typer.echo(f"  {failed['step']:<24} {failed['messages']} failed: {failed['reason']}")
         for sum_ in each["revenue"]:
             typer.echo(f"  {sum_['step']:<24} brought {sum_['amount']} {sum_['currency']}")
 
@@ -34,7 +37,7 @@ def list_journeys(as_json: AsJson = False) -> None:
 @journeys.command(epilog="Example: leadstream journeys show 018f…")
 def show(lead_id: Annotated[str, typer.Argument(help="The lead's id.")], as_json: AsJson = False) -> None:
     """The journeys of a lead, where it stands, and what was sent to it."""
-    found = call("GET", f"/v1/leads/{lead_id}/journeys")
+    found = call("GET", f"/v1/leads/{quote(lead_id, safe='')}/journeys")
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -42,7 +45,10 @@ def show(lead_id: Annotated[str, typer.Argument(help="The lead's id.")], as_json
         why = f" ({run['reason']})" if run["reason"] else ""
         typer.echo(f"{run['journey']:<24} since {run['entered_at'][:19]}, {run['state']}{why}, at {run['step']}")
     for message in found["messages"]:
-        typer.echo(f"  {message['decided_at'][:19]}  {message['step']:<24} {message['channel']:<10} {message['state']}")
+        why = f" ({message['reason']})" if message["reason"] else ""
+        typer.echo(
+            f"  {message['decided_at'][:19]}  {message['step']:<24} {message['channel']:<10} {message['state']}{why}"
+        )
 
 
 def _counts(step: dict[str, Any]) -> str:

@@ -91,6 +91,11 @@ class JourneyBook(Protocol):
 class Surroundings(Protocol):
     """A lead's facts for each of its runs, and when it was written to."""
 
+    @property
+    def members(self) -> Mapping[str, str]:
+        """The segments that it is in now, each since when (RFC 3339)."""
+        ...
+
     def of(self, run: Run) -> Around:
         """As this run sees them: what was done counts since it began."""
         ...

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+import orjson
+
 from services.scoring.journeys.adapters.offers import PostgresOffers
 from services.scoring.journeys.adapters.surroundings import around_of
 from services.scoring.journeys.domain.running import CompiledJourneys, Run, Taken
@@ -23,10 +25,12 @@ _TOLD: Final = """
     FROM journey_steps WHERE event_id = ANY($1::uuid[]) ORDER BY event_id, seq
 """
 _RUNS: Final = """
-    SELECT run_id::text, lead_id::text, journey, entered_at, step, state, reason, due_at FROM journey_runs
+    SELECT run_id::text, lead_id::text, journey, entered_at, step, state, reason, due_at, since FROM journey_runs
     WHERE lead_id = ANY($1::uuid[]) ORDER BY journey_runs.lead_id, entered_at DESC, journey_runs.run_id FOR UPDATE
 """
-_RUN_COLUMNS: Final = ("run_id", "lead_id", "journey", "entered_at", "step", "state", "reason", "due_at", "updated_at")
+_RUN_COLUMNS: Final = (
+    "run_id", "lead_id", "journey", "entered_at", "step", "state", "reason", "due_at", "since", "updated_at",
+)  # fmt: skip
 _UPDATE: Final = """
     UPDATE journey_runs r SET step = u.step, state = u.state, reason = u.reason, due_at = u.due_at, updated_at = $6
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
@@ -48,10 +52,7 @@ _SENDS: Final = """
     SELECT lead_id::text, channel, decided_at FROM journey_sends
     WHERE lead_id = ANY($1::uuid[]) AND decided_at > $2 AND state <> 'dropped'
 """
-_MEMBERS: Final = """
-    SELECT lead_id::text, ARRAY(SELECT jsonb_object_keys(members)) AS segments FROM segment_leads
-    WHERE lead_id = ANY($1::uuid[])
-"""
+_MEMBERS: Final = "SELECT lead_id::text, members::text FROM segment_leads WHERE lead_id = ANY($1::uuid[])"
 _RELEASE: Final = """
     UPDATE journey_sends SET state = 'released' WHERE send_id = ANY($1::uuid[]) AND state = 'decided'
 """
@@ -89,12 +90,12 @@ class PostgresJourneyBook(PostgresOffers):
         began = (run.entered_at for of_lead in runs.values() for run in of_lead if run.state == "active")
         # What happened at the very moment at which a run began counts for it.
         known = await self._segments.read(work, asked, min(began, default=work.now) - timedelta(microseconds=1))
-        members = {row["lead_id"]: row["segments"] for row in await work.fetch(_MEMBERS, asked)}
+        members = {lead_id: orjson.loads(each) for lead_id, each in await work.fetch(_MEMBERS, asked)}
         sends: dict[str, list[Any]] = {}
         for lead_id, channel, at in await work.fetch(_SENDS, asked, work.now - rules.longest_cap):
             sends.setdefault(lead_id, []).append((channel, at))
         return {
-            lead_id: around_of(known.get(lead_id), members.get(lead_id, ()), sends.get(lead_id, []), rules)
+            lead_id: around_of(known.get(lead_id), members.get(lead_id, {}), sends.get(lead_id, []), rules)
             for lead_id in asked
         }
 
@@ -136,7 +137,8 @@ def step_timer(run: Run) -> Timer:
 def _run_row(run: Run, work: Work) -> tuple[Any, ...]:
     """In the order of _RUN_COLUMNS."""
     return (
-        run.run_id, run.lead_id, run.journey, run.entered_at, run.step, run.state, run.reason, run.due_at, work.now,
+        run.run_id, run.lead_id, run.journey, run.entered_at, run.step, run.state, run.reason, run.due_at, run.since,
+        work.now,
     )  # fmt: skip
 
 

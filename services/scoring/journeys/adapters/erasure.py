@@ -23,8 +23,8 @@ _RUNS: Final = """
     WHERE lead_id = ANY($1::uuid[]) ORDER BY entered_at, run_id
 """
 _SENDS: Final = """
-    SELECT send_id::text, run_id::text, journey, step, channel, code, valid_until, state, decided_at, redeemed_at, amount,
-           currency
+    SELECT send_id::text, run_id::text, journey, step, channel, code, valid_until, state, reason, attempts, decided_at,
+           redeemed_at, amount, currency
     FROM journey_sends WHERE lead_id = ANY($1::uuid[]) ORDER BY decided_at, send_id
 """
 

@@ -17,6 +17,10 @@ _SENDS: Final = """
            count(*) FILTER (WHERE state = 'dropped') AS dropped, count(redeemed_at) AS redeemed
     FROM journey_sends GROUP BY journey, step, channel ORDER BY journey, step, channel
 """
+_FAILURES: Final = """
+    SELECT journey, step, channel, reason, count(*) AS messages FROM journey_sends WHERE state = 'failed'
+    GROUP BY journey, step, channel, reason ORDER BY journey, step, channel, reason
+"""
 _REVENUE: Final = """
     SELECT journey, step, currency, sum(amount)::text AS amount FROM journey_sends
     WHERE amount IS NOT NULL GROUP BY journey, step, currency ORDER BY journey, step, currency
@@ -24,11 +28,12 @@ _REVENUE: Final = """
 
 
 async def read_figures(work: Work) -> dict[str, dict[str, Any]]:
-    """By journey: its leads by state, its messages by step, and what was bought with its offers by step and currency."""
+    """By journey: its leads by state, its messages by step, why some failed, and what was bought with its offers by step
+    and currency."""
     found: dict[str, dict[str, Any]] = {}
     for row in await work.fetch(_RUNS):
-        found[row["journey"]] = {**dict(row), "messages": [], "revenue": []}
-    for name, sql in (("messages", _SENDS), ("revenue", _REVENUE)):
+        found[row["journey"]] = {**dict(row), "messages": [], "failures": [], "revenue": []}
+    for name, sql in (("messages", _SENDS), ("failures", _FAILURES), ("revenue", _REVENUE)):
         for row in await work.fetch(sql):
             if row["journey"] in found:
                 found[row["journey"]][name].append({key: row[key] for key in row.keys() if key != "journey"})  # noqa: SIM118

@@ -1,6 +1,6 @@
 """What steps of a lead rest on: its facts, what it did since a run began, and when it was written to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +22,7 @@ class LeadAround:
     facts: Mapping[str, Any]
     known: Known | None
     sends: list[tuple[str, datetime]] = field(default_factory=list)
+    members: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, run: Run) -> Around:
         """See ports.Surroundings."""
@@ -35,11 +36,11 @@ class LeadAround:
 
 
 def around_of(
-    known: Known | None, members: Sequence[str], sends: list[tuple[str, datetime]], rules: CompiledJourneys
+    known: Known | None, members: Mapping[str, str], sends: list[tuple[str, datetime]], rules: CompiledJourneys
 ) -> LeadAround:
     """A lead as its tables know it; without a row it is gone."""
     if known is None:
-        return LeadAround({}, None, sends)
+        return LeadAround({}, None, sends, members)
     said = known.stated
     facts = {
         **facts_of(rules.see_lead(known.lead)),
@@ -47,4 +48,4 @@ def around_of(
         "interest": {} if said is None else {"class": said.interest, "reason": said.reason},
         "segments": list(members),
     }
-    return LeadAround(facts, known, sends)
+    return LeadAround(facts, known, sends, members)

@@ -15,6 +15,7 @@ class Entered(Contract):
 
     lead_id: LeadId
     segment: str
+    entered_at: AwareDatetime | None = None
 
 
 class Exited(Contract):
@@ -24,6 +25,7 @@ class Exited(Contract):
 
     lead_id: LeadId
     segment: str
+    since: AwareDatetime | None = None
 
 
 class Advanced(Contract):
@@ -41,6 +43,7 @@ class Converted(Contract):
     TYPE: ClassVar[str] = "opportunity.converted"
 
     lead_id: LeadId
+    converted_at: AwareDatetime | None = None
 
 
 class Behaved(Contract):

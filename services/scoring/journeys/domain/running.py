@@ -7,7 +7,7 @@ Every step that is taken is an event. A run waits at a step until `due_at`; whoe
 same steps follow.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -28,7 +28,8 @@ _LETTERS: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 @dataclass(slots=True)
 class Run:
-    """A lead in a journey. `step` is where it stands; `due_at` when it goes on by itself."""
+    """A lead in a journey. `step` is where it stands; `due_at` when it goes on by itself; `since` when the lead had entered
+    the segment, None for a run of before that was kept. What a `silenced` run has not sent yet is not sent any more."""
 
     run_id: str
     lead_id: str
@@ -38,12 +39,18 @@ class Run:
     state: State = "active"
     reason: str | None = None
     due_at: datetime | None = None
+    since: datetime | None = None
     stored: bool = False
     changed: bool = False
+    silenced: bool = False
 
     def end(self, state: State, reason: str | None = None) -> None:
         """The journey is over."""
         self.state, self.reason, self.due_at, self.changed = state, reason, None, True
+
+    def is_older(self, instant: datetime | None) -> bool:
+        """Whether its lead had entered the segment by then: what happened before that, and is told late, is none of it."""
+        return self.since is None or instant is None or self.since <= instant
 
 
 class Taken(NamedTuple):
@@ -125,11 +132,13 @@ def _compiled(journey: Journey) -> CompiledJourney:
     return CompiledJourney(journey, places, exits, branches)
 
 
-def begin(lead_id: str, compiled: CompiledJourney, cause_id: str, now: datetime) -> tuple[Run, Taken]:
+def begin(
+    lead_id: str, compiled: CompiledJourney, cause_id: str, now: datetime, since: datetime | None = None
+) -> tuple[Run, Taken]:
     """A lead enters a journey. The same cause gives the same run."""
     journey = compiled.journey
     run_id = ids.derive(ids.EVENTS, _NAMESPACE, journey.id, lead_id, cause_id)
-    run = Run(run_id, lead_id, journey.id, now, journey.steps[0].id, changed=True)
+    run = Run(run_id, lead_id, journey.id, now, journey.steps[0].id, since=since, changed=True)
     return run, Taken(run_id, lead_id, journey.id, run.step, "entered")
 
 
@@ -143,9 +152,18 @@ def may_begin(last: Run | None, journey: Journey, now: datetime) -> bool:
 
 
 def leave(run: Run, reason: str) -> Taken:
-    """End a run from outside."""
+    """End a run before it is through."""
     run.end("exited", reason)
+    run.silenced = True
     return Taken(run.run_id, run.lead_id, run.journey, run.step, "exited", reason)
+
+
+def end_runs(runs: Iterable[Run], reason: str) -> list[Taken]:
+    """End those that are under way; those that are through send nothing more either."""
+    ended = list(runs)
+    for run in ended:
+        run.silenced = True
+    return [leave(run, reason) for run in ended if run.state == "active"]
 
 
 def advance(run: Run, rules: CompiledJourneys, around: Around, *, now: datetime) -> list[Taken]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from services.scoring.journeys.domain.inbound import Behaved
+from services.scoring.journeys.domain.inbound import Behaved, Converted, Entered, Exited
 from services.scoring.journeys.domain.running import (
     CONVERTED,
     LEFT_SEGMENT,
@@ -13,11 +14,11 @@ from services.scoring.journeys.domain.running import (
     Run,
     Taken,
     begin,
-    leave,
+    end_runs,
     may_begin,
 )
 from services.scoring.journeys.handlers.moving import STAGE, Moves, outcome_of
-from services.scoring.journeys.ports import JourneyBook, Redeeming, Redemption
+from services.scoring.journeys.ports import JourneyBook, Redeeming, Redemption, Surroundings
 from shared.contracts.envelope import rfc3339
 from shared.contracts.events.journeys import OfferRedeemed
 from shared.contracts.topics import JOURNEYS
@@ -115,25 +116,42 @@ def _begins_any(item: InHand, rules: CompiledJourneys) -> bool:
     return item.event.segment in rules.by_segment
 
 
-def _begun(item: InHand, runs: list[Run], rules: CompiledJourneys, work: Work) -> Iterable[Taken]:
-    for compiled in rules.by_segment.get(item.event.segment, ()):
+def _begun(item: InHand, runs: list[Run], rules: CompiledJourneys, around: Surroundings, work: Work) -> Iterable[Taken]:
+    """Who has left the segment before this was read, or replayed, does not begin what asks to stay there."""
+    event: Entered = item.event
+    stays = _stays(event, around)
+    for compiled in rules.by_segment.get(event.segment, ()):
         last = next((run for run in runs if run.journey == compiled.journey.id), None)
-        if may_begin(last, compiled.journey, work.now):
-            run, entered = begin(item.event.lead_id, compiled, item.record.event_id, work.now)
+        if (stays or not compiled.journey.stay) and may_begin(last, compiled.journey, work.now):
+            run, entered = begin(event.lead_id, compiled, item.record.event_id, work.now, event.entered_at)
             runs.insert(0, run)
             yield entered
 
 
-def _left(item: InHand, runs: list[Run], rules: CompiledJourneys, _work: Work) -> Iterable[Taken]:
-    ending = {each.journey.id for each in rules.by_segment.get(item.event.segment, ()) if each.journey.stay}
-    return [leave(run, LEFT_SEGMENT) for run in runs if run.state == "active" and run.journey in ending]
+def _stays(event: Entered, around: Surroundings) -> bool:
+    since = around.members.get(event.segment)
+    return since is not None and event.entered_at in (None, datetime.fromisoformat(since))
 
 
-def _converted(_item: InHand, runs: list[Run], _rules: CompiledJourneys, _work: Work) -> Iterable[Taken]:
-    return [leave(run, CONVERTED) for run in runs if run.state == "active"]
+def _left(
+    item: InHand, runs: list[Run], rules: CompiledJourneys, _around: Surroundings, _work: Work
+) -> Iterable[Taken]:
+    event: Exited = item.event
+    ending = {each.journey.id for each in rules.by_segment.get(event.segment, ()) if each.journey.stay}
+    return end_runs((run for run in runs if run.journey in ending and run.is_older(event.since)), LEFT_SEGMENT)
 
 
-def _woken(item: InHand, runs: list[Run], _rules: CompiledJourneys, _work: Work) -> Iterable[Taken]:
+def _converted(
+    item: InHand, runs: list[Run], _rules: CompiledJourneys, _around: Surroundings, _work: Work
+) -> Iterable[Taken]:
+    """A journey for customers goes on: its lead entered the segment by the conversion."""
+    event: Converted = item.event
+    return end_runs((run for run in runs if run.is_older(event.converted_at)), CONVERTED)
+
+
+def _woken(
+    item: InHand, runs: list[Run], _rules: CompiledJourneys, _around: Surroundings, _work: Work
+) -> Iterable[Taken]:
     """The timer is used up: a run that has to wait yet, because clocks differ, gets it anew with its row."""
     for run in runs:
         run.changed = run.changed or (run.run_id == item.event.run_id and run.state == "active")

@@ -1,4 +1,4 @@
-"""Moving runs on, whatever it was that happened; the lane keeps no decisions, as that of segments (ADR 21)."""
+"""Moving runs on, whatever it was that happened; the lane keeps no decisions, as that of segments (ADR 24)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ STAGE: Final = Stage("scoring")
 ADVANCED: Final = "advanced"
 UNMOVED: Final = "no_journey_moves"
 
-Happens: TypeAlias = Callable[[InHand, list[Run], CompiledJourneys, Work], Iterable[Taken]]
+Happens: TypeAlias = Callable[[InHand, list[Run], CompiledJourneys, Surroundings, Work], Iterable[Taken]]
 """What a record does to the runs of its lead before they move on: begins some, ends others. Changes the list."""
 Matters: TypeAlias = Callable[[InHand, CompiledJourneys], bool]
 """Whether a record can do anything with these rules; most segments begin no journey."""
@@ -53,13 +53,13 @@ class Moves:
         steps: list[tuple[Record, ToldStep]] = []
         for item, lead in fresh:
             of_lead = runs.setdefault(lead, [])
-            taken = [*happens(item, of_lead, rules, work), *_advanced(of_lead, rules, around[lead], work)]
+            taken = [*happens(item, of_lead, rules, around[lead], work), *_advanced(of_lead, rules, around[lead], work)]
             made = [ToldStep(each, seq, work.instant, rules.version) for seq, each in enumerate(taken)]
             told[item.record.event_id] = made
             steps += [(item.record, each) for each in made]
         changed = [run for of_lead in runs.values() for run in of_lead if run.changed]
         await self.book.save(work, changed, steps)
-        await self.book.drop(work, [run.run_id for run in changed if run.state == "exited"])
+        await self.book.drop(work, [run.run_id for of_lead in runs.values() for run in of_lead if run.silenced])
         return told
 
 
