@@ -3,6 +3,7 @@
 import json
 from enum import StrEnum
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -44,8 +45,8 @@ def list_leads(
     as_json: AsJson = False,
 ) -> None:
     """The leads of a segment, each since when."""
-    query = f"?limit={limit}" + (f"&after={after}" if after else "")
-    found = call("GET", f"/v1/segments/{segment}/leads{query}")
+    query = f"?limit={limit}" + (f"&after={quote(after, safe='')}" if after else "")
+    found = call("GET", f"/v1/segments/{quote(segment, safe='')}/leads{query}")
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -58,7 +59,7 @@ def list_leads(
 @segments.command(epilog="Example: leadstream segments show 018f…")
 def show(lead_id: LeadId, as_json: AsJson = False) -> None:
     """The segments of a lead, and what it lacks for the others."""
-    found = call("GET", f"/v1/leads/{lead_id}/segments")
+    found = call("GET", f"/v1/leads/{quote(lead_id, safe='')}/segments")
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -81,7 +82,7 @@ def interest(
 ) -> None:
     """Say how interested a lead is. What was said last stands; on its date, who put off is interested again."""
     body = {"interest": interest.value, "reason": reason, "resume_at": resume_at}
-    done = call("POST", f"/v1/leads/{lead_id}/interest", body)
+    done = call("POST", f"/v1/leads/{quote(lead_id, safe='')}/interest", body)
     if as_json:
         typer.echo(json.dumps(done))
     elif done["status"] == "done":
@@ -92,7 +93,7 @@ def interest(
 
 @segments.command(epilog="Example: leadstream segments recount --reason 'restored from a backup'")
 def recount(
-    reason: Annotated[str, typer.Option(help="Why, for those who look back.", min=1)], as_json: AsJson = False
+    reason: Annotated[str, typer.Option(help="Why, for those who look back.")], as_json: AsJson = False
 ) -> None:
     """Look at every lead, whether anything happened to it or not. Where all is well, none moves."""
     done = call("POST", "/v1/segments/recount", {"reason": reason})

@@ -333,7 +333,8 @@ class Journeys(RuleBasedStateMachine):
     def _newer_than(self, item: InHand) -> set[str]:
         said = item.event
         instant = said.converted_at if isinstance(said, Converted) else getattr(said, "since", None)
-        return {run.run_id for run in self.book.runs if instant and run.state == "active" and run.since > instant}
+        active = [run for run in self.book.runs if run.state == "active"]
+        return {run.run_id for run in active if run.since is not None and instant is not None and run.since > instant}
 
     def _note(self, item: InHand) -> None:
         self.taken += [(step.taken, self.now) for step in self.book.steps.get(item.record.event_id, ())]

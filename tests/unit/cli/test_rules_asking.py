@@ -1,64 +1,15 @@
 """`leadstream rules preview` and `shadow`, `score report`: what they ask the services, and what they show of the answers."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from services.cli.main import app
+from tests.support.answering import Services
 from tests.support.previews import captured, previewed
 
 SCORING = "kind: scoring\nname: mine\nrules: [{id: any, points: %d}]\n"
-
-
-class Services(HTTPServer):
-    """Answers what it was told to, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answering)
-        self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
-        self.asked: list[tuple[str, str, Any]] = []
-
-
-class _Answering(BaseHTTPRequestHandler):
-    server: Services
-
-    def _answer(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
-        body = json.loads(self.rfile.read(length)) if length else None
-        self.server.asked.append((self.command, self.path, body))
-        status, answer = self.server.answers.get(
-            (self.command, self.path), (404, {"code": "not_found", "detail": "no"})
-        )
-        said = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
-
-    do_GET = do_POST = _answer  # noqa: N815
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing is written down."""
-
-
-@pytest.fixture
-def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    server = Services()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    for name in ("SCORING", "ROUTING", "CONVERSION", "REPORTING"):
-        monkeypatch.setenv(f"LEADSTREAM_{name}_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("LEADSTREAM_ADMIN_KEY", "ls_a_1")
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
