@@ -1,9 +1,10 @@
-"""Three Kafka requests that aiokafka 0.14 lacks, written with its own protocol types.
+"""Four Kafka requests that aiokafka 0.14 lacks, written with its own protocol types.
 
 - TxnOffsetCommit v3 carries generation, member and instance id, so that the group coordinator refuses a member that
   has lost its partitions (KIP-447).
 - OffsetFetch v7 can require stable offsets, so that a new owner waits for its predecessor's open transaction.
 - Metadata v10 tells topic ids, so that a recreated topic is not taken for its predecessor.
+- DescribeTransactions v0 tells how the last transaction of an id ended.
 """
 
 from io import BytesIO
@@ -240,3 +241,49 @@ class TopicIdsRequest(Request[MetadataRequest_v10]):
     def build(self, request_struct_class: type[MetadataRequest_v10]) -> MetadataRequest_v10:
         wanted: list[Any] = [(UUID(int=0), name, {}) for name in self._topics]
         return request_struct_class(wanted, False, False, False, {})
+
+
+class DescribeTransactionsResponse_v0(Response):
+    API_KEY = 65
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "transaction_states",
+            CompactArray(
+                ("error_code", Int16),
+                ("transactional_id", _TEXT),
+                ("state", _TEXT),
+                ("timeout_ms", Int32),
+                ("start_time_ms", Int64),
+                ("producer_id", Int64),
+                ("producer_epoch", Int16),
+                (
+                    "topics",
+                    CompactArray(("topic", _TEXT), ("partitions", CompactArray(Int32)), ("tags", TaggedFields)),
+                ),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class DescribeTransactionsRequest_v0(RequestStruct):
+    FLEXIBLE_VERSION = True
+    API_KEY = 65
+    API_VERSION = 0
+    RESPONSE_TYPE = DescribeTransactionsResponse_v0
+    SCHEMA = Schema(("transactional_ids", CompactArray(_TEXT)), ("tags", TaggedFields))
+
+
+class DescribeTransactionsRequest(Request[DescribeTransactionsRequest_v0]):
+    """Ask a transaction coordinator how the last transaction of an id stands."""
+
+    API_KEY = 65
+
+    def __init__(self, transactional_id: str) -> None:
+        self._transactional_id = transactional_id
+
+    def build(self, request_struct_class: type[DescribeTransactionsRequest_v0]) -> DescribeTransactionsRequest_v0:
+        return request_struct_class([self._transactional_id], {})

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 
 from shared.contracts.envelope import Headers
 from shared.messaging.fencing import Membership, fence_offset_commits
+from shared.messaging.leftovers import Leftovers, end_leftovers, how_it_ended
 from shared.messaging.producer_ids import is_forgotten
 from shared.observability import metrics
 from shared.observability.failpoints import failpoint
@@ -74,8 +75,9 @@ class Publisher(Protocol):
 class TransactionalPublisher:
     """The publisher on a transactional producer. One transaction at a time, whatever the number of lanes."""
 
-    def __init__(self, producer: AIOKafkaProducer, settings: Mapping[str, Any]) -> None:
+    def __init__(self, producer: AIOKafkaProducer, settings: Mapping[str, Any], leftovers: Leftovers) -> None:
         self._settings = settings
+        self._leftovers = leftovers
         self._use(producer)
         self._membership = Membership(-1, "")
         self._one_at_a_time = asyncio.Lock()
@@ -83,10 +85,10 @@ class TransactionalPublisher:
 
     @classmethod
     async def start(
-        cls, bootstrap: str, transactional_id: str, client_id: str, **security: Any
+        cls, bootstrap: str, transactional_id: str, client_id: str, leftovers: Leftovers, **security: Any
     ) -> "TransactionalPublisher":
-        """Start the producer; this ends the open transaction of a predecessor with the same id. Raises TimeoutError where
-        that takes too long."""
+        """Start the producer; this ends the open transaction of a predecessor with the same id, and what it left in these
+        places. Raises TimeoutError where having the id takes too long."""
         settings = {
             "bootstrap_servers": bootstrap,
             "client_id": client_id,
@@ -98,7 +100,7 @@ class TransactionalPublisher:
             "compression_type": "zstd",
             **security,
         }
-        return cls(await _started(settings, _ID_WITHIN_S), settings)
+        return cls(await _started(settings, leftovers, _ID_WITHIN_S), settings, leftovers)
 
     def _use(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
@@ -167,7 +169,7 @@ class TransactionalPublisher:
         """Another producer with the same id."""
         try:
             await self._producer.stop()
-            producer = await _started(self._settings, _SAME_ID_WITHIN_S)
+            producer = await _started(self._settings, self._leftovers, _SAME_ID_WITHIN_S)
         except (KafkaError, TimeoutError) as error:
             raise PublisherLost(f"no producer after one that was {cause}: {type(error).__name__}") from error
         log.warning("producer_renewed", cause=cause)
@@ -189,14 +191,17 @@ class TransactionalPublisher:
             raise PublisherLost(f"the transaction could not be aborted: {type(error).__name__}") from error
 
 
-async def _started(settings: Mapping[str, Any], within: float) -> AIOKafkaProducer:
+async def _started(settings: Mapping[str, Any], leftovers: Leftovers, within: float) -> AIOKafkaProducer:
     """A producer that has its id. Raises TimeoutError where only that takes too long; how long servers' names are looked up
     and connections are made says nothing of the id."""
     producer = AIOKafkaProducer(**settings)
     try:
         await _connect(producer)
         async with asyncio.timeout(within):
+            ended = await how_it_ended(producer)
             await producer._sender.start()
+        if ended is not None:
+            await end_leftovers(producer, leftovers, ended)
     except BaseException:
         await producer.stop()
         raise

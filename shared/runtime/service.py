@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import asyncpg
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 
@@ -20,6 +21,7 @@ from shared.messaging import admin
 from shared.messaging.broker import create_broker, start_broker, subscribe
 from shared.messaging.giving_way import GivingWay
 from shared.messaging.lane import Lane
+from shared.messaging.leftovers import Leftovers
 from shared.messaging.outputs import Outputs
 from shared.messaging.raw_producer import RawProducer
 from shared.messaging.subscription import Subscription
@@ -128,7 +130,8 @@ class Service:
         self.access.follow(self.settings)
         await self._wait_for("postgres", self._schema_ready)
         self._slot = await self._wait_for("slot", self._lease)
-        self._publisher = await self._wait_for("producer", self._start_publisher)
+        leftovers = self._leftovers(partitions)
+        self._publisher = await self._wait_for("producer", lambda: self._start_publisher(leftovers))
         outputs = Outputs(self.name, VERSION, self.settings.names, partitions)
         ids = self._ids_at_start = _ids_of(found)
         for subscription in self.subscriptions:
@@ -218,14 +221,24 @@ class Service:
         group = self.settings.names.group(self.name)
         return await lease_slot(self.dsn, self.name, group, self.settings.replica, holder, self.clock())
 
-    async def _start_publisher(self) -> TransactionalPublisher:
+    def _leftovers(self, partitions: Mapping[str, int]) -> Leftovers:
+        """Where this service's transactions write and commit."""
+        names = self.settings.names
+        places = [
+            TopicPartition(names.topic(topic), n)
+            for topic in sorted({*self.publishes, COMMANDS_COMPLETED, dead_letter_topic(self.name)})
+            for n in range(partitions[topic])
+        ]
+        return Leftovers(places, [names.group(subscription.group) for subscription in self.subscriptions])
+
+    async def _start_publisher(self, leftovers: Leftovers) -> TransactionalPublisher:
         assert self._slot is not None
         bootstrap, slot = self.settings.kafka_bootstrap, self._slot
         if not slot.held:
             slot = self._slot = await self._lease()
         try:
             return await TransactionalPublisher.start(
-                bootstrap, slot.transactional_id, f"leadstream-{slot.transactional_id}"
+                bootstrap, slot.transactional_id, f"leadstream-{slot.transactional_id}", leftovers
             )
         except TimeoutError:
             await self._take_another_slot(slot)

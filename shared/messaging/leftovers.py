@@ -1,0 +1,83 @@
+"""What a transaction left open: Kafka may end one without telling every partition of it.
+
+A transaction coordinator that finds a partition without a leader takes it for deleted, and skips its marker
+(TransactionMarkerChannelManager of Kafka 4.3: "likely deleted already and hence can be skipped"). For a second or so
+that is the state of all partitions of a broker that was killed and comes back. The transaction counts as ended, its
+records stay open, and the next one of the same producer id decides about them too: an aborted batch is committed beside
+the one that replaced it, or offsets are. So whoever takes a transactional id over asks how its last transaction ended,
+and ends whatever may be left of it in the same way, before it publishes anything (docs/adr/0027-leftovers.md).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import structlog
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.client import ConnectionGroup, CoordinationType
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, KafkaError
+
+from shared.messaging.protocol import DescribeTransactionsRequest
+
+log = structlog.get_logger(__name__)
+
+Ending: TypeAlias = Literal["committed", "aborted"]
+
+_COMMITTED: Final = frozenset({"PrepareCommit", "CompleteCommit"})
+_LOADING, _NOT_AVAILABLE, _NOT_COORDINATOR, _UNKNOWN_ID = 14, 15, 16, 105
+_ASK_AGAIN: Final = frozenset({_LOADING, _NOT_AVAILABLE, _NOT_COORDINATOR})
+_PAUSE_S: Final = 0.1
+_WITHIN_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """Where a predecessor may have left something: partitions that it wrote to, groups whose offsets it committed."""
+
+    partitions: Sequence[TopicPartition] = ()
+    groups: Sequence[str] = ()
+
+
+async def how_it_ended(producer: AIOKafkaProducer) -> Ending | None:
+    """How the last transaction of this producer's id ended, or will be; None where there was none, or Kafka does not say.
+    To be asked before the id is taken: that begins a new history."""
+    sender, name = producer._sender, producer._txn_manager.transactional_id
+    while True:
+        node = await sender._find_coordinator(CoordinationType.TRANSACTION, name)
+        try:
+            response = await producer.client.send(
+                node, DescribeTransactionsRequest(name), group=ConnectionGroup.COORDINATION
+            )
+        except IncompatibleBrokerVersion:
+            return None
+        code, state = _state_of(response)
+        if code == 0:
+            return "committed" if state in _COMMITTED else "aborted"
+        if code not in _ASK_AGAIN:
+            if code != _UNKNOWN_ID:
+                log.warning("last_transaction_unknown", transactional_id=name, reason=f"code {code}")
+            return None
+        sender._coordinator_dead(CoordinationType.TRANSACTION)
+        await asyncio.sleep(_PAUSE_S)
+
+
+async def end_leftovers(producer: AIOKafkaProducer, leftovers: Leftovers, ended: Ending) -> None:
+    """One transaction without records over all these places: its markers end what is open there. Raises KafkaError."""
+    try:
+        async with asyncio.timeout(_WITHIN_S):
+            await producer.begin_transaction()
+            for group in leftovers.groups:
+                while not await producer._sender._do_add_offsets_to_txn(group):
+                    pass
+            for place in leftovers.partitions:
+                producer._txn_manager.maybe_add_partition_to_txn(place)
+            await (producer.commit_transaction() if ended == "committed" else producer.abort_transaction())
+    except TimeoutError as error:
+        raise KafkaConnectionError("what the last transaction left open could not be ended") from error
+
+
+def _state_of(response: Any) -> tuple[int, str]:
+    for code, _name, state, *_ in response.transaction_states:
+        return code, state
+    raise KafkaError("no answer about the last transaction")
