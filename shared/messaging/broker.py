@@ -91,6 +91,7 @@ async def start_broker(broker: KafkaBroker, lanes: Sequence[Lane]) -> None:
         lane.consumer = consumer
         consumer.on_idle = lane.idle
         consumer.on_untaken = lane.untaken
+        consumer.on_stuck = lane.stuck
         consumer.positions.on_gap = lane.gap
         return consumer
 

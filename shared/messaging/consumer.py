@@ -23,6 +23,9 @@ _HELD_S = 0.2
 _FEW = 200
 _RESTS_TIMES = 2.0
 _LONGEST_REST_S = 0.1
+# After this long without the group, the process is given up: as long as outages of Kafka that are sat out.
+_REJOINED_WITHIN_S = 300.0
+_REJOIN_POLL_S = 0.05
 
 read_quickly()
 
@@ -35,6 +38,7 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     - rests after a batch of few records twice as long as that took (a tenth of a second at most), so that the next one
       has more: what trickles in takes a third of the lane's time, and a lead that comes alone does not wait,
     - notices when a batch that it handed over never reached the lane (`untaken`, which the lane clears),
+    - hands out nothing between `rejoin` and the next assignment, and tells when that does not come (`on_stuck`),
     - tells when the log has its position no more (`positions.on_gap`),
     - can be kept alive without fetching, so that a long retry does not lose the membership, and can be `held` so.
     """
@@ -48,6 +52,8 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     _handed_over: tuple[int, float] = (0, 0.0)  # how many records, and when
     on_idle: Callable[[], Awaitable[None]] | None = None
     on_untaken: Callable[[], None] | None = None
+    on_stuck: Callable[[], None] | None = None
+    _left_at: float | None = None
 
     @property
     def positions(self) -> Positions:
@@ -77,7 +83,7 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             self._batch_was_lost()
         await self._rest(max_records)
         while True:
-            if self.halted or self.held:
+            if self.halted or self.held or self._left_at is not None:
                 await self._idle_without_fetching()
                 continue
             # No await between the end of this call and the note: that is what ties records to a membership.
@@ -118,7 +124,14 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         await self.keep_alive()
         if not self.halted:
             self.last_progress = time.monotonic()
-        await asyncio.sleep(_KEEP_ALIVE_S if self.halted else _HELD_S)
+            self._give_up_waiting()
+        await asyncio.sleep(_KEEP_ALIVE_S if self.halted else _HELD_S if self.held else _REJOIN_POLL_S)
+
+    def _give_up_waiting(self) -> None:
+        if self._left_at is not None and time.monotonic() - self._left_at > _REJOINED_WITHIN_S:
+            self.halted = True
+            if self.on_stuck is not None:
+                self.on_stuck()
 
     async def keep_alive(self) -> None:
         """Reset aiokafka's poll clock without taking a record, so that a long retry keeps the membership.
@@ -134,10 +147,15 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         return current_membership(self).valid and not self._subscription.reassignment_in_progress
 
     def rejoin(self) -> None:
-        """Join the group anew: positions are read again from the committed offsets."""
+        """Join the group anew: positions are read again from the committed offsets. Nothing is handed out before `joined_anew`."""
+        self._left_at = self._left_at or time.monotonic()
         coordinator = self._coordinator
         if isinstance(coordinator, GroupCoordinator):
             coordinator.request_rejoin()
+
+    def joined_anew(self) -> None:
+        """The group has given out its partitions."""
+        self._left_at = None
 
     def lag(self) -> dict[TopicPartition, int]:
         """Records between position and end. Transaction markers take offsets, so idle partitions count as 0."""

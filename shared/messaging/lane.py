@@ -281,6 +281,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         """A batch was lost between consumer and lane: start again from the committed offsets."""
         self._end_process("a fetched batch never reached the delivery path")
 
+    def stuck(self) -> None:
+        """The group was left, and its coordinator is not heard of again: another process does better."""
+        self._end_process("the group was not joined again")
+
     async def flush_marks(self) -> None:
         """Raise `published_to` from the commits seen: when idle, on revocation, on stop."""
         if not self._published or self.state.stopped is not None:
@@ -319,6 +323,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """A new assignment: marks are reconciled before its first batch."""
         self._reconciled = False
+        if self.consumer is not None:
+            self.consumer.joined_anew()
         self.state.assigned = len(assigned)
         self._give_up.clear()
 
