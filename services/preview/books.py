@@ -10,8 +10,11 @@ from services.conversion.domain import gate as gates
 from services.preview.leads import RuleDocument
 from services.routing.domain import rules as assignments
 from services.scoring.domain import model as models
+from services.scoring.domain.parts import BehaviourRule
+from services.scoring.domain.readiness import CONTACTABLE
 from services.scoring.domain.scoring import CompiledModel, compile_model
-from shared.rules import LoadedRules, RuleFileError, RuleProblem
+from shared.rules import FieldCondition, LoadedRules, RuleFileError, RuleProblem, fields_asked
+from shared.rules.checking import walk
 from shared.rules.loading import load_yaml
 
 _LOADERS: Final[Mapping[str, Callable[[str, str], LoadedRules[Any]]]] = {
@@ -20,6 +23,7 @@ _LOADERS: Final[Mapping[str, Callable[[str, str], LoadedRules[Any]]]] = {
     gates.KIND: gates.load_gate,
 }
 KINDS: Final = tuple(_LOADERS)
+_NOT_OF_LEADS: Final = ("event.", "score.", "assignment.")
 _SHIPPED: Final[Mapping[str, tuple[str, str]]] = {
     models.KIND: ("services.scoring", "rules/scoring.yaml"),
     assignments.KIND: ("services.routing", "rules/assignment.yaml"),
@@ -64,10 +68,22 @@ class Rules:
         return gates.compile_gate(book.loaded.model, {"kind": gates.KIND, "version": book.version})
 
     @property
-    def scores_behaviour(self) -> bool:
-        """Whether scores also go by what leads do."""
+    def behaviour(self) -> list[BehaviourRule]:
+        """Its rules about what leads do, those of personas among them."""
         model: models.ScoringModel = self.books[models.KIND].loaded.model
-        return bool(model.behaviour) or any(persona.behaviour for persona in model.personas)
+        return [*model.behaviour, *(rule for persona in model.personas for rule in persona.behaviour or ())]
+
+    @property
+    def follows_leads(self) -> bool:
+        """Whether scores also go by what leads do, or by when they did it."""
+        return bool(self.behaviour) or self.model.may_cool
+
+    @property
+    def asked_of_leads(self) -> set[str]:
+        """The fields of a lead that any of the rules compares."""
+        parts = (part for book in self.books.values() for _, part in walk(book.loaded.model))
+        asked = {part.field for part in parts if isinstance(part, FieldCondition)} | fields_asked([CONTACTABLE])
+        return {field for field in asked if not field.startswith(_NOT_OF_LEADS)}
 
     def replaced(self, drafts: Sequence[Book]) -> "Rules":
         """The same with drafts in the place of books of their kinds."""

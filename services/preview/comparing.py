@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from services.preview.books import Rules
-from services.preview.past import LOST, OPEN, WON, Holder, Judged, State, Told
+from services.preview.past import Holder, Judged, Lived, Told
+from services.preview.wanted import LOST, OPEN, WON
 from services.routing.domain.assignment import Dealing, Match, hold_target
 from services.routing.domain.roster import Roster
 
@@ -16,23 +17,23 @@ _NONE: Final = "-"
 
 
 class Compared(NamedTuple):
-    """A lead by both versions of the rules. `first_at` is when it is given to somebody, `given` its state then."""
+    """A lead by both versions of the rules. `first_at` is when it is given to somebody, `given` its state then, `newest` that of
+    now, and `settled` that of when it was won or lost."""
 
     lead_id: str
     first_at: int
     given: Judged
     newest: Judged
+    settled: Judged
     opens: tuple[bool, bool]
     told: Told
 
 
-def compared(leads: Iterable[tuple[str, list[State], Told]]) -> Iterator[Compared]:
+def compared(leads: Iterable[Lived]) -> Iterator[Compared]:
     """Each lead with the state that it is given away in, which is its first as a lead, and its newest."""
-    for lead_id, states, told in leads:
-        given = next((state for state in states if not state.judged.is_target), states[0])
-        newest = max(states, key=lambda state: (state.version, state.at))
-        opens = any(s.judged.live.opens for s in states), any(s.judged.draft.opens for s in states)
-        yield Compared(lead_id, given.at, given.judged, newest.judged, opens, told)
+    for lead in leads:
+        given = next((state for state in lead.states if not state.judged.is_target), lead.states[0])
+        yield Compared(lead.lead_id, given.at, given.judged, lead.now, lead.settled, lead.opens, lead.told)
 
 
 class Dealer:
@@ -100,12 +101,12 @@ class Tally:
     def _count_sides(self, lead: Compared, live: Holder, draft: Holder) -> None:
         recorded = lead.told.holder
         self.grades["recorded"][lead.told.grade or _NONE] += 1
-        for side, verdict, holder, opens in (
-            ("live", lead.newest.live, live, lead.opens[0]),
-            ("draft", lead.newest.draft, draft, lead.opens[1]),
+        for side, verdict, settled, holder, opens in (
+            ("live", lead.newest.live, lead.settled.live, live, lead.opens[0]),
+            ("draft", lead.newest.draft, lead.settled.draft, draft, lead.opens[1]),
         ):
             self.grades[side][verdict.grade] += 1
-            self.outcomes[side][verdict.grade, lead.told.outcome or _NONE] += 1
+            self.outcomes[side][settled.grade, lead.told.outcome or _NONE] += 1
             self.opens[side] += opens
             self._hold(side, holder)
         self.opens["recorded"] += lead.told.outcome is not None

@@ -10,7 +10,8 @@ from services.preview.comparing import compare, compared, report
 from services.preview.judging import Judge
 from services.preview.leads import RuleDocument
 from services.preview.learning import Journal, held_against, learned, row_of
-from services.preview.past import Past, Wanted
+from services.preview.past import Past
+from services.preview.wanted import Wanted
 from services.reporting.domain import frames
 from services.reporting.domain.bundles import unpack
 from services.reporting.domain.frames import Frame
@@ -36,10 +37,8 @@ def _preview(job: Mapping[str, Any], pieces: Iterator[Frame]) -> dict[str, Any]:
         return _problems(error)
     live, notes = read_live({kind: RuleDocument(**document) for kind, document in job.get("live", {}).items()})
     draft = live.replaced(drafts)
-    if live.scores_behaviour or draft.scores_behaviour:
-        notes.append("What leads did is left out: both versions score them by what is known of them.")
     roster = Roster.of(_members(job.get("members"), notes))
-    past = _read(pieces, Past(Judge(live, roster), Judge(draft, roster)))
+    past = _read(pieces, Past(Judge(live, roster), Judge(draft, roster), as_of_ms=job.get("as_of_ms")))
     tally = compare(compared(past.leads()), live, draft, roster, examples=job.get("examples", 5))
     return {
         "rules": _told(live, draft),
@@ -75,6 +74,7 @@ def _first(pieces: Iterator[Frame]) -> Frame:
 def _read(pieces: Iterator[Frame], past: _Reader) -> _Reader:
     take: Mapping[bytes, Callable[[bytes], None]] = {
         frames.LEADS: past.want,
+        frames.MERGED: past.want_merged,
         frames.BUNDLE: lambda body: past.take_bundle(unpack(body)),
         frames.EVENT: lambda body: past.take_event(orjson.loads(body)),
     }

@@ -6,7 +6,9 @@ Of each lead its first state counts: what became known after a conversion would 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeVar
 
-from services.preview.past import LOST, WON, Wanted, outcome_of
+import orjson
+
+from services.preview.wanted import LOST, WON, Seen, Wanted, outcome_of
 from services.scoring.domain.learning.artefact import NotEnoughData, document_of, learn
 from services.scoring.domain.learning.bins import Row
 from services.scoring.domain.learning.reporting import OutcomeTally
@@ -33,12 +35,12 @@ class Journal(Wanted, Generic[Kept]):
         self._first: dict[int, tuple[int, int, Kept]] = {}
         self._outcomes: dict[int, tuple[int, str]] = {}
 
-    def _take_state(self, place: int, at: int, version: int, lead: dict[str, Any]) -> None:
+    def _take_state(self, place: int, seen: Seen) -> None:
         held = self._first.get(place)
-        if held is None or (at, version) < held[:2]:
-            self._first[place] = at, version, self._keep(lead)
+        if held is None or (seen.at, seen.version) < held[:2]:
+            self._first[place] = seen.at, seen.version, self._keep(orjson.loads(seen.lead))
 
-    def _take_told(self, place: int, event_type: str, value: bytes) -> None:
+    def _take_told(self, place: int, event_type: str, at: int, value: bytes) -> None:
         if event_type in ("opportunity.converted", "opportunity.changed"):
             outcome, version = outcome_of(value)
             if version > self._outcomes.get(place, (-1, ""))[0]:

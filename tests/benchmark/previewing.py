@@ -15,6 +15,8 @@ from services.scoring.seed import DEFAULT_MODEL
 from tests.support.previews import MEMBERS, many, pieces
 
 LEADS: Final = 100_000
+DEEDS: Final = 5
+"""Of every second lead, where they do anything."""
 _PEAK: Final = """
 import runpy, sys
 try:
@@ -26,9 +28,10 @@ finally:  # of the program itself: what rusage tells began with the process that
 
 @dataclass(frozen=True, slots=True)
 class PreviewRun:
-    """One preview. `peak_mib` is the most memory that its process held."""
+    """One preview. `peak_mib` is the most memory that its process held; `deeds` is what leads did, in events."""
 
     leads: int
+    deeds: int
     seconds: float
     peak_mib: float
     changed: int
@@ -38,20 +41,24 @@ class PreviewRun:
 
 
 def measure(runs: int, leads: int = LEADS) -> list[PreviewRun]:
-    """The same past so often, from a file: a parent that made it would count for the child's memory."""
+    """The same two pasts so often, without and with what leads did, from a file: a parent that made it would count for the
+    child's memory."""
     scoring = DEFAULT_MODEL.read_text(encoding="utf-8").replace("points: 12", "points: 25")
     assignment = RULES_FILE.read_text(encoding="utf-8").replace(
         "in: [A, B]}\n    assign: {round", "in: [A, B, C]}\n    assign: {round"
     )
     drafts = [{"name": name, "text": text} for name, text in (("scoring", scoring), ("assignment", assignment))]
     job = {"drafts": drafts, "live": {}, "members": MEMBERS, "examples": 5}
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         past = Path(folder) / "past"
-        past.write_bytes(pieces(job, list(many(leads))))
-        return [_run(past) for _ in range(runs)]
+        for deeds in (0, DEEDS):
+            past.write_bytes(pieces(job, list(many(leads, deeds=deeds))))
+            found += [_run(past, leads // 2 * deeds) for _ in range(runs)]
+    return found
 
 
-def _run(past: Path) -> PreviewRun:
+def _run(past: Path, deeds: int) -> PreviewRun:
     before = time.monotonic()
     with past.open("rb") as source:
         done = subprocess.run([sys.executable, "-c", _PEAK], stdin=source, capture_output=True, check=True)
@@ -59,11 +66,13 @@ def _run(past: Path) -> PreviewRun:
     report = json.loads(done.stdout)
     peak = re.search(rb"VmHWM:\D+(\d+)", done.stderr)
     assert peak is not None
-    return PreviewRun(report["leads"], seconds, int(peak[1]) / 1024, report["changed"]["grade"])
+    return PreviewRun(report["leads"], deeds, seconds, int(peak[1]) / 1024, report["changed"]["grade"])
 
 
 def table(runs: list[PreviewRun]) -> str:
     """The figures for readers."""
-    lines = [f"| {run.leads:,} | {run.seconds:.1f} | {run.peak_mib:.0f} | {run.changed:,} |" for run in runs]
-    head = ["| leads | s | MiB at most | change grade |", "|---|---|---|---|"]
+    lines = [
+        f"| {run.leads:,} | {run.deeds:,} | {run.seconds:.1f} | {run.peak_mib:.0f} | {run.changed:,} |" for run in runs
+    ]
+    head = ["| leads | deeds | s | MiB at most | change grade |", "|---|---|---|---|---|"]
     return "\n".join(["## A preview of scoring and assignment rules", "", *head, *lines]) + "\n"

@@ -94,6 +94,7 @@ def router(service: Service, runner: PreviewRunner) -> APIRouter:
             "live": live,
             "members": None if asked.members is None else [member.model_dump() for member in asked.members],
             "examples": asked.examples,
+            "as_of_ms": int(service.clock().timestamp() * 1000),
         }
         return await _run(job, span)
 

@@ -1,6 +1,6 @@
 """What reporting writes to a preview, piece by piece: a letter, a length of four bytes, and so many bytes.
 
-The order is: one job, the leads that it is about, and then their past.
+The order is: one job, the leads that it is about with those that were merged into them, and then their past.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,8 @@ JOB: Final = b"J"
 """What is asked, as JSON."""
 LEADS: Final = b"L"
 """Lead ids of sixteen bytes each."""
+MERGED: Final = b"M"
+"""Pairs of lead ids: one that was merged away, and the one of the leads that it is now."""
 BUNDLE: Final = b"B"
 """A bundle as it is stored (`bundles.pack`)."""
 EVENT: Final = b"E"

@@ -7,11 +7,11 @@ that it cannot come again.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
-from services.scoring.domain.behaved import BehavedLead, CorrectedBehaviour
+from services.scoring.domain.behaved import BehavedLead
 
 DAY_MS: Final = 86_400_000
 KEPT_DAYS: Final = 400
@@ -35,6 +35,25 @@ class Deed(msgspec.Struct, array_like=True, gc=False, frozen=True):
     def counts(self) -> bool:
         """Whether a person did it, as far as is known now."""
         return self.human and not self.retracted and self.facts is not None
+
+
+class Correction(Protocol):
+    """An event is seen otherwise: a `behaviour.corrected`, or what is kept of one."""
+
+    @property
+    def corrects(self) -> str: ...
+
+    @property
+    def at_ms(self) -> int: ...
+
+    @property
+    def corrected_ms(self) -> int: ...
+
+    @property
+    def human(self) -> bool: ...
+
+    @property
+    def retracted(self) -> bool: ...
 
 
 Log = dict[str, Deed]
@@ -66,7 +85,7 @@ def note_told(log: Log, event_id: str, told: BehavedLead) -> bool:
     return True
 
 
-def note_corrected(log: Log, said: CorrectedBehaviour) -> bool:
+def note_corrected(log: Log, said: Correction) -> bool:
     """Take it that an event is seen otherwise, by the newest correction; what was taken back stays so. Whether that is news."""
     known = log.get(said.corrects) or Deed(said.corrects, said.at_ms, None)
     human, newest = known.human, known.corrected_ms

@@ -5,14 +5,15 @@ less as it fades; their sum is rounded (halves away from 0) and held within the 
 that is what the search for the next turn rests on.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import floor, fsum
 from typing import Any, Final, NamedTuple
 
 from services.scoring.domain.behaviour import DAY_MS, KEPT_DAYS, Deed
 from services.scoring.domain.parts import BehaviourRule, Decay
-from shared.rules import Facts, compile_rule
+from shared.rules import Facts, compile_rule, fields_asked
 
 MOST_EVIDENCE: Final = 5
 _KEPT_MS: Final = KEPT_DAYS * DAY_MS
@@ -61,15 +62,19 @@ class Tally(NamedTuple):
 
     def points_at(self, now_ms: int) -> int:
         """What they are worth at an instant."""
-        raw, cap = self.raw_at(now_ms), self.entry.cap
+        return self.capped(self.raw_at(now_ms))
+
+    def capped(self, raw: int) -> int:
+        """So many points within the cap."""
+        cap = self.entry.cap
         return raw if cap is None else max(-cap, min(cap, raw))
 
-    def contribution_at(self, now_ms: int) -> dict[str, Any]:
-        """What the rule gives and why: its events, of many the newest."""
+    def contribution_at(self, now_ms: int, raw: int) -> dict[str, Any]:
+        """What the rule gives and why: its events, of many the newest. `raw`: what they are worth then."""
         least = now_ms - self.entry.window_ms
         counted = [deed.event_id for deed in self.deeds if deed.at_ms > least]
         said = {"events": counted[:MOST_EVIDENCE], "count": len(counted)}
-        return {**self.entry.contribution, "points": self.raw_at(now_ms), **said}
+        return {**self.entry.contribution, "points": raw, **said}
 
 
 def compile_behaviour(
@@ -84,6 +89,16 @@ def compile_behaviour(
         for kind in dict.fromkeys(rule.event):
             found.setdefault(kind, []).append(entry)
     return {kind: tuple(entries) for kind, entries in found.items()}
+
+
+def asked_of_events(rules: Iterable[BehaviourRule]) -> Mapping[str, Set[str]]:
+    """By kind of event the facts that decide what these rules make of one; of other kinds nothing does."""
+    found: dict[str, set[str]] = defaultdict(lambda: {"kind"})
+    for rule in rules:
+        names = {field.partition(".")[2] for field in fields_asked([rule.when])}
+        for kind in rule.event:
+            found[kind] |= names | (set(_OF_ASSETS) if rule.once_per == "asset" else set())
+    return dict(found)
 
 
 def tally(deeds: Iterable[Deed], behaviour: Behaviour, now_ms: int) -> list[Tally]:
@@ -131,9 +146,12 @@ def _fade(decay: Decay) -> Fade:
     return lambda age_ms: max(0.0, 1 - age_ms / whole_ms)
 
 
+_OF_ASSETS: Final = ("material_id", "message_id", "form", "file", "path", "category")
+
+
 def _asset(_deed: Deed, facts: Mapping[str, Any]) -> Any:
     """What an event is about; events that do not say are about one thing."""
-    for name in ("material_id", "message_id", "form", "file", "path", "category"):
+    for name in _OF_ASSETS:
         if name in facts:
             return name, facts[name]
     return None

@@ -87,17 +87,30 @@ def weigh(lead: Mapping[str, Any], model: CompiledModel) -> Weighed:
 
 
 def weigh_at(
-    lead: Mapping[str, Any], model: CompiledModel, deeds: Sequence[Deed], *, now_ms: int, came_ms: int
+    lead: Mapping[str, Any],
+    model: CompiledModel,
+    deeds: Sequence[Deed],
+    *,
+    now_ms: int,
+    came_ms: int,
+    looks_ahead: bool = True,
 ) -> Weighed:
-    """The same as of an instant, for a lead that did this (the newest first) and came at `came_ms`."""
+    """The same as of an instant, for a lead that did this (the newest first) and came at `came_ms`. Without `looks_ahead` it
+    is not asked when points turn the score, which costs the most."""
     facts = facts_of(lead)
-    return _by_persona(facts, model, lambda each: _weigh_known(_known(facts, each), each, deeds, now_ms, came_ms))
+
+    def weigh_by(each: CompiledModel) -> Weighed:
+        return _weigh_known(_known(facts, each), each, deeds, now_ms, came_ms, looks_ahead=looks_ahead)
+
+    return _by_persona(facts, model, weigh_by)
 
 
-def _weigh_known(known: Known, model: CompiledModel, deeds: Sequence[Deed], now_ms: int, came_ms: int) -> Weighed:
+def _weigh_known(
+    known: Known, model: CompiledModel, deeds: Sequence[Deed], now_ms: int, came_ms: int, *, looks_ahead: bool = True
+) -> Weighed:
     if not deeds and not model.by_activity:
         return known.weighed
-    return _with_deeds(known, model, deeds, now_ms, came_ms)
+    return _with_deeds(known, model, deeds, now_ms, came_ms, looks_ahead=looks_ahead)
 
 
 def _by_persona(facts: Facts, model: CompiledModel, weigh_by: Callable[[CompiledModel], Weighed]) -> Weighed:
@@ -140,20 +153,24 @@ def _know(facts: Facts, model: CompiledModel, places: Sequence[int]) -> Known:
     return Known(tuple(sums), contributions, unmet, _weighed(score, model, None))
 
 
-def _with_deeds(known: Known, model: CompiledModel, deeds: Sequence[Deed], now_ms: int, came_ms: int) -> Weighed:
+def _with_deeds(
+    known: Known, model: CompiledModel, deeds: Sequence[Deed], now_ms: int, came_ms: int, *, looks_ahead: bool
+) -> Weighed:
     tallies = tally(deeds, model.behaviour, now_ms)
     if not tallies and not model.by_activity:
         return known.weighed
-    points, clamps = [each.points_at(now_ms) for each in tallies], _caps(tallies, now_ms)
+    raw = [each.raw_at(now_ms) for each in tallies]
+    points = [each.capped(worth) for each, worth in zip(tallies, raw, strict=True)]
+    clamps = _caps(tallies, raw, points)
     limited = _limit(_sums(known, tallies, points), model, clamps)
     active_ms = max(came_ms, last_human_ms(deeds) or came_ms)
     if model.by_activity:
         temperature, cools_ms = _by_activity(model, active_ms, now_ms)
     else:
         temperature, cools_ms = _temperature(limited.value, model), None
-    given = (each.contribution_at(now_ms) for each in tallies)
-    contributions = [*known.contributions, *(each for each in given if each["points"])]
-    turns_ms = first_turn(tallies, _labels(known, tallies, model), now_ms)
+    given = (each.contribution_at(now_ms, worth) for each, worth in zip(tallies, raw, strict=True) if worth)
+    contributions = [*known.contributions, *given]
+    turns_ms = first_turn(tallies, _labels(known, tallies, model), now_ms) if looks_ahead else None
     score = _score(limited, temperature, contributions, clamps, model, known.unmet)
     return _weighed(score, model, min((each for each in (turns_ms, cools_ms) if each is not None), default=None))
 
@@ -177,8 +194,8 @@ def _sums(known: Known, tallies: Sequence[Tally], points: Iterable[int]) -> list
     return sums
 
 
-def _caps(tallies: Sequence[Tally], now_ms: int) -> Clamps:
-    found = ((each, each.points_at(now_ms) - each.raw_at(now_ms)) for each in tallies)
+def _caps(tallies: Sequence[Tally], raw: Sequence[int], points: Sequence[int]) -> Clamps:
+    found = ((each, kept - worth) for each, worth, kept in zip(tallies, raw, points, strict=True))
     return [{"of": "rule", "name": each.entry.contribution["rule"], "points": cut} for each, cut in found if cut]
 
 

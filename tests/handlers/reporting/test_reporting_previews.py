@@ -16,6 +16,7 @@ from shared.contracts.events.scoring import RulesPublished
 from shared.contracts.topics import RULES_PUBLISHED
 from shared.persistence.database import Database
 from tests.support.reporting import Stream, instant, lead_id, snapshot, store
+from tests.support.reporting_behaviour import behaved, corrected, observed
 
 ADMIN = "ls_a_1"
 DRAFT = "kind: scoring\ngrades: {by: total, A: 50, B: 20, C: 5}\nrules: [{id: any, points: 60}]\n"
@@ -93,6 +94,30 @@ async def test_problems_of_a_draft_are_told_with_their_places(http: httpx.AsyncC
 @pytest.mark.parametrize("body", [{}, {"drafts": []}, {"drafts": [{"text": DRAFT}], "limit": 0}, {"drafts": [{}]}])
 async def test_a_request_that_asks_nothing_is_refused(http: httpx.AsyncClient, body: Mapping[str, Any]) -> None:
     assert (await http.post("/v1/rules/preview", json=body)).status_code == 422
+
+
+BEHAVIOUR = """
+kind: scoring
+grades: {by: total, A: 50, B: 20, C: 5}
+rules: [{id: any, points: 10}]
+behaviour: [{id: page, event: page.viewed, points: 30, once_per: event}]
+"""
+
+
+async def test_what_leads_did_counts_also_of_those_that_were_merged_into_them(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    stream = Stream()
+    records = [stream.captured(stream.inbound(), n, time=instant(day=1)) for n in range(3)]
+    machines = behaved(stream, observed(stream), 2, second=5)
+    deeds = [behaved(stream, observed(stream), n, second=5) for n in (0, 1)]
+    records += [stream.merged(0, 1), *deeds, machines, corrected(stream, machines, 2)]
+    await store(database, records)
+    drafts = [{"text": BEHAVIOUR}, {"text": "{kind: gate, min_score: 70, criteria: []}"}]
+    live = {"gate": {"text": "{kind: gate, min_score: 200, criteria: []}", "version": 1}}
+    found = (await http.post("/v1/rules/preview", json={"drafts": drafts, "live": live, "examples": 9})).json()
+    assert (found["leads"], found["left_out"]["unreadable_events"]) == (2, 0)
+    assert [each["lead_id"] for each in found["examples"]["gate"] if each["to"] == "open"] == [lead_id(0)]
 
 
 class _Waiting:

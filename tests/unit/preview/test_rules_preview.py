@@ -8,7 +8,20 @@ from typing import Any
 import orjson
 
 from services.preview.books import KINDS
-from tests.support.previews import DAY_US, captured, closed, entry, lead_id, pieces, previewed, routed, scored
+from services.preview.deeds import MOST_KEPT
+from tests.support.previews import (
+    DAY_US,
+    captured,
+    closed,
+    corrected,
+    did,
+    entry,
+    lead_id,
+    pieces,
+    previewed,
+    routed,
+    scored,
+)
 
 SCORING = """
 kind: scoring
@@ -154,7 +167,7 @@ def test_all_problems_of_all_drafts_are_told_at_once() -> None:
 
 def test_what_is_not_given_is_what_is_shipped_and_that_is_said() -> None:
     found = previewed([SCORING % 45], [captured(1)], members=None)
-    assert len(found["notes"]) == len(KINDS) + 2  # and that the shipped model also goes by what leads do
+    assert len(found["notes"]) == len(KINDS) + 1
     broken = previewed([SCORING % 45], [captured(1)], live={**LIVE, "gate": "kind: gate\nmin_score: x\n"})
     assert len(broken["notes"]) == 1
 
@@ -178,8 +191,60 @@ def test_a_past_that_was_cut_off_gives_no_report() -> None:
     assert done.returncode == 1 and orjson.loads(done.stdout) == {"failed": "EOFError"}
 
 
-def test_what_leads_did_is_left_out_and_that_is_said() -> None:
-    behaves = SCORING % 45 + "behaviour: [{id: pages, event: page.viewed, points: 5}]\n"
-    assert previewed([behaves], [captured(1)], live=LIVE)["notes"] == [
-        "What leads did is left out: both versions score them by what is known of them."
-    ]
+PAGES = SCORING % 20 + "behaviour: [{id: pages, event: page.viewed, points: %d, window_days: 30, once_per: day}]\n"
+DAY_MS = DAY_US // 1000
+
+
+def test_a_weight_of_what_leads_do_moves_grades() -> None:
+    past = [captured(1), captured(2), did(1, at=DAY_US)]
+    found = previewed([PAGES % 40], past, live={**LIVE, "scoring": PAGES % 5}, as_of_ms=2 * DAY_MS)
+    assert found["moves"]["grade"] == [{"from": "C", "to": "A", "count": 1}]
+    assert found["examples"]["grade"] == [{"lead_id": lead_id(1), "from": "C", "to": "A"}]
+    faded = previewed([PAGES % 40], past, live={**LIVE, "scoring": PAGES % 5}, as_of_ms=40 * DAY_MS)
+    assert faded["changed"]["grade"] == 0, "the window has closed"
+
+
+def test_machines_and_what_was_taken_back_count_nothing() -> None:
+    seen, taken_back = did(1, at=1000), did(2, at=1000)
+    past = [captured(n, at=5000) for n in (1, 2, 3)] + [seen, taken_back, did(3, at=1000, human=False)]
+    past += [corrected(1, seen, at=9000, human=False), corrected(2, taken_back, at=9000, change="retracted")]
+    found = previewed([PAGES % 40], past, live=LIVE, as_of_ms=DAY_MS)
+    assert found["changed"]["grade"] == 0
+
+
+def test_what_a_lead_did_before_it_came_says_who_gets_it_and_what_it_did_later_does_not() -> None:
+    past = [did(1, at=1000), captured(1, at=5000), captured(2, at=5000), did(2, at=9000)]
+    found = previewed([PAGES % 40], past, live={**LIVE, "assignment": ASSIGNMENT % "A"}, as_of_ms=DAY_MS)
+    assert found["examples"]["owner"] == [{"lead_id": lead_id(1), "from": "-", "to": "ann"}]
+    assert found["changed"]["grade"] == 2
+
+
+def test_what_a_merged_lead_did_counts_for_its_survivor() -> None:
+    data = {"winner_id": lead_id(1), "loser_id": lead_id(2), "lead": {"title": "Clerk"}, "lead_version": 2}
+    past = [captured(1, at=5000), did(2, at=1000), entry(1, "lead.merged", data, 9000)]
+    wanted, merged = [lead_id(1)], {lead_id(2): lead_id(1)}
+    found = previewed([PAGES % 40], past, live=LIVE, as_of_ms=DAY_MS, wanted=wanted, merged=merged)
+    assert found["moves"]["grade"] == [{"from": "C", "to": "A", "count": 1}]
+    assert found["changed"]["owner"] == 0, "it was given away before the merge"
+
+
+def test_a_gate_that_was_open_once_stays_counted_when_points_have_faded() -> None:
+    gate = {**LIVE, "gate": GATE % 40}
+    found = previewed([PAGES % 40], [captured(1), did(1, at=DAY_US)], live=gate, as_of_ms=90 * DAY_MS)
+    assert found["converted"] == {"recorded": 0, "live": 0, "draft": 1}
+    assert found["changed"]["grade"] == 0
+
+
+def test_wins_stand_by_the_grade_of_the_day_on_which_they_were_won() -> None:
+    past = [captured(1), did(1, at=1), closed(1, "Closed Won")]
+    found = previewed([PAGES % 40], past, live=LIVE, as_of_ms=90 * DAY_MS)
+    by_grade = {row["grade"]: row for row in found["grades"]}
+    assert (by_grade["A"]["won_draft"], by_grade["C"]["won_live"], by_grade["C"]["draft"]) == (1, 1, 1)
+
+
+def test_of_very_much_behaviour_the_newest_is_kept() -> None:
+    past = [captured(1), *(did(1, at=n * 1000, nth=n) for n in range(MOST_KEPT + 10))]
+    days = [did(1, at=DAY_US * n, nth=10**6 + n) for n in range(3)]
+    draft = (PAGES % 10).replace("once_per: day", "once_per: day, cap: 100")
+    found = previewed([draft], [*past, *days], live=LIVE, as_of_ms=3 * DAY_MS)
+    assert found["moves"]["grade"] == [{"from": "C", "to": "B", "count": 1}]

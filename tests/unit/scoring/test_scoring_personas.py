@@ -124,7 +124,7 @@ def test_a_broken_persona_is_refused_with_its_place(persona: str, place: str, wo
 
 
 def test_a_persona_behind_one_that_always_holds_is_warned_about() -> None:
-    text = "kind: scoring\nrules: []\npersonas:\n  - {id: all}\n  - {id: late, when: {field: title, eq: x}}\n"
+    text = "kind: scoring\nrules: [{id: a, points: 5}]\npersonas:\n  - {id: all}\n  - {id: late, when: {field: title, eq: x}}\n"
     (warning,) = load_scoring_model(text, "m.yaml").warnings
     assert "personas[1]" in str(warning) and "never reached" in str(warning)
 

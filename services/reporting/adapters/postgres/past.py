@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import orjson
 
 from services.reporting.adapters.postgres.paging import NEWEST
-from services.reporting.domain.frames import BUNDLE, EVENT, LEADS, framed
+from services.reporting.domain.frames import BUNDLE, EVENT, LEADS, MERGED, framed
 from shared.handling.work import Work
+from shared.persistence.aliases import MAX_STEPS
 
 _LEADS_A_PAGE: Final = 10_000
 _BUNDLES_A_PAGE: Final = 16
@@ -32,6 +33,18 @@ _LEADS: Final = f"""
            (SELECT array_agg(DISTINCT bundle) FROM page, unnest(page.bundles) AS bundle) AS bundles
     FROM page
 """
+# Those that were merged into them, also by way of others, with the bundles of these.
+_MERGED: Final = f"""
+    WITH RECURSIVE chain (survivor, lead_id, step) AS (
+        SELECT u.id, u.id, 0 FROM unnest($1::uuid[]) AS u (id)
+        UNION ALL
+        SELECT c.survivor, a.loser_id, c.step + 1 FROM chain c JOIN aliases a ON a.winner_id = c.lead_id
+        WHERE a.loser_id <> a.winner_id AND c.step < {MAX_STEPS}
+    )
+    SELECT c.survivor, c.lead_id, p.bundles
+    FROM (SELECT DISTINCT survivor, lead_id FROM chain WHERE step > 0) AS c LEFT JOIN progress p USING (lead_id)
+    ORDER BY c.lead_id, c.survivor
+"""
 _ROWS: Final = """
     SELECT DISTINCT ON (e.event_id) e.type, e.lead_id::text, e.occurred_at, e.facts, p.personal
     FROM events e LEFT JOIN personal p USING (topic_id, partition, "offset", received_at)
@@ -39,7 +52,7 @@ _ROWS: Final = """
 """
 _TYPES: Final = (
     "lead.captured", "lead.changed", "lead.merged", "lead.unmerged", "lead.scored", "lead.routed",
-    "opportunity.converted", "opportunity.changed",
+    "opportunity.converted", "opportunity.changed", "behaviour.corrected",
 )  # fmt: skip
 _BUNDLES: Final = "SELECT body FROM bundles WHERE bundle_id = ANY($1::bigint[]) ORDER BY bundle_id"
 _PUBLISHED: Final = """
@@ -70,7 +83,10 @@ async def past_of(reading: Reading, span: Span) -> AsyncIterator[bytes]:
         bundles.update(page["bundles"] or ())
         yield framed(LEADS, b"".join(lead_id.bytes for lead_id in page["lead_ids"]))
         async with reading() as work:
-            rows = await _rows(work, page["lead_ids"])
+            merged = await work.fetch(_MERGED, page["lead_ids"])
+            rows = await _rows(work, [*page["lead_ids"], *(row["lead_id"] for row in merged)])
+        bundles.update(bundle for row in merged for bundle in row["bundles"] or ())
+        yield framed(MERGED, b"".join(row["lead_id"].bytes + row["survivor"].bytes for row in merged))
         for row in rows:
             yield row
     ordered = sorted(bundles)
