@@ -44,7 +44,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "services" / "reporting" / "migra
 TABLES = (
     "events", "personal", "outcomes", "doubles", "received", "settled", "stored", "progress", "cohorts", "funnel_daily",
     "parked", "parked_values", "aliases", "observed", "fates", "material_steps", "listed", "lead_lists",
-    "list_costs",
+    "list_costs", "opportunities",
 )  # fmt: skip
 EMPTIED = (*TABLES, "bundles", "keys", "commands", "decisions", "marks")
 
@@ -64,6 +64,9 @@ def instant(day: int = 5, second: int = 0) -> str:
 
 def millis(day: int = 5) -> int:
     return int(datetime(2026, 1, day, 10, tzinfo=UTC).timestamp() * 1000)
+
+
+_PERCENT = {"Closed Won": 100, "Closed Lost": 0}
 
 
 @dataclass
@@ -163,7 +166,7 @@ class Stream:
         opportunity = ids.derive(ids.CONVERSIONS, str(n))
         data = OpportunityChanged(
             opportunity_id=opportunity, opportunity_version=version, account_id=opportunity, lead_id=lead_id(n),
-            change="stage", stage=stage, probability=20, changed_at=instant(),
+            change="stage", stage=stage, probability=_PERCENT.get(stage, 20), changed_at=instant(),
         )  # fmt: skip
         return self.record(CHANGED, OpportunityChanged.TYPE, data, key=opportunity)
 

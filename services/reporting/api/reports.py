@@ -15,16 +15,18 @@ from services.reporting.adapters.postgres.origins import (
     referral_rows,
     unmapped_rows,
 )
+from services.reporting.adapters.postgres.sales import pipeline_rows
 from services.reporting.api.reading import Reader, sees_personal
 from services.reporting.domain.funnel import By, funnel_table
 from services.reporting.domain.lists import ByOfLists, columns_of
 from services.reporting.domain.materials import COLUMNS as MATERIAL_COLUMNS
 from services.reporting.domain.personal import MASK
+from services.reporting.domain.sales import COLUMNS as PIPELINE_COLUMNS
 from shared.runtime.problems import Problem
 from shared.runtime.reading import reading
 from shared.runtime.service import Service
 
-NAMES: Final = ("funnel", "materials", "dead-letters", "unmapped-sources", "referrals", "lists")
+NAMES: Final = ("funnel", "pipeline", "materials", "dead-letters", "unmapped-sources", "referrals", "lists")
 ByOfLetters = Literal["service", "reason", "source", "day"]
 Mode = Literal["activity", "cohort"]
 
@@ -53,6 +55,14 @@ def router(service: Service) -> APIRouter:
         async with reading(service) as work:
             differences = await recount(work)
         return {"report": "funnel", "reconciles": not differences, "differences": differences}
+
+    @routes.get("/v1/reports/pipeline")
+    async def pipeline(_: Reader) -> dict[str, Any]:
+        """Where the funnel ends: opportunities by the stage in which they stand, what they are worth, and what of it can be
+        expected by the probability of the stage."""
+        async with reading(service) as work:
+            rows = await pipeline_rows(work)
+        return {"report": "pipeline", "columns": PIPELINE_COLUMNS, "rows": rows}
 
     @routes.get("/v1/reports/dead-letters")
     async def dead_letters(

@@ -19,7 +19,10 @@ class Format(StrEnum):
 
 def reports(
     name: Annotated[
-        str, typer.Argument(help="The report: funnel, lists, materials, dead-letters, unmapped-sources, referrals.")
+        str,
+        typer.Argument(
+            help="The report: funnel, pipeline, lists, materials, dead-letters, unmapped-sources, referrals."
+        ),
     ],
     by: Annotated[
         str | None,
@@ -41,7 +44,7 @@ def reports(
     if not name.replace("-", "").isalnum():
         fail(
             USAGE,
-            "There is no such report. There are: funnel, lists, materials, dead-letters, unmapped-sources, referrals.",
+            "There is no such report. There are: funnel, pipeline, lists, materials, dead-letters, unmapped-sources, referrals.",
         )
     report = get(f"/v1/reports/{name}", **{"by": by, "mode": mode, "from": first, "to": last})
     if as_json or output is Format.json:

@@ -178,7 +178,7 @@ def _routed(data: Mapping[str, Any]) -> Extract:
 
 _CONVERTED: Final = (
     "opportunity_id", "account_id", "contact_id", "conversion_id", "converted_at", "owner", "queue", "source",
-    "campaign", "stage", "probability", "amount", "currency", "lines", "account_created", "contact_created",
+    "campaign", "stage", "probability", "pipeline", "amount", "currency", "lines", "account_created", "contact_created",
     "fields_mapped", "reason",
 )  # fmt: skip
 

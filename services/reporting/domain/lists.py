@@ -22,7 +22,7 @@ COLUMNS: Final = (
     "cost_per_lead", "cost_per_conversion", "won",
 )  # fmt: skip
 _LIST: Final = b'"list":'
-_WON: Final = "Closed Won"
+_WON: Final = 100
 _UNDELIVERABLE: Final = ("bounced", "invalid_email")
 _REACHED: Final = frozenset({"email", "phone"})
 _CENT: Final = Decimal("0.01")
@@ -105,12 +105,12 @@ def won_of(events: Sequence[StoredEvent]) -> dict[str, Decimal]:
         events, key=lambda e: (e.type != "opportunity.converted", e.facts.get("opportunity_version") or 0)
     ):
         if event.type in ("opportunity.converted", "opportunity.changed") and event.facts.get("opportunity_id"):
-            told = {name: event.facts.get(name) for name in ("stage", "amount", "currency")}
+            told = {name: event.facts.get(name) for name in ("probability", "amount", "currency")}
             known = opportunities[str(event.facts["opportunity_id"])]
             known.update({name: value for name, value in told.items() if value is not None})
     won: dict[str, Decimal] = defaultdict(Decimal)
     for known in opportunities.values():
-        if known.get("stage") == _WON and (amount := _decimal(known.get("amount"))) is not None:
+        if known.get("probability") == _WON and (amount := _decimal(known.get("amount"))) is not None:
             won[str(known.get("currency") or "")] += amount
     return dict(won)
 
@@ -160,10 +160,10 @@ def _row(by: ByOfLists, key: tuple[str, str], group: _Group) -> dict[str, Any]:
         "verified_percent": _percent(verified, leads),
         "converted": converted,
         "converted_percent": _percent(converted, leads),
-        "cost": _money(group.cost),
-        "cost_per_lead": _money(group.cost, leads),
-        "cost_per_conversion": _money(group.cost, converted),
-        "won": _money(group.won),
+        "cost": money_text(group.cost),
+        "cost_per_lead": money_text(group.cost, leads),
+        "cost_per_conversion": money_text(group.cost, converted),
+        "won": money_text(group.won),
     }
     return {"list": key[0], **row} if by == "list" else row
 
@@ -177,7 +177,7 @@ def _add(sums: dict[str, Decimal], amounts: Amounts) -> None:
         sums[currency] += amount
 
 
-def _money(amounts: Amounts, shared_by: int | None = None) -> str:
+def money_text(amounts: Amounts, shared_by: int | None = None) -> str:
     """Amounts as text, each with its currency: currencies are never added up. Nothing where nobody shares it."""
     if shared_by == 0:
         return ""

@@ -10,6 +10,7 @@ from services.reporting.adapters.postgres.history import save_history
 from services.reporting.adapters.postgres.lists import save_lists
 from services.reporting.adapters.postgres.origins import save_origins
 from services.reporting.adapters.postgres.replays import save_replays
+from services.reporting.adapters.postgres.sales import save_sales
 from services.reporting.domain.rows import ParkedRow, Rows, columns
 from shared.handling.work import Work
 
@@ -94,6 +95,7 @@ class PostgresEventStore:
         await save_history(work, kept, counts)
         await save_origins(work, kept)
         await save_lists(work, rows, kept)
+        await save_sales(work, kept)
         if rows.erased:
             await forget_leads(work, rows.erased)
         if rows.purged:
