@@ -16,6 +16,7 @@ from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.personal import PERSONAL
 from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
+from services.capture.adapters.postgres.referrers import PostgresReferrerBook
 from services.capture.adapters.postgres.targets import PostgresTargetBook
 from services.capture.adapters.postgres.validations import PostgresValidationBook
 from services.capture.adapters.providers import providers_of
@@ -107,6 +108,7 @@ def build_app(settings: CaptureSettings | None = None) -> FastAPI:
         PostgresCheckBook(),
         PostgresValidationBook(),
         PostgresConversionBook(),
+        PostgresReferrerBook(),
     )
     hygiene = _hygiene(settings)
     service.subscriptions.extend(

@@ -1,6 +1,6 @@
 """What the use cases need of the outside, as protocols."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
@@ -94,6 +94,13 @@ class LeadBook(Protocol):
 
     async def save_leads(self, work: Work, people: Iterable[Person]) -> None:
         """Store leads as they stand."""
+
+
+class ReferrerBook(Protocol):
+    """Who has the address by which a referrer is told."""
+
+    async def find(self, work: Work, keys: Collection[IdentityKey]) -> Mapping[IdentityKey, list[str]]:
+        """The leads of those addresses that somebody has, as they stand after merges. Nothing is locked."""
 
 
 class TargetBook(Protocol):

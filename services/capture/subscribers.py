@@ -48,6 +48,7 @@ from services.capture.ports import (
     PairBook,
     QuarantineBook,
     ReceiptBook,
+    ReferrerBook,
     TargetBook,
     ValidationBook,
 )
@@ -101,7 +102,7 @@ LIVE_LANES: Final = {"capture": (INBOUND,), "scoring": (CAPTURED,), "routing": (
 @dataclass(frozen=True, slots=True)
 class Books:
     """Where leads, receipts, merges, pairs, erasures, behaviour, announced leads, targets, forms, the quarantine,
-    consents, the nightly look at leads, the validation rules and conversions are kept."""
+    consents, the nightly look at leads, the validation rules and conversions are kept, and who has a referrer's address."""
 
     leads: LeadBook
     receipts: ReceiptBook
@@ -117,6 +118,7 @@ class Books:
     checks: CheckBook
     validations: ValidationBook
     conversions: ConversionBook
+    referrers: ReferrerBook
 
 
 def subscriptions(
@@ -153,6 +155,7 @@ def subscriptions(
         vocabulary,
         survivorship,
         books.validations,
+        books.referrers,
     )
     submitted = Handled(CaptureAndIdentify(capture), repeated=repeats)
     unknown = Handled(bury_unknown, repeated=repeats)

@@ -28,6 +28,7 @@ from services.capture.adapters.postgres.likes import PostgresPairBook
 from services.capture.adapters.postgres.merges import PostgresMergeBook
 from services.capture.adapters.postgres.quarantine import PostgresQuarantineBook
 from services.capture.adapters.postgres.receipts import PostgresReceiptBook
+from services.capture.adapters.postgres.referrers import PostgresReferrerBook
 from services.capture.adapters.postgres.targets import PostgresTargetBook
 from services.capture.adapters.postgres.validations import PostgresValidationBook
 from services.capture.domain.guard import Guard
@@ -105,7 +106,7 @@ class Bench:
         others = PostgresBehaviourBook(), PostgresAnnouncedBook(), PostgresTargetBook()
         late = PostgresDoubleBook(), PostgresQuarantineBook(), PostgresConsentBook()
         newest = PostgresCheckBook(), PostgresValidationBook(), PostgresConversionBook()
-        self.books = Books(*books, PostgresErasureBook(SECRET), *others, *late, *newest)
+        self.books = Books(*books, PostgresErasureBook(SECRET), *others, *late, *newest, PostgresReferrerBook())
         self.now = NOW
         self._formats = NO_WEB_SOURCES
         self._settling = self._new_settling()

@@ -46,7 +46,7 @@ TABLES = (
     "parked", "parked_values", "aliases", "observed", "fates", "material_steps", "listed", "lead_lists",
     "list_costs", "opportunities",
 )  # fmt: skip
-EMPTIED = (*TABLES, "bundles", "keys", "commands", "decisions", "marks")
+EMPTIED = (*TABLES, "lead_origins", "bundles", "keys", "commands", "decisions", "marks")
 
 
 def topic_id(topic: str) -> str:

@@ -10,7 +10,6 @@ from services.capture.domain.doubles import REPEATED_SUBMISSION, Sent, find_doub
 from services.capture.domain.erasing import stays_out
 from services.capture.domain.fact_shape import Layer
 from services.capture.domain.guard import Doubts, Guard, with_warnings
-from services.capture.domain.hygiene import CleanSubmission
 from services.capture.domain.joining import Finding
 from services.capture.domain.people import (
     NewLink,
@@ -19,6 +18,7 @@ from services.capture.domain.people import (
 )
 from services.capture.domain.person import Person
 from services.capture.domain.reading import Reading, document_of_value, read_documents
+from services.capture.domain.referring import address_of_referrer, with_referrer
 from services.capture.domain.refusal import RefusalCode, Refused, refuse
 from services.capture.domain.survivorship import DEFAULT, Survivorship
 from services.capture.domain.validation import NO_RULES, Validation
@@ -27,7 +27,7 @@ from services.capture.handlers.arrivals import INBOUND_TOPICS, QUARANTINED, Arri
 from services.capture.handlers.events import lead_captured, lead_merged, lead_rejected, receipt_settled
 from services.capture.handlers.holding import held_of, hold, quarantined
 from services.capture.handlers.note_targets import NoteTargets, Seen
-from services.capture.handlers.readings import Read, facts_alone, read_clean, refusal_of, refused
+from services.capture.handlers.readings import Clean, Read, facts_alone, read_clean, refusal_of, refused
 from services.capture.ports import (
     ConsentBook,
     DoubleBook,
@@ -36,6 +36,7 @@ from services.capture.ports import (
     LeadBook,
     MergeBook,
     QuarantineBook,
+    ReferrerBook,
     StoredMerge,
     ValidationBook,
 )
@@ -70,6 +71,7 @@ class CaptureLeads:
     vocabulary: Vocabulary = BUILT_IN
     survivorship: Survivorship = DEFAULT
     validations: ValidationBook | None = None
+    referrers: ReferrerBook | None = None
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase."""
@@ -78,10 +80,16 @@ class CaptureLeads:
         held: dict[int, Held] = {}
         fresh = [(place, item.record) for place, item in enumerate(items) if item.decision is None]
         validation = await self.validations.read(work) if fresh and self.validations is not None else NO_RULES
+        clean: list[Clean] = []
         for start in range(0, len(fresh), _AT_ONCE):
             if start:
                 await asyncio.sleep(0)
-            self._read(fresh[start : start + _AT_ONCE], readable, outcomes, held, work, validation)
+            clean += self._read(fresh[start : start + _AT_ONCE], outcomes, held, work)
+        clean = await self._name_referrers(clean, work)
+        for start in range(0, len(clean), _AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            self._judge(clean[start : start + _AT_ONCE], readable, outcomes, work, validation)
         if held:
             erased = await hold(held, self.quarantine, self.erasures, work, self.secret)
             for place, arrival in erased.items():
@@ -93,13 +101,11 @@ class CaptureLeads:
     def _read(
         self,
         records: Sequence[tuple[int, Record]],
-        readable: dict[int, Read],
         outcomes: list[Outcome | None],
         held: dict[int, Held],
         work: Work,
-        validation: Validation,
-    ) -> None:
-        """Read some records, step by step for all of them. What rests on a record alone has its outcome then."""
+    ) -> list[Clean]:
+        """Read some records, step by step for all of them. What cannot be read, is a test or is held has its outcome then."""
         usable: list[tuple[int, Arrival]] = []
         for place, record in records:
             arrival = arrival_of(record, secret=self.secret)
@@ -108,7 +114,7 @@ class CaptureLeads:
                 outcomes[place] = Rejected(fault or "unknown_type")
             else:
                 usable.append((place, arrival))
-        clean: list[tuple[int, Arrival, CleanSubmission]] = []
+        clean: list[Clean] = []
         for (place, arrival), reading in zip(usable, self._readings(usable), strict=True):
             if isinstance(reading, Refused):
                 outcomes[place] = refused(arrival, reading, work)
@@ -121,6 +127,30 @@ class CaptureLeads:
                 outcomes[place] = quarantined(arrival, doubts.reasons, work)
             else:
                 clean.append((place, arrival, with_warnings(reading.clean, doubts)))
+        return clean
+
+    async def _name_referrers(self, clean: list[Clean], work: Work) -> list[Clean]:
+        """Who is referred by the address of a lead is referred by that lead: no query for a batch that names none."""
+        if self.referrers is None:
+            return clean
+        wanted = {place: key for place, _, each in clean if (key := address_of_referrer(each)) is not None}
+        if not wanted:
+            return clean
+        known = await self.referrers.find(work, set(wanted.values()))
+        return [
+            (place, arrival, with_referrer(each, known.get(wanted[place], ())) if place in wanted else each)
+            for place, arrival, each in clean
+        ]
+
+    def _judge(
+        self,
+        clean: Sequence[Clean],
+        readable: dict[int, Read],
+        outcomes: list[Outcome | None],
+        work: Work,
+        validation: Validation,
+    ) -> None:
+        """What some submissions lead to if their leads are new. Those that the rules refuse have their outcome then."""
         for place, settled in read_clean(clean, work, self.secret, self.survivorship, validation):
             if isinstance(settled, Read):
                 readable[place] = settled

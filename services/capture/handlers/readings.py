@@ -1,7 +1,7 @@
 """Usable records with the leads that they make by themselves, and refusals as outcomes."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from services.capture.domain.doubles import body_digest
 from services.capture.domain.fact_shape import Facts, LeadFacts
@@ -21,6 +21,10 @@ _NO_LIST: Final = {"name": ""}
 _new: Final = tuple.__new__  # for what is made for each record: a third of the time of a named tuple's own way
 
 
+Clean: TypeAlias = tuple[int, Arrival, CleanSubmission]
+"""A clean submission by its place in the batch."""
+
+
 class Read(NamedTuple):
     """A usable record: its submission, and the event that it leads to if the lead is new. While it is read, all that it
     leads to is at hand; most leads are new, and are not looked into again."""
@@ -36,7 +40,7 @@ class Read(NamedTuple):
 
 
 def read_clean(
-    clean: Sequence[tuple[int, Arrival, CleanSubmission]],
+    clean: Sequence[Clean],
     work: Work,
     secret: bytes,
     survivorship: Survivorship,

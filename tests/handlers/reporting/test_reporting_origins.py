@@ -38,6 +38,15 @@ async def test_leads_are_counted_once_in_whatever_order_they_come(database: Data
         assert await referral_rows(work) == [{"referrer": "email:lee@example.com", "referred": 2, "converted": 1}]
 
 
+async def test_a_referrer_who_was_merged_away_refers_as_the_lead_that_they_are_now(database: Database) -> None:
+    stream = Stream()
+    for n, by in ((1, 8), (2, 9)):
+        await store(database, [saying(stream.captured(stream.inbound(), n), referrer_ref=f"lead:{lead_id(by)}")])
+    await store(database, [stream.merged(9, 8)])
+    async with database.transaction(NOW) as work:
+        assert await referral_rows(work) == [{"referrer": f"lead:{lead_id(9)}", "referred": 2, "converted": 0}]
+
+
 async def test_a_person_who_is_erased_is_counted_no_more_and_late_words_change_nothing(database: Database) -> None:
     stream = Stream()
     records = said(stream)

@@ -19,18 +19,19 @@ _SAVE: Final = """
     SET lead_version = excluded.lead_version, source_raw = excluded.source_raw, referrer_ref = excluded.referrer_ref
     WHERE o.lead_version < excluded.lead_version
 """
-# A lead that was merged away is counted as the one that it is now.
+# A lead that was merged away is counted as the one that it is now, and refers as that one.
 _UNMAPPED: Final = """
     SELECT o.source_raw, count(DISTINCT coalesce(a.winner_id, o.lead_id))::bigint AS leads
     FROM lead_origins o LEFT JOIN aliases a ON a.loser_id = o.lead_id AND a.winner_id <> a.loser_id
     WHERE o.source_raw IS NOT NULL GROUP BY o.source_raw ORDER BY leads DESC, o.source_raw
 """
 _REFERRALS: Final = """
-    SELECT o.referrer_ref AS referrer, count(DISTINCT coalesce(a.winner_id, o.lead_id))::bigint AS referred,
+    SELECT coalesce('lead:' || r.winner_id, o.referrer_ref) AS referrer, count(DISTINCT coalesce(a.winner_id, o.lead_id))::bigint AS referred,
            count(DISTINCT p.lead_id) FILTER (WHERE p.converted_at IS NOT NULL)::bigint AS converted
     FROM lead_origins o LEFT JOIN aliases a ON a.loser_id = o.lead_id AND a.winner_id <> a.loser_id
     LEFT JOIN progress p ON p.lead_id = coalesce(a.winner_id, o.lead_id)
-    WHERE o.referrer_ref IS NOT NULL GROUP BY o.referrer_ref ORDER BY referred DESC, o.referrer_ref
+    LEFT JOIN aliases r ON o.referrer_ref = 'lead:' || r.loser_id AND r.winner_id <> r.loser_id
+    WHERE o.referrer_ref IS NOT NULL GROUP BY 1 ORDER BY referred DESC, referrer
 """
 
 
