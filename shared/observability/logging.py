@@ -3,9 +3,11 @@
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import structlog
+
+from shared.observability.log_stream import SteadyStream
 
 ALLOWED: Final = frozenset(
     [
@@ -93,7 +95,7 @@ def configure(service: str, version: str, replica: int, level: str = "INFO", *, 
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, SteadyStream(sys.stdout))),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service, version=version, replica=replica)

@@ -69,6 +69,7 @@ TIMER_LATENESS: Final = Gauge(
 RULES_RELOAD_FAILED: Final = Counter(
     "rules_reload_failed_total", "Rule documents that were refused or could not be applied", ["kind", "reason"]
 )
+LOG_LINES_LOST: Final = Counter("log_lines_lost_total", "Lines of the log that could not be written", [])
 SHADOW_SCORES: Final = Counter(
     "shadow_scores_total",
     "Scores by a draft that runs beside the live model, by both grades",
