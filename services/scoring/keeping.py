@@ -1,4 +1,5 @@
-"""What scoring does without traffic: behaviour that is too old to count is forgotten, a draft begins to look on or ends."""
+"""What scoring does without traffic: behaviour that is too old to count is forgotten, a draft begins to look on or ends, a learned model
+is watched."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -6,6 +7,7 @@ from typing import Final
 
 from services.scoring.adapters.logs import forget_deeds
 from services.scoring.adapters.shadow import Running
+from services.scoring.drift import DriftWatch, find_drift
 from services.scoring.rates import hold_rates
 from shared.runtime.background import again_and_again, beside
 from shared.runtime.service import Service
@@ -18,11 +20,14 @@ _SLICE: Final = 1000
 def keeping(service: Service, shadow: Running) -> Callable[[], AbstractAsyncContextManager[None]]:
     """Background tasks of the service, for as long as it runs."""
 
+    watch = DriftWatch()
+
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         async with beside(
             forgetting=again_and_again("forgetting", lambda: forget_old(service), _EVERY_S),
             holding=again_and_again("holding", lambda: hold_rates(service), _EVERY_S),
+            watching=again_and_again("watching", lambda: look_for_drift(service, watch), _EVERY_S),
             shadow=again_and_again("shadow", lambda: look_for_shadow(service, shadow), _SHADOW_S),
         ):
             yield
@@ -42,3 +47,10 @@ async def look_for_shadow(service: Service, shadow: Running) -> None:
     """Take up the draft that is to run beside the live model, if any."""
     async with service.database.transaction(service.clock()) as work:
         await shadow.refresh(work)
+
+
+async def look_for_drift(service: Service, watch: DriftWatch) -> None:
+    """Look whether live scores have moved away from those that the live model was learned from."""
+    async with service.database.transaction(service.clock()) as work:
+        drift = await find_drift(work)
+    watch.note(drift)

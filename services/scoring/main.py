@@ -7,6 +7,7 @@ from services.scoring.adapters.models import active_models
 from services.scoring.adapters.shadow import PostgresShadow, Running, ShadowedStandings
 from services.scoring.api import account_scores_router, scores_router
 from services.scoring.domain.model import KIND
+from services.scoring.drift_api import drift_router
 from services.scoring.journeys.adapters.book import PostgresJourneyBook
 from services.scoring.journeys.adapters.models import active_journeys
 from services.scoring.journeys.api import journeys_router
@@ -70,6 +71,7 @@ def build_app(settings: ScoringSettings | None = None) -> FastAPI:
         account_scores_router(service, models),
         segments_router(service),
         shadow_router(service),
+        drift_router(service),
         journeys_router(service),
         rules_router(service, KIND, SEGMENTS, JOURNEY_RULES),
         commands_router(service),

@@ -75,4 +75,9 @@ SHADOW_SCORES: Final = Counter(
     "Scores by a draft that runs beside the live model, by both grades",
     ["kind", "live", "shadow"],
 )
+LEARNED_SCORE_STABILITY: Final = Gauge(
+    "learned_score_stability_index",
+    "Population stability index of live scores against those that the live model was learned from; above 0.2 they moved",
+    ["version"],
+)
 RULES_INFO: Final = Gauge("rules_info", "Active rules", ["kind", "version"])

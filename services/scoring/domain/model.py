@@ -32,6 +32,7 @@ from services.scoring.domain.parts import (
     Grades,
     GroupLimits,
     GroupName,
+    LearnedFrom,
     Levels,
     SalesReady,
     ScoreLimits,
@@ -105,6 +106,8 @@ class ScoringModel(RuleSetHeader):
     """Absent: nobody says when a lead is sales-ready, and no score says whether."""
     account: AccountScore | None = None
     """Absent: leads are not brought together by company."""
+    learned: LearnedFrom | None = None
+    """Of a learned model: live scores are watched against those that it was learned from."""
     personas: Annotated[tuple[Persona, ...], Field(max_length=MAX_PERSONAS)] = ()
     """Models beside this one, for kinds of people."""
 

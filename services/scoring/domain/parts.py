@@ -251,6 +251,13 @@ class AccountScore(RuleModel):
     """The most that an axis has."""
 
 
+class LearnedFrom(RuleModel):
+    """What a learned model says of the leads that it was learned from, so that it can be told when others come."""
+
+    scores: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=10, max_length=10)]
+    """How many of them had a score of 0 to 9, of 10 to 19, and so on; the last is 90 and more."""
+
+
 class SalesReady(RuleModel):
     """When a lead is sales-ready: it can be reached, both axes reach their least points, and every criterion is met."""
 

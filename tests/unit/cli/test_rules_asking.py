@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.main import app
+from services.scoring.domain.learning.drifting import drift_of
 from tests.support.answering import Services
 from tests.support.previews import captured, previewed
 
@@ -95,3 +96,15 @@ def test_a_document_learned_from_the_past_is_written(services: Services, tmp_pat
     assert run("score", "train", "--name", "mine", "--out", str(out))[0] == 0
     assert out.read_text(encoding="utf-8") == SCORING % 7
     assert services.asked[-1][2] == {"name": "mine", "support": 50}
+
+
+def test_drift_is_shown_with_both_distributions_and_fails_when_scores_moved(services: Services) -> None:
+    found = drift_of(3, [300, 0, 0, 0, 0, 0, 0, 0, 0, 0], {95: 400})
+    services.answers["GET", "/v1/rules/scoring/drift"] = 200, {**found.as_dict(), "window_days": 14}
+    code, out = run("score", "drift")
+    assert code == 1 and "version 3, 400 leads of 14 days: moved" in out and "90" in out
+    steady = drift_of(3, [0] * 9 + [300], {95: 400})
+    services.answers["GET", "/v1/rules/scoring/drift"] = 200, {**steady.as_dict(), "window_days": 14}
+    assert run("score", "drift", "--json")[0] == 0
+    services.answers["GET", "/v1/rules/scoring/drift"] = 404, {"code": "not_found", "detail": "There is none."}
+    assert run("score", "drift") == (1, "not_found: There is none.\n")

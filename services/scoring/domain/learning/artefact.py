@@ -7,13 +7,14 @@ contributions sum to the score as they always do.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any, Final
 
 import yaml
 
 from services.scoring.domain.learning.bins import Bin, Row, find_bins
+from services.scoring.domain.learning.drifting import bands_of
 from services.scoring.domain.learning.figures import rate_of
 from services.scoring.domain.learning.fitting import RIDGE, fit
 
@@ -44,12 +45,14 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """What was learned: points for everybody, and points by bin, of which those with none are left out."""
+    """What was learned: points for everybody, and points by bin, of which those with none are left out; and how the scores of
+    the leads that it was learned from are spread (`drifting.bands_of`)."""
 
     base: int
     entries: Sequence[Learned]
     outcomes: int
     wins: int
+    scores: Sequence[int] = ()
 
 
 def chance_of(score: float) -> float:
@@ -68,7 +71,8 @@ def learn(rows: Sequence[Row], outcomes: Sequence[bool], *, support: int = SUPPO
         for each, weight in zip(bins, fitted.weights, strict=True)
     ]
     base = EVEN + _points(fitted.intercept)
-    return Scorecard(base, [each for each in entries if each.points], len(outcomes), wins)
+    card = Scorecard(base, [each for each in entries if each.points], len(outcomes), wins)
+    return replace(card, scores=bands_of(scores_of(card, len(rows))))
 
 
 def _require_enough(count: int, wins: int) -> None:
@@ -105,6 +109,7 @@ def document_of(card: Scorecard, *, name: str, made_of: str) -> str:
         "limits": {"fit": {"min": 0, "max": 100}},
         "grades": {"by": "total", "A": 60, "B": 50, "C": 30},
         "temperature": {"hot": 60, "warm": 40},
+        "learned": {"scores": list(card.scores)},
         "rules": [rule for rule in rules if rule["points"]],
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)

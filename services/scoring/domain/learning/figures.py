@@ -87,7 +87,9 @@ def brier_of(chances: Sequence[float], outcomes: Sequence[bool]) -> float:
 
 
 def stability_of(before: Mapping[str, int], after: Mapping[str, int]) -> float:
-    """The population stability index between two distributions: below 0.1 they are alike, above 0.2 they moved."""
+    """The population stability index between two distributions: the sum over the bins of (share after - share before) times
+    the logarithm of share after / share before, as N. Siddiqi, Credit Risk Scorecards (2006) has it. Half a case more in each bin
+    keeps empty ones finite. Below 0.1 they are alike, above 0.2 they moved."""
     names = sorted({*before, *after})
     n_before, n_after = sum(before.values()), sum(after.values())
     total = 0.0
