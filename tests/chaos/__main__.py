@@ -14,7 +14,7 @@ from tests.chaos import soak
 from tests.chaos.faults import NOT_YET_COVERED, every_fault, selected
 from tests.chaos.pipeline import Load
 from tests.chaos.run import Wish, run
-from tests.chaos.verdict import PASSED, Verdict, table
+from tests.chaos.verdict import Verdict, survived, table
 
 # A file with the columns of X Education's leads; its people are mixed with ours.
 CSV_VARIABLE = "LEADSTREAM_CHAOS_CSV"
@@ -34,7 +34,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """0 when every fault was survived and had bitten."""
+    """0 when every fault that could be done was survived and had bitten, and one at least could."""
     wanted = _arguments()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ours lose the broker too, all the time
     if wanted.list:
@@ -48,7 +48,7 @@ def main() -> int:
     began = time.monotonic()
     verdicts = uvloop.run(run(Wish(faults, wanted.seed, wanted.full, load, _say)))
     _write(wanted, verdicts, time.monotonic() - began)
-    return 0 if all(verdict.verdict == PASSED for verdict in verdicts) else 1
+    return 0 if survived(verdicts) else 1
 
 
 def _say(line: str) -> None:

@@ -22,6 +22,10 @@ class Broken(AssertionError):
     """A promise that the fault itself watches was broken; the text says which."""
 
 
+class NotRun(Exception):
+    """The fault cannot be done on this machine; the text says what is missing. That is no verdict about the services."""
+
+
 @dataclass
 class World:
     """What a fault works on. The load flows from before `inject` until after `recover`.
@@ -102,7 +106,8 @@ class Fault(ABC):
 
     @abstractmethod
     async def inject(self, world: World, amount: float) -> None:
-        """Do it, under load. Raises Broken where a promise of this fault alone is not kept."""
+        """Do it, under load. Raises Broken where a promise of this fault alone is not kept, NotRun where it cannot be done
+        here."""
 
     async def recover(self, world: World) -> None:  # noqa: B027 - most have nothing to undo
         """Undo it. Servers are up and lines are mended afterwards without asking; services are awaited."""

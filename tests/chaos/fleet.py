@@ -49,6 +49,15 @@ class Fleet:
         """What `tests.chaos.slow_names` is told by."""
         return self._folder / "names"
 
+    @property
+    def clock(self) -> Path:
+        """What `tests.chaos.skewed_clock` is told by."""
+        return self._folder / "clock"
+
+    def log_of(self, name: str) -> Path:
+        """Where a process writes its log."""
+        return self._folder / f"{name}.log"
+
     def logs(self) -> Mapping[str, Path]:
         """The log of each process that ever ran."""
         return {name: process.log for name, process in self.processes.items()}
@@ -77,8 +86,7 @@ class Fleet:
             module = f"services.{service}.main"
             settings = self.environment(line or service) | {"LEADSTREAM_FAILPOINTS": f"@{self._points(name)}"}
             settings |= {NAMES_VARIABLE: str(self.names), SERVICE_VARIABLE: module}
-            log = self._folder / f"{name}.log"
-            process = ServiceProcess(module, settings, log, replica=int(number or 0))
+            process = ServiceProcess(module, settings, self.log_of(name), replica=int(number or 0))
             self.processes[name] = process
         self._points(name).write_text(env.pop("LEADSTREAM_FAILPOINTS", ""))
         process.start(**env)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
-from tests.chaos.fault import Broken, Fault, World
+from tests.chaos.fault import Broken, Fault, NotRun, World
 from tests.chaos.fleet import Fleet
 from tests.chaos.oracle import not_bitten
 from tests.chaos.pipeline import Load, Pipeline, running_pipeline
@@ -74,7 +74,11 @@ def _used_up(fault: Fault, verdict: Verdict, pipeline: Pipeline) -> bool:
 
 def _short(verdict: Verdict) -> str:
     parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in verdict.parts.items())
-    said = "; ".join((*verdict.problems, *verdict.missing_bites)) if verdict.verdict != PASSED else ""
+    said = (
+        "; ".join((*verdict.problems, *verdict.missing_bites, verdict.not_run or ""))
+        if verdict.verdict != PASSED
+        else ""
+    )
     return f"({parts}) {said}".strip()
 
 
@@ -93,7 +97,7 @@ async def judged(fault: Fault, ground: Ground, pipeline: Pipeline, wish: Wish) -
     amount = fault.full if wish.full else fault.short
     world = World(ground, pipeline, random.Random(f"{wish.seed}/{fault.name}"), wish.full)
     before = await pipeline.counted()
-    problems, parts = await _done(fault, world, amount)
+    problems, parts, not_run = await _done(fault, world, amount)
     after = await _counted(pipeline, before)
     seen = {**{name: n - before.get(name, 0) for name, n in after.items()}, **world.counts}
     must = fault.must(amount)
@@ -106,10 +110,11 @@ async def judged(fault: Fault, ground: Ground, pipeline: Pipeline, wish: Wish) -
         int(seen.get("leads", 0)),
         {name: seen[name] for name in (*world.counts, *must, *_SHOWN) if seen.get(name)},
         problems,
-        [] if problems else not_bitten(seen, must),
+        [] if problems or not_run is not None else not_bitten(seen, must),
         sum(parts.values()),
         parts,
         pipeline.levels,
+        not_run,
     )
 
 
@@ -122,7 +127,7 @@ async def _counted(pipeline: Pipeline, before: Mapping[str, int]) -> Mapping[str
         return before
 
 
-async def _done(fault: Fault, world: World, amount: float) -> tuple[list[str], Mapping[str, float]]:
+async def _done(fault: Fault, world: World, amount: float) -> tuple[list[str], Mapping[str, float], str | None]:
     steps: dict[str, Callable[[], object]] = {
         "inject": lambda: fault.inject(world, amount),
         "recover": lambda: _recovered(fault, world),
@@ -131,11 +136,14 @@ async def _done(fault: Fault, world: World, amount: float) -> tuple[list[str], M
     parts: dict[str, float] = {}
     world.pipeline.feed.flow()
     problems: list[str] = []
+    not_run: str | None = None
     for name, step in steps.items():
         began = time.monotonic()
         try:
             async with asyncio.timeout(fault.limit_s * (10 if world.full else 1)):
                 problems += await step() or []  # type: ignore[misc]
+        except NotRun as error:
+            not_run = str(error)
         except Broken as error:
             problems.append(str(error))
         except TimeoutError:
@@ -146,7 +154,7 @@ async def _done(fault: Fault, world: World, amount: float) -> tuple[list[str], M
         parts[name] = round(time.monotonic() - began, 1)
         if problems and name == "recover":
             break
-    return problems, parts
+    return problems, parts, not_run
 
 
 async def _recovered(fault: Fault, world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.chaos.oracle import Level
 
-PASSED, FELL, NOTHING, NOT_YET = "passed", "FELL", "PROVED NOTHING", "not yet covered"
+PASSED, FELL, NOTHING, NOT_RUN, NOT_YET = "passed", "FELL", "PROVED NOTHING", "not run", "not yet covered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,25 @@ class Verdict:
     seconds: float
     parts: Mapping[str, float]
     held: Mapping[str, Level]
+    not_run: str | None = None
+    """Why the fault could not be done here."""
 
     @property
     def verdict(self) -> str:
         if self.problems:
             return FELL
+        if self.not_run is not None:
+            return NOT_RUN
         return NOTHING if self.missing_bites else PASSED
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "verdict": self.verdict}
+
+
+def survived(verdicts: Sequence[Verdict]) -> bool:
+    """Whether a run is a good one: what could be done passed, and that was not nothing."""
+    found = {verdict.verdict for verdict in verdicts}
+    return found <= {PASSED, NOT_RUN} and PASSED in found
 
 
 def table(verdicts: Sequence[Verdict], not_yet: Mapping[str, str]) -> str:
@@ -44,7 +54,10 @@ def table(verdicts: Sequence[Verdict], not_yet: Mapping[str, str]) -> str:
         *(_row(v) for v in verdicts),
         *(f"| {name} | {title} | | | | | {NOT_YET} | |" for name, title in not_yet.items()),
     ]
-    fallen = [v for v in verdicts if v.verdict != PASSED]
+    for v in verdicts:
+        if v.verdict == NOT_RUN:
+            lines += ["", f"**{v.name}** {NOT_RUN}: {v.not_run}"]
+    fallen = [v for v in verdicts if v.verdict not in (PASSED, NOT_RUN)]
     for v in fallen:
         lines += ["", f"**{v.name}** {v.verdict} (again: `make chaos ONLY={v.name} SEED={v.seed}`)", ""]
         lines += [f"- {problem}" for problem in (*v.problems, *(f"did not bite: {b}" for b in v.missing_bites))]

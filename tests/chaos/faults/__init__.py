@@ -9,7 +9,6 @@ from tests.chaos.fault import Fault
 # Those that follow with the features that they are about.
 NOT_YET_COVERED = {
     "F12": "disk full",
-    "F13": "clock skew and backward steps",
     "F37": "backup and restore, the documented procedure",
 }
 
