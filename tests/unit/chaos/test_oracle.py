@@ -148,7 +148,7 @@ def test_tables_and_ledger_are_held_against_the_topics(change: dict[str, Any], s
 def test_levels_that_stay_up_are_found() -> None:
     before = {"scoring": Level(100, 40, 3)}
     assert oracle.compare_levels(before, {"scoring": Level(180, 60, 5)}, 5) == []
-    after = {"scoring": Level(260, 70, 9)}
+    after = {"scoring": Level(420, 70, 9)}
     assert [text.split(":")[1].split()[0] for text in oracle.compare_levels(before, after, 5)] == [
         "memory",
         "descriptors",
