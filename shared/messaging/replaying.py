@@ -8,7 +8,7 @@ else's replay, and never stops the consumer.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.topics import COMMAND_TOPICS
@@ -33,7 +33,7 @@ from shared.handling.work import Work
 from shared.messaging.commands import complete
 from shared.messaging.dead_letters import EDITED, REPLAY_ATTEMPT, REPLAY_OF
 from shared.messaging.subscription import Handled, Subscription, UseCase
-from shared.messaging.verdicts import check_sizes, culprit_of, decision_of, of_no_known_type, validated
+from shared.messaging.verdicts import check_sizes, culprit_of, decision_of, is_unreadable, of_no_known_type, validated
 from shared.observability.metrics import REPLAYS
 from shared.persistence.database import is_transient
 from shared.persistence.decisions import Claim, kept_under, lock_decisions, reopen_decisions, save_decisions
@@ -56,13 +56,21 @@ class Answer(NamedTuple):
 
 
 class Try(NamedTuple):
-    """A replay that names a record and somebody to handle it."""
+    """A replay that names a record and somebody to handle it. A lane `beside` the one that failed takes the record too where
+    it had passed it over as unreadable; of the answer it is no part."""
 
     item: InHand
     wanted: ReplayRecord
     record: Record
     subscription: Subscription
     handled: Handled | None
+    prefix: str = ""
+    beside: bool = False
+
+    @property
+    def group(self) -> str:
+        """The consumer group's name in the cluster, as the letter wrote it."""
+        return self.prefix + self.subscription.group
 
     @property
     def key(self) -> str:
@@ -86,6 +94,11 @@ class Settled(NamedTuple):
     subject: str | None = None
 
 
+Place: TypeAlias = tuple[int, int]
+"""A command among those of a batch, and a lane among those that its record is for: 0 is the one that failed."""
+_NOTHING: Final = Answer(STANDING, "done", None, {})
+
+
 def with_replays(
     stage: Stage, subscription: Subscription, *others: Subscription, repeated: UseCase | None = None
 ) -> Subscription:
@@ -104,10 +117,12 @@ class Replays:
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase. A source's own record of this type is none of ours."""
         understood = [self._understand(item) for item in items]
-        tries = {place: found for place, found in enumerate(understood) if isinstance(found, Try)}
+        named = {place: found for place, found in enumerate(understood) if isinstance(found, Try)}
+        tries = {(place, n): each for place, found in named.items() for n, each in enumerate(self._with_others(found))}
         settled = await self._settle(tries, work)
+        together = {place: _together(settled, place) for place in named}
         return [
-            found if isinstance(found, Rejected) else await self._answered(item, settled.get(place) or found, work)
+            found if isinstance(found, Rejected) else await self._answered(item, together.get(place) or found, work)
             for place, (item, found) in enumerate(zip(items, understood, strict=True))
         ]
 
@@ -127,7 +142,15 @@ class Replays:
         if record.type == ReplayRecord.TYPE and record.topic == item.record.topic:
             return _refused(wanted, "not_replayable", "it is a replay itself: replay the dead letter that it was about")
         handled = subscription.handlers.get(record.type, subscription.others)
-        return Try(item, wanted, record, subscription, handled)
+        named = wanted.group or ""
+        prefix = named.removesuffix(subscription.group) if named.endswith(subscription.group) else ""
+        return Try(item, wanted, record, subscription, handled, prefix)
+
+    def _with_others(self, first: Try) -> list[Try]:
+        record, lanes = first.record, [each for each in self.subscriptions if each is not first.subscription]
+        passing = [each for each in lanes if record.topic in each.topics and record.type in each.answered]
+        others = [first._replace(subscription=s, handled=s.handlers[record.type], beside=True) for s in passing]
+        return [first, *others]
 
     def _subscription_of(self, wanted: ReplayRecord) -> Subscription | None:
         """The lane that failed, which the letter names as the cluster does, with a prefix perhaps; else one that reads it."""
@@ -137,22 +160,22 @@ class Replays:
 
     # -- settling -----------------------------------------------------------------------------------------------
 
-    async def _settle(self, tries: Mapping[int, Try], work: Work) -> dict[int, Settled]:
+    async def _settle(self, tries: Mapping[Place, Try], work: Work) -> dict[Place, Settled]:
         """In rounds, so that of several replays of one record the later ones see what the first came to."""
         claims = await lock_decisions(work, [each.key for each in tries.values()]) if tries else {}
-        settled: dict[int, Settled] = {}
+        settled: dict[Place, Settled] = {}
         while left := {place: each for place, each in tries.items() if place not in settled}:
-            firsts: dict[str, int] = {}
+            firsts: dict[str, Place] = {}
             for place, each in left.items():
                 firsts.setdefault(each.key, place)
             settled.update(await self._round({place: left[place] for place in firsts.values()}, claims, work))
         return settled
 
-    async def _round(self, tries: Mapping[int, Try], claims: dict[str, Claim], work: Work) -> dict[int, Settled]:
-        settled: dict[int, Settled] = {}
-        by_use_case: dict[int, list[tuple[int, ToHandle]]] = {}
+    async def _round(self, tries: Mapping[Place, Try], claims: dict[str, Claim], work: Work) -> dict[Place, Settled]:
+        settled: dict[Place, Settled] = {}
+        by_use_case: dict[int, list[tuple[Place, ToHandle]]] = {}
         for place, each in tries.items():
-            found = _place(each, claims.get(each.key))
+            found = (_place_beside if each.beside else _place)(each, claims.get(each.key))
             if isinstance(found, ToHandle):
                 by_use_case.setdefault(id(found.use_case), []).append((place, found))
             elif isinstance(found, Settled):
@@ -182,6 +205,16 @@ class Replays:
             detail=found.answer._asdict(),
             letters=found.letters,
         )
+
+
+def _together(settled: Mapping[Place, Settled], place: int) -> Settled:
+    """What a command came to: the answer of the lane that failed, and what goes out of all."""
+    parts: list[Settled] = []
+    while (part := settled.get((place, len(parts)))) is not None:
+        parts.append(part)
+    events = tuple(event for each in parts for event in each.events)
+    letters = tuple(letter for each in parts for letter in each.letters)
+    return settled[place, 0]._replace(events=events, letters=letters)
 
 
 async def _settled_as(
@@ -216,6 +249,14 @@ def _place(each: Try, claim: Claim | None) -> ToHandle | Settled | Outcome:
     if each.handled is None or each.handled.repeated is None:
         return Settled(_applied(each, Skipped(REPEATED_EVENT), REPEATED))
     return ToHandle(each.handled.repeated, InHand(each.record, None, claim.decision))
+
+
+def _place_beside(each: Try, claim: Claim | None) -> ToHandle | Settled | Outcome:
+    """As `_place`, for a lane that may have passed the record over: it takes it once it can be read."""
+    is_new = _answer_before(each) is None
+    if claim is None or is_new != _is_open(claim, each.record) or is_unreadable(each.record):
+        return Settled(_answer_before(each) or _NOTHING)
+    return _place_fresh(each, None)
 
 
 def _is_open(claim: Claim, record: Record) -> bool:
@@ -308,7 +349,7 @@ def _failed(each: Try, why: Rejected) -> Settled:
 
 def _letter(each: Try, why: Rejected) -> Letter:
     marks = ((REPLAY_OF, each.wanted.first_id), (REPLAY_ATTEMPT, str(each.wanted.attempt)))
-    return Letter(each.record, why, (*marks, (EDITED, "1")) if each.wanted.edited else marks, each.wanted.group)
+    return Letter(each.record, why, (*marks, (EDITED, "1")) if each.wanted.edited else marks, each.group)
 
 
 def _refused(wanted: ReplayRecord, reason: str, detail: str) -> Settled:

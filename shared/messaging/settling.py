@@ -21,7 +21,9 @@ from shared.handling.work import Work
 from shared.messaging.novelty import Novelty, Span, come_twice, spans_of
 from shared.messaging.subscription import Handled, Subscription
 from shared.messaging.verdicts import (
+    UNREADABLE,
     all_validated,
+    answered_for,
     check_sizes,
     culprit_of,
     decision_of,
@@ -31,7 +33,7 @@ from shared.messaging.verdicts import (
 )
 from shared.observability.failpoints import failpoint
 from shared.persistence.database import Database, is_transient
-from shared.persistence.decisions import Claim, ClaimLost, read_decisions, save_decisions
+from shared.persistence.decisions import Claim, ClaimLost, kept_under, read_decisions, save_decisions
 from shared.persistence.marks import Place, raise_marks
 
 BAD_IN_A_ROW: Final = 20
@@ -206,7 +208,7 @@ class Settling:
             if handled is None:
                 found.outcomes.update({id(r): of_no_known_type(r, self._subscription) for r in group})
             else:
-                found.take((of_type, False), group, all_validated(group, handled))
+                found.take((of_type, False), group, all_validated(group, handled), self._subscription)
         return found
 
     def _by_type(self, records: Sequence[Record]) -> Mapping[str, Sequence[Record]]:
@@ -254,7 +256,9 @@ class Settling:
             return of_no_known_type(record, self._subscription)
         key = (record.type if record.type in self._subscription.handlers else _OTHERS, False)
         event = validated(record, handled)
-        return event if isinstance(event, Rejected) else InHandFor(key, InHand(record, event, decision))
+        if isinstance(event, Rejected):
+            return answered_for(record, event, self._subscription)
+        return InHandFor(key, InHand(record, event, decision))
 
     def _use_case(self, key: "UseCaseKey") -> Callable[[Sequence[InHand], Work], Awaitable[Sequence[Outcome]]]:
         record_type, repeated = key
@@ -272,8 +276,16 @@ class Settling:
             if rejected:
                 decided = [(record, outcome) for record, outcome in decided if not isinstance(outcome, Rejected)]
             await save_decisions(work, [(record, decision_of(outcome, work)) for record, outcome in decided])
+        if self._subscription.answered:
+            await self._remember(records_passed_over(decided), work)
         if rejected:
             await self._save_rejected(rejected, work)
+
+    async def _remember(self, passed_over: Sequence[Record], work: Work) -> None:
+        """Once the letter that another lane makes of them is mended, this lane takes them too (shared/messaging/replaying.py)."""
+        named = [r._replace(event_id=kept_under(self._subscription.group, r)) for r in passed_over]
+        decision = Decision(DEAD_LETTERED, None, UNREADABLE.reason, None, work.instant)
+        await save_decisions(work, [(record, decision) for record in named], first_stands=True)
 
     async def _save_rejected(
         self, rejected: Sequence[tuple[Record, Rejected]], work: Work, *, first_stands: bool = False
@@ -305,16 +317,23 @@ class SortedOut(NamedTuple):
     by_use_case: dict[UseCaseKey, list[InHand]]
     outcomes: dict[int, Outcome]
 
-    def take(self, key: UseCaseKey, records: Sequence[Record], events: Sequence[Any]) -> None:
+    def take(
+        self, key: UseCaseKey, records: Sequence[Record], events: Sequence[Any], subscription: Subscription
+    ) -> None:
         """Records of one type, each with its event or what is wrong with it."""
         items = []
         for record, event in zip(records, events, strict=True):
             if isinstance(event, Rejected):
-                self.outcomes[id(record)] = event
+                self.outcomes[id(record)] = answered_for(record, event, subscription)
             else:
                 items.append(_new(InHand, (record, event, None)))
         if items:
             self.by_use_case[key] = items
+
+
+def records_passed_over(decided: Sequence[tuple[Record, Outcome]]) -> list[Record]:
+    """Those that another lane answers for."""
+    return [record for record, outcome in decided if outcome is UNREADABLE]
 
 
 def _unpublished(

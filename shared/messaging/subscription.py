@@ -50,7 +50,8 @@ class Subscription:
     `on_dead_letters` lets a service note what it could not process (capture: the receipt), in the same transaction.
     `inbound` topics carry records of outside sources, whose headers may be missing. For records without a type on topics
     `shared` with another lane of the service that lane answers: one such record is one dead letter.
-    `gives_way` makes it a lane for what can wait.
+    Of the types that are `answered` another lane of the service answers for values that nobody can read, where these come
+    on a topic of both; only a lane without decisions may leave that to another one. `gives_way` makes it a lane for what can wait.
     """
 
     group: str
@@ -61,6 +62,7 @@ class Subscription:
     on_dead_letters: OnDeadLetters | None = None
     inbound: frozenset[str] = frozenset()
     shared: frozenset[str] = frozenset()
+    answered: frozenset[str] = frozenset()
     max_records: int = 2000
     title: str = ""
     gives_way: GivesWay | None = None

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from shared.contracts.decodable import is_decodable
 from shared.handling.outcomes import DEAD_LETTERED, SKIPPED, Decision, Outcome, Produced, Rejected, Skipped
@@ -14,6 +16,17 @@ from shared.messaging.transaction import MAX_EVENT_BYTES
 
 UNDECODABLE: Final = Rejected("invalid_contract", exception="JSONDecodeError")
 """Of a value whose parts are JSON that nobody could decode."""
+
+
+UNREADABLE: Final = Skipped("unreadable")
+"""Of a value that nobody can read, and another lane of the service answers for."""
+
+
+class _AnObject(msgspec.Struct):
+    """Any JSON object, whatever is in it."""
+
+
+_skim: Final = msgspec.json.Decoder(_AnObject).decode
 
 
 class OutputTooLarge(Exception):
@@ -34,6 +47,26 @@ def validated(record: Record, handled: Handled) -> Any:
         return handled.contract.model_validate_json(record.value)
     except ValidationError as error:
         return Rejected("invalid_contract", place=_place_of(error), exception=type(error).__name__)
+
+
+def is_unreadable(record: Record) -> bool:
+    """Whether no contract whatever can read the record: a broken header, no value, no JSON, no object. Each reader of ours is
+    pydantic's, msgspec's or both: what one of them takes is not unreadable."""
+    if record.fault is not None or not record.value or not is_decodable(record.value):
+        return True
+    return not (_is_object(from_json, record.value) or _is_object(_skim, record.value))
+
+
+def _is_object(read: Callable[[bytes], Any], value: bytes) -> bool:
+    try:
+        return isinstance(read(value), dict | _AnObject)
+    except (ValueError, RecursionError):
+        return False
+
+
+def answered_for(record: Record, why: Rejected, subscription: Subscription) -> Rejected | Skipped:
+    """What becomes of a record that its contract refuses: a dead letter, unless another lane makes one of it alike."""
+    return UNREADABLE if record.type in subscription.answered and is_unreadable(record) else why
 
 
 def all_validated(records: Sequence[Record], handled: Handled) -> list[Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import COMMANDS_COMPLETED, JOURNEYS, SCORING_COMMANDS
-from shared.handling.outcomes import Produced, Rejected
+from shared.handling.outcomes import Produced, Rejected, Skipped
 from shared.handling.records import Record
 from tests.support.replaying import FIRST_LETTER, replay_command, replay_of
 from tests.support.scoring import Log, ScoringLane, create_schema, lead_id, scoring_lane
@@ -161,3 +161,47 @@ async def test_replays_of_a_letter_in_two_processes_at_once_apply_it_once(lane: 
     ]
     assert said.count(True) == 1
     assert len(await lane.fetch("SELECT 1 FROM journey_runs")) == 1
+
+
+async def test_what_nobody_can_read_is_one_letter_and_mended_all_lanes_take_it_once(lane: ScoringLane) -> None:
+    log = Log()
+    counting = SEGMENTS.replace("segments:\n", "counts: {views: {kinds: [page.viewed], days: 30}}\nsegments:\n")
+    await lane.settle(log.publish(counting.replace("{field: title, eq: CEO}", "{field: activity.views, gte: 1}"),
+                                  kind="segments", command=7))  # fmt: skip
+    await lane.settle(log.captured(1))
+    await lane.settle_segments(log.scored(1))
+    good = log.did(1, "page.viewed", lane.now)
+    bad = good._replace(value=b"nonsense")
+    (dead,) = await lane.settle(bad)
+    assert isinstance(dead, Rejected) and dead.reason == "invalid_contract"
+    for passes_over in (lane.settle_segments, lane.settle_journeys, lane.settle_segments):
+        assert await passes_over(bad) == [Skipped("unreadable")]
+
+    (still,) = await lane.settle(replay(1, bad, "x.scoring-behaviour"))
+    assert (answer(still)["status"], len(still.letters)) == ("dead_lettered", 1)
+    command = replay(2, bad, "x.scoring-behaviour", value=good.value)
+    (done,) = await lane.settle(command)
+    assert answer(done)["result"]["replayed"] and told(done) == ["segment.entered"]
+    assert len(await lane.fetch("SELECT 1 FROM segment_behaviours")) == 1
+    (redelivered,) = await lane.settle(command)
+    assert redelivered.events == done.events
+    for n, group in ((3, "x.scoring-behaviour"), (4, "x.scoring-segments"), (5, "x.scoring-journeys")):
+        (again,) = await lane.settle(replay(n, bad, group, value=good.value))
+        assert (answer(again)["reason"], told(again)) == ("already_applied", [])
+
+
+async def test_a_lane_whose_own_contract_refuses_what_was_mended_has_a_letter_of_its_own(lane: ScoringLane) -> None:
+    log = Log()
+    await lane.settle(log.captured(1), log.captured(2))
+    good = log.merged(1, 2, 5)
+    bad = good._replace(value=b"[]")
+    assert isinstance((await lane.settle(bad))[0], Rejected)
+    assert await lane.settle_segments(bad) == [Skipped("unreadable")]
+    await run(
+        lane, BUG.replace("INSERT ON segment_leads", "INSERT ON aliases").replace("journey_runs", "journey_sends")
+    )
+    (failed,) = await lane.settle(replay(1, bad, "x.scoring", value=good.value))
+    assert {letter.group for letter in failed.letters} >= {"x.scoring-segments"}
+    await run(lane, FIXED)
+    (done,) = await lane.settle(replay(2, bad, "x.scoring-segments", value=good.value))
+    assert answer(done)["result"]["replayed"]
