@@ -26,7 +26,7 @@ from shared.contracts.commands.capture import (
     UnmergeLeads,
     WithdrawLead,
 )
-from shared.contracts.commands.journeys import StepDue
+from shared.contracts.commands.journeys import EnrolDue, StepDue
 from shared.contracts.commands.replay import ReplayRecord
 from shared.contracts.commands.reporting import GrantAccess, RevokeAccess
 from shared.contracts.commands.routing import PurgeJunk, ReassignLead, SetLeadStatus, SetMember
@@ -114,6 +114,7 @@ COMMANDS: Final[MappingProxyType[str, type[Contract]]] = MappingProxyType(
         "segments.looks_due": LooksDue,
         "segments.look": LookAtLead,
         "journey.step_due": StepDue,
+        "journey.enrol_due": EnrolDue,
         "record.replay": ReplayRecord,
     }
 )

@@ -160,6 +160,7 @@ _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
         "segments.looks_due",
         "segments.look",
         "journey.step_due",
+        "journey.enrol_due",
         "record.replay",
     ),
     "routing": ("rules.publish", "member.set", "lead.reassign", "lead.set_status", "junk.purge", "record.replay"),

@@ -83,6 +83,10 @@ class JourneyBook(Protocol):
         """Use up the codes that are valid and were not used; what each event redeemed, also when it comes again."""
         ...
 
+    async def members(self, work: Work, segment: str, after: str | None, limit: int) -> Sequence[str]:
+        """The next leads that are in a segment, by id."""
+        ...
+
     async def family(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, str]:
         """The surviving lead of each merged one; the others are absent."""
         ...

@@ -4,6 +4,7 @@ from typing import Final
 
 from services.scoring.journeys.domain.inbound import Advanced, Behaved, Converted, Entered, Exited
 from services.scoring.journeys.domain.model import KIND, load_journey_rules
+from services.scoring.journeys.handlers.enrolling import EnrolmentsDue, then_enrol
 from services.scoring.journeys.handlers.following import (
     FollowConversions,
     FollowSegments,
@@ -13,7 +14,7 @@ from services.scoring.journeys.handlers.following import (
 )
 from services.scoring.journeys.handlers.moving import STAGE, Moves
 from services.scoring.journeys.ports import JourneyBook, JourneyModels
-from shared.contracts.commands.journeys import StepDue
+from shared.contracts.commands.journeys import EnrolDue, StepDue
 from shared.contracts.topics import CAPTURED, CONVERTED, JOURNEYS, LEAD_EVENTS, SCORING_COMMANDS
 from shared.messaging.commands import Obey
 from shared.messaging.publish_rules import publish_rules
@@ -33,6 +34,7 @@ def journeys_lane(rules: JourneyModels, book: JourneyBook, *, max_records: int, 
             Exited.TYPE: Handled(FollowSegments(moves, entered=False), Exited),
             Converted.TYPE: Handled(FollowConversions(moves), Converted),
             StepDue.TYPE: Handled(StepsDue(moves), StepDue),
+            EnrolDue.TYPE: Handled(EnrolmentsDue(moves), EnrolDue),
             Advanced.TYPE: Handled(ReleaseSends(book), Advanced),
             Behaved.TYPE: Handled(RedeemOffers(book), Behaved),
         },
@@ -46,5 +48,6 @@ def journeys_lane(rules: JourneyModels, book: JourneyBook, *, max_records: int, 
 
 
 def publish_journeys() -> Obey:
-    """`rules.publish` of journeys: runs go on with the new version at their next step."""
-    return publish_rules(STAGE, KIND, load_journey_rules)
+    """`rules.publish` of journeys: runs go on with the new version at their next step, and members are enrolled where
+    they are to be."""
+    return then_enrol(publish_rules(STAGE, KIND, load_journey_rules))

@@ -150,6 +150,9 @@ class MemoryBook:
     async def redeem(self, _work: Work, _said: Any) -> Mapping[str, Any]:
         return {}
 
+    async def members(self, _work: Work, segment: str, after: str | None, _limit: int) -> Sequence[str]:
+        return [LEAD] if segment in self.lead.members and after is None else []
+
     async def family(self, _work: Work, _lead_ids: Iterable[str]) -> Mapping[str, str]:
         return {}
 

@@ -53,6 +53,10 @@ _SENDS: Final = """
     WHERE lead_id = ANY($1::uuid[]) AND decided_at > $2 AND state <> 'dropped'
 """
 _MEMBERS: Final = "SELECT lead_id::text, members::text FROM segment_leads WHERE lead_id = ANY($1::uuid[])"
+_PAGE: Final = """
+    SELECT lead_id::text FROM segment_leads WHERE members ? $1 AND ($2::uuid IS NULL OR lead_id > $2)
+    ORDER BY segment_leads.lead_id LIMIT $3
+"""
 _RELEASE: Final = """
     UPDATE journey_sends SET state = 'released' WHERE send_id = ANY($1::uuid[]) AND state = 'decided'
 """
@@ -123,6 +127,9 @@ class PostgresJourneyBook(PostgresOffers):
     async def drop(self, work: Work, run_ids: Sequence[str]) -> None:
         if run_ids:
             await work.execute(_DROP, run_ids)
+
+    async def members(self, work: Work, segment: str, after: str | None, limit: int) -> Sequence[str]:
+        return [row["lead_id"] for row in await work.fetch(_PAGE, segment, after, limit)]
 
     async def family(self, work: Work, lead_ids: Iterable[str]) -> Mapping[str, str]:
         return await aliases.resolve(work, lead_ids)

@@ -163,6 +163,8 @@ class Journey(RuleModel):
     description: Annotated[str, Field(max_length=1000)] | None = None
     segment: RuleId
     """Leads that enter it begin the journey."""
+    enrol: Literal["entering", "members"] = "entering"
+    """`members`: with its publication, whoever is in the segment already begins it too."""
     stay: bool = True
     """Whether leaving the segment ends the journey."""
     again_after_days: Positive | None = None

@@ -10,6 +10,7 @@ from services.scoring.journeys.domain.inbound import Behaved, Converted, Entered
 from services.scoring.journeys.domain.running import (
     CONVERTED,
     LEFT_SEGMENT,
+    CompiledJourney,
     CompiledJourneys,
     Run,
     Taken,
@@ -112,6 +113,17 @@ class RedeemOffers:
         return [_redeemed(item, redeemed.get(item.record.event_id)) for item in items]
 
 
+def begun(
+    compiled: CompiledJourney, lead_id: str, item: InHand, runs: list[Run], since: datetime | None, work: Work
+) -> Iterable[Taken]:
+    """Begin a journey, if the lead's runs of it so far let it."""
+    last = next((run for run in runs if run.journey == compiled.journey.id), None)
+    if may_begin(last, compiled.journey, work.now):
+        run, entered = begin(lead_id, compiled, item.record.event_id, work.now, since)
+        runs.insert(0, run)
+        yield entered
+
+
 def _begins_any(item: InHand, rules: CompiledJourneys) -> bool:
     return item.event.segment in rules.by_segment
 
@@ -121,11 +133,8 @@ def _begun(item: InHand, runs: list[Run], rules: CompiledJourneys, around: Surro
     event: Entered = item.event
     stays = _stays(event, around)
     for compiled in rules.by_segment.get(event.segment, ()):
-        last = next((run for run in runs if run.journey == compiled.journey.id), None)
-        if (stays or not compiled.journey.stay) and may_begin(last, compiled.journey, work.now):
-            run, entered = begin(event.lead_id, compiled, item.record.event_id, work.now, event.entered_at)
-            runs.insert(0, run)
-            yield entered
+        if stays or not compiled.journey.stay:
+            yield from begun(compiled, event.lead_id, item, runs, event.entered_at, work)
 
 
 def _stays(event: Entered, around: Surroundings) -> bool:

@@ -38,7 +38,7 @@ class Moves:
         work: Work,
         matters: Matters = lambda _item, _rules: True,
     ) -> Mapping[str, Sequence[ToldStep]]:
-        """What each record led to, by event id: now, or when it came before."""
+        """What each record led to, by event id: now, or when it came before. A record may come with several leads."""
         told = dict(await self.book.told(work, [item.record for item in items]))
         rules = await self.rules.read(work)
         fresh = [
@@ -54,8 +54,9 @@ class Moves:
         for item, lead in fresh:
             of_lead = runs.setdefault(lead, [])
             taken = [*happens(item, of_lead, rules, around[lead], work), *_advanced(of_lead, rules, around[lead], work)]
-            made = [ToldStep(each, seq, work.instant, rules.version) for seq, each in enumerate(taken)]
-            told[item.record.event_id] = made
+            of_record = told.setdefault(item.record.event_id, [])
+            made = [ToldStep(each, seq, work.instant, rules.version) for seq, each in enumerate(taken, len(of_record))]
+            of_record += made
             steps += [(item.record, each) for each in made]
         changed = [run for of_lead in runs.values() for run in of_lead if run.changed]
         await self.book.save(work, changed, steps)
@@ -69,7 +70,7 @@ def _advanced(runs: Iterable[Run], rules: CompiledJourneys, around: Surroundings
     return [taken for run in ready for taken in advance(run, rules, around.of(run), now=work.now)]
 
 
-def outcome_of(record: Record, told: Sequence[ToldStep], lead_id: str) -> Outcome:
+def outcome_of(record: Record, told: Sequence[ToldStep], lead_id: str | None) -> Outcome:
     """The steps as events."""
     events = tuple(event_of(record, each) for each in told)
     return Produced(ADVANCED, events, lead_id) if events else Skipped(UNMOVED, lead_id)
