@@ -165,7 +165,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
         _rules, "Rules: validation, scoring models, segments, journeys, assignment rules, hand-off gates, stages."
     ),
     "segments": Lazy(_scoring, "Segments: named groups of leads."),
-    "score": Lazy(_score, "Scores learned from outcomes: train, evaluate, report."),
+    "score": Lazy(_score, "Scores learned from outcomes: train, evaluate, report, drift."),
     "journeys": Lazy(_scoring, "Journeys: what is sent to leads, and what it brought."),
     "templates": Lazy(_templates, "Rules for an industry: look, test, copy, install."),
     "members": Lazy(_routing, "Members: the people who can own leads."),

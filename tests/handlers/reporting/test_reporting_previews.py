@@ -111,8 +111,8 @@ async def test_what_leads_did_counts_also_of_those_that_were_merged_into_them(
     records = [stream.captured(stream.inbound(), n, time=instant(day=1)) for n in range(3)]
     machines = behaved(stream, observed(stream), 2, second=5)
     deeds = [behaved(stream, observed(stream), n, second=5) for n in (0, 1)]
-    records += [stream.merged(0, 1), *deeds, machines, corrected(stream, machines, 2)]
-    await store(database, records)
+    for batch in (records, [stream.merged(0, 1)], deeds[:1], deeds[1:], [machines, corrected(stream, machines, 2)]):
+        await store(database, batch)  # each in a bundle of its own
     drafts = [{"text": BEHAVIOUR}, {"text": "{kind: gate, min_score: 70, criteria: []}"}]
     live = {"gate": {"text": "{kind: gate, min_score: 200, criteria: []}", "version": 1}}
     found = (await http.post("/v1/rules/preview", json={"drafts": drafts, "live": live, "examples": 9})).json()
