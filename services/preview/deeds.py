@@ -38,6 +38,11 @@ def bytes_of(written: str) -> bytes:
     return bytes.fromhex(written.replace("-", ""))
 
 
+def compact(written: bytes) -> bytes:
+    """The same bytes in no more room than they need: a serialiser leaves its whole buffer to what it gives."""
+    return bytes(memoryview(written))
+
+
 class Correction(NamedTuple):
     """What is kept of a `behaviour.corrected`."""
 
@@ -107,7 +112,7 @@ class Deeds:
         written = orjson.dumps(asked)
         number = self._numbers.get(written)
         if number is None:
-            number = self._numbers[written] = len(self._facts)
+            number = self._numbers[compact(written)] = len(self._facts)
             self._facts.append(asked)
         return number
 

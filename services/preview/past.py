@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 import orjson
 
-from services.preview.deeds import ALWAYS_MS, Deeds
+from services.preview.deeds import ALWAYS_MS, Deeds, compact
 from services.preview.judging import EXPIRED, LEAD, Did, Judge, Verdict
 from services.preview.wanted import LOST, UNKNOWN, WON, Seen, Wanted, outcome_of
 from services.scoring.domain.engagement import asked_of_events
@@ -108,17 +108,21 @@ class Past(Wanted):
         lead = self._see(seen.lead)
         if not isinstance(lead, dict):
             raise TypeError("a lead is a JSON object")
-        written = orjson.dumps(lead)
-        number = self._numbers.get(written)
-        if number is None:
-            number = self._numbers[written] = len(self._leads)
-            self._leads.append(written)
+        number = self._number_of(orjson.dumps(lead))
         self._state_of.append(place)
         self._at.append(seen.at)
         self._version.append(seen.version)
         self._came_ms.append(seen.came_ms)
         self._lead.append(number)
         self._last_ms = max(self._last_ms, seen.at // 1000)
+
+    def _number_of(self, written: bytes) -> int:
+        number = self._numbers.get(written)
+        if number is None:
+            kept = compact(written)
+            number = self._numbers[kept] = len(self._leads)
+            self._leads.append(kept)
+        return number
 
     def _with(self, told: Told, event_type: str, at: int, value: bytes) -> Told:
         if event_type == "lead.scored":
