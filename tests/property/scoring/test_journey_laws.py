@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.scoring.journeys.adapters.outbox import ToSend
 from services.scoring.journeys.adapters.surroundings import around_of
@@ -167,11 +167,11 @@ class Live:
         return self.rules
 
 
+comes = st.sampled_from(["at once", "at once", "late"])
+
+
 class Journeys(RuleBasedStateMachine):
     """A lead enters and leaves segments, converts, acts, refuses; what tells of it may come late, twice, or by a replay."""
-
-    underway = Bundle("underway")
-    letters = Bundle("letters")
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,25 +183,25 @@ class Journeys(RuleBasedStateMachine):
         self.converted, self.moves = FollowConversions(moves), moves
         self.past: list[tuple[InHand, Outcome, datetime]] = []
         self.taken: list[tuple[Taken, datetime]] = []
-        self.conversions: list[datetime] = []
-        self.mail: list[tuple[Taken, datetime]] = []
+        self.late: list[InHand] = []
 
     # -- what happens to the lead ---------------------------------------------------------------------------------
 
-    @rule(target=underway, segment=st.sampled_from(SEGMENTS))
-    def moves_between_segments(self, segment: str) -> Any:
+    @rule(segment=st.sampled_from(SEGMENTS), comes=comes)
+    def moves_between_segments(self, segment: str, comes: str) -> None:
         self._tick()
         at = rfc3339(self.now)
         since = self.lead.members.pop(segment, None)
         if since is None:
             self.lead.members[segment] = at
-            return self._item(Entered, "segment.entered", segment=segment, entered_at=at)
-        return self._item(Exited, "segment.exited", segment=segment, since=since, exited_at=at)
+            self._tell(self._item(Entered, "segment.entered", segment=segment, entered_at=at), comes)
+        else:
+            self._tell(self._item(Exited, "segment.exited", segment=segment, since=since, exited_at=at), comes)
 
-    @rule(target=underway)
-    def converts(self) -> Any:
+    @rule(comes=comes)
+    def converts(self, comes: str) -> None:
         self._tick()
-        return self._item(Converted, "opportunity.converted", converted_at=rfc3339(self.now))
+        self._tell(self._item(Converted, "opportunity.converted", converted_at=rfc3339(self.now)), comes)
 
     @rule(kind=st.sampled_from(["mail.opened", "unsubscribed", "page.viewed"]))
     def does(self, kind: str) -> None:
@@ -218,17 +218,11 @@ class Journeys(RuleBasedStateMachine):
 
     # -- what the lane is told ------------------------------------------------------------------------------------
 
-    @rule(item=consumes(underway))
-    def is_told(self, item: InHand) -> None:
-        self._deliver(item)
-
-    @rule(target=letters, item=consumes(underway))
-    def becomes_a_dead_letter(self, item: InHand) -> InHand:
-        return item
-
-    @rule(item=consumes(letters))
-    def is_replayed(self, item: InHand) -> None:
-        self._deliver(item)
+    @precondition(lambda self: self.late)
+    @rule(data=st.data())
+    def is_told_late(self, data: st.DataObject) -> None:
+        """By another partition, or by the replay of a dead letter."""
+        self._deliver(self.late.pop(data.draw(st.integers(0, len(self.late) - 1))))
 
     @precondition(lambda self: self.past)
     @rule(data=st.data())
@@ -236,10 +230,7 @@ class Journeys(RuleBasedStateMachine):
         """Kafka brings again what was not committed: anything that moved something, however old, and what is recent."""
         fitting = [each for each in self.past if each[0].record.event_id in self.book.steps or each[2] == self.now]
         if fitting:
-            item, before, _ = data.draw(st.sampled_from(fitting))
-            held = deepcopy((self.book.runs, self.book.sends, self.book.timers))
-            assert self._handled(item) == before
-            assert (self.book.runs, self.book.sends, self.book.timers) == held
+            self._changes_nothing(*data.draw(st.sampled_from(fitting))[:2])
 
     @rule(hours=st.integers(1, 24 * 40))
     def time_passes(self, hours: int) -> None:
@@ -295,9 +286,12 @@ class Journeys(RuleBasedStateMachine):
                 assert last - first >= timedelta(days=cap.days)
 
     def teardown(self) -> None:
-        """Left alone, every run comes to its end."""
+        """Left alone, every run comes to its end; nothing that moved one moves anything when it comes again then."""
         self.time_passes(24 * 200)
         assert all(run.state != "active" for run in self.book.runs)
+        for item, outcome, _ in self.past:
+            if item.record.event_id in self.book.steps:
+                self._changes_nothing(item, outcome)
 
     # -- how --------------------------------------------------------------------------------------------------------
 
@@ -317,6 +311,17 @@ class Journeys(RuleBasedStateMachine):
         )
         (outcome,) = asyncio.run(follow([item], self._work()))
         return cast(Outcome, outcome)
+
+    def _tell(self, item: InHand, comes: str) -> None:
+        if comes == "late":
+            self.late.append(item)
+        else:
+            self._deliver(item)
+
+    def _changes_nothing(self, item: InHand, before: Outcome) -> None:
+        held = deepcopy((self.book.runs, self.book.sends, self.book.timers))
+        assert self._handled(item) == before
+        assert (self.book.runs, self.book.sends, self.book.timers) == held
 
     def _deliver(self, item: InHand) -> None:
         before = len(self.book.steps)
