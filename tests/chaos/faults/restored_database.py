@@ -43,7 +43,7 @@ class RestoredDatabase(Fault):
         world.fleet.launch("scoring")
         world.pipeline.feed.flow()
         world.pipeline.feed.send(cold_of(name, len(people)))
-        await world.until(lambda: _refuses(world), "scoring refuses a database that is older than Kafka")
+        await world.until(lambda: refuses(world), "scoring refuses a database that is older than Kafka")
         world.count("refused")
         await self._mend(world)
 
@@ -66,19 +66,9 @@ class RestoredDatabase(Fault):
             await connection.close()
 
     async def _mend(self, world: World) -> None:
-        """As the message says: `leadstream services recover scoring` while it is stopped."""
         reader = world.pipeline.reader
         again = (await reader.catch_up()).repeated[SCORED]
-        await world.fleet.stop("scoring")
-        settings = ServiceSettings(
-            kafka_bootstrap=world.servers.kafka,
-            postgres_dsn=world.servers.postgres,
-            topic_prefix=world.servers.prefix,
-            spine_partitions=world.servers.spine_partitions,
-        )
-        world.count("partitions set back", await rewind_to_database(settings, "scoring"))
-        world.fleet.launch("scoring")
-        await world.fleet.ready()
+        await recover_by_the_book(world)
         wanted = world.counts["leads forgotten"]
 
         async def published() -> bool:
@@ -91,9 +81,24 @@ class RestoredDatabase(Fault):
         reader.evidence.repeated[SCORED] = again
 
 
-async def _refuses(world: World) -> bool:
+async def refuses(world: World) -> bool:
+    """Whether scoring says that its database is older than Kafka."""
     health = await world.fleet.processes["scoring"].health()
     return health is not None and any("older than Kafka" in reason for reason in health["reasons"])
+
+
+async def recover_by_the_book(world: World) -> None:
+    """As the message says: `leadstream services recover scoring` while it is stopped."""
+    await world.fleet.stop("scoring")
+    settings = ServiceSettings(
+        kafka_bootstrap=world.servers.kafka,
+        postgres_dsn=world.servers.postgres,
+        topic_prefix=world.servers.prefix,
+        spine_partitions=world.servers.spine_partitions,
+    )
+    world.count("partitions set back", await rewind_to_database(settings, "scoring"))
+    world.fleet.launch("scoring")
+    await world.fleet.ready()
 
 
 FAULTS = [RestoredDatabase()]
