@@ -5,10 +5,13 @@ A transaction coordinator that finds a partition without a leader takes it for d
 that is the state of all partitions of a broker that was killed and comes back. The transaction counts as ended, its
 records stay open, and the next one of the same producer id decides about them too: an aborted batch is committed beside
 the one that replaced it, or offsets are. So whoever takes a transactional id over asks how its last transaction ended,
-and ends whatever may be left of it in the same way, before it publishes anything (docs/adr/0027-leftovers.md).
+and ends whatever may be left of it in the same way, before it publishes anything (docs/adr/0027-leftovers.md). And who goes
+on after the broker was away looks, after each commit, whether it has reached every partition.
 """
 
 import asyncio
+import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -16,9 +19,10 @@ from typing import Any, Final, Literal, TypeAlias
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import ConnectionGroup, CoordinationType
+from aiokafka.conn import CloseReason
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, KafkaError
 
-from shared.messaging.protocol import DescribeTransactionsRequest
+from shared.messaging.protocol import DescribeProducersRequest, DescribeTransactionsRequest
 
 log = structlog.get_logger(__name__)
 
@@ -26,9 +30,14 @@ Ending: TypeAlias = Literal["committed", "aborted"]
 
 _COMMITTED: Final = frozenset({"PrepareCommit", "CompleteCommit"})
 _LOADING, _NOT_AVAILABLE, _NOT_COORDINATOR, _UNKNOWN_ID = 14, 15, 16, 105
+_NO_LEADER: Final = frozenset({5, 6})
 _ASK_AGAIN: Final = frozenset({_LOADING, _NOT_AVAILABLE, _NOT_COORDINATOR})
 _PAUSE_S: Final = 0.1
 _WITHIN_S: Final = 30.0
+# The controller gives up what a killed broker was before nine seconds after its return; some more, for slow machines.
+_TROUBLED_S: Final = 60.0
+# A marker is written some milliseconds behind the answer.
+_LOOKS, _LOOK_S = 5, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,71 @@ async def end_leftovers(producer: AIOKafkaProducer, leftovers: Leftovers, ended:
             await (producer.commit_transaction() if ended == "committed" else producer.abort_transaction())
     except TimeoutError as error:
         raise KafkaConnectionError("what the last transaction left open could not be ended") from error
+
+
+class Troubles:
+    """Notes when a producer last lost a connection."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._last = -_TROUBLED_S
+        client: Any = producer.client
+        closed = client._on_connection_closed
+
+        def note(connection: Any, reason: CloseReason | None) -> None:
+            if reason in (CloseReason.CONNECTION_BROKEN, CloseReason.CONNECTION_TIMEOUT):
+                self._last = time.monotonic()
+            closed(connection, reason)
+
+        client._on_connection_closed = note
+
+    @property
+    def recent(self) -> bool:
+        """Whether the broker may be on its way back."""
+        return time.monotonic() - self._last < _TROUBLED_S
+
+
+async def confirm_commit(producer: AIOKafkaProducer, written: Leftovers) -> None:
+    """Commit again until no partition holds the transaction open that was just committed."""
+    while await _stays_open(producer, written.partitions):
+        log.warning("commit_skipped", partitions=len(written.partitions))
+        await end_leftovers(producer, written, "committed")
+
+
+async def _stays_open(producer: AIOKafkaProducer, partitions: Sequence[TopicPartition]) -> bool:
+    for _ in range(_LOOKS):
+        if not await _holds_open(producer, partitions):
+            return False
+        await asyncio.sleep(_LOOK_S)
+    return True
+
+
+async def _holds_open(producer: AIOKafkaProducer, partitions: Sequence[TopicPartition]) -> bool:
+    """Whether a partition has a transaction of this producer; also where there is nobody to ask."""
+    by_leader: defaultdict[Any, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for place in partitions:
+        by_leader[producer.client.cluster.leader_for_partition(place)][place.topic].append(place.partition)
+    for leader, topics in by_leader.items():
+        if leader is None or leader < 0:
+            await producer.client.force_metadata_update()
+            return True
+        try:
+            response = await producer.client.send(leader, DescribeProducersRequest(dict(topics)))
+        except IncompatibleBrokerVersion:
+            continue
+        except KafkaError:
+            return True
+        if _is_open(response, producer._txn_manager.producer_id):
+            return True
+    return False
+
+
+def _is_open(response: Any, producer_id: int) -> bool:
+    """A refusal to tell is none that can be waited for."""
+    for _topic, partitions, _ in response.topics:
+        for _partition, code, _message, producers, _ in partitions:
+            if code in _NO_LEADER or any(pid == producer_id and start >= 0 for pid, *_, start, _ in producers):
+                return True
+    return False
 
 
 def _state_of(response: Any) -> tuple[int, str]:

@@ -1,10 +1,11 @@
-"""Four Kafka requests that aiokafka 0.14 lacks, written with its own protocol types.
+"""Five Kafka requests that aiokafka 0.14 lacks, written with its own protocol types.
 
 - TxnOffsetCommit v3 carries generation, member and instance id, so that the group coordinator refuses a member that
   has lost its partitions (KIP-447).
 - OffsetFetch v7 can require stable offsets, so that a new owner waits for its predecessor's open transaction.
 - Metadata v10 tells topic ids, so that a recreated topic is not taken for its predecessor.
 - DescribeTransactions v0 tells how the last transaction of an id ended.
+- DescribeProducers v0 tells whose transactions a partition holds open.
 """
 
 from io import BytesIO
@@ -287,3 +288,67 @@ class DescribeTransactionsRequest(Request[DescribeTransactionsRequest_v0]):
 
     def build(self, request_struct_class: type[DescribeTransactionsRequest_v0]) -> DescribeTransactionsRequest_v0:
         return request_struct_class([self._transactional_id], {})
+
+
+class DescribeProducersResponse_v0(Response):
+    API_KEY = 61
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("name", _TEXT),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("partition", Int32),
+                        ("error_code", Int16),
+                        ("error_message", _TEXT),
+                        (
+                            "active_producers",
+                            CompactArray(
+                                ("producer_id", Int64),
+                                ("producer_epoch", Int32),
+                                ("last_sequence", Int32),
+                                ("last_timestamp", Int64),
+                                ("coordinator_epoch", Int32),
+                                ("current_txn_start_offset", Int64),
+                                ("tags", TaggedFields),
+                            ),
+                        ),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class DescribeProducersRequest_v0(RequestStruct):
+    FLEXIBLE_VERSION = True
+    API_KEY = 61
+    API_VERSION = 0
+    RESPONSE_TYPE = DescribeProducersResponse_v0
+    SCHEMA = Schema(
+        (
+            "topics",
+            CompactArray(("name", _TEXT), ("partitions", CompactArray(Int32)), ("tags", TaggedFields)),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class DescribeProducersRequest(Request[DescribeProducersRequest_v0]):
+    """Ask the leader of partitions who produces to them, and since which offset in a transaction."""
+
+    API_KEY = 61
+
+    def __init__(self, partitions: dict[str, list[int]]) -> None:
+        self._partitions = partitions
+
+    def build(self, request_struct_class: type[DescribeProducersRequest_v0]) -> DescribeProducersRequest_v0:
+        topics: list[Any] = [(topic, partitions, {}) for topic, partitions in self._partitions.items()]
+        return request_struct_class(topics, {})

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 
 from shared.contracts.envelope import Headers
 from shared.messaging.fencing import Membership, fence_offset_commits
-from shared.messaging.leftovers import Leftovers, end_leftovers, how_it_ended
+from shared.messaging.leftovers import Leftovers, Troubles, confirm_commit, end_leftovers, how_it_ended
 from shared.messaging.producer_ids import is_forgotten
 from shared.observability import metrics
 from shared.observability.failpoints import failpoint
@@ -75,10 +75,12 @@ class Publisher(Protocol):
 class TransactionalPublisher:
     """The publisher on a transactional producer. One transaction at a time, whatever the number of lanes."""
 
-    def __init__(self, producer: AIOKafkaProducer, settings: Mapping[str, Any], leftovers: Leftovers) -> None:
+    def __init__(
+        self, producer: AIOKafkaProducer, troubles: Troubles, settings: Mapping[str, Any], leftovers: Leftovers
+    ) -> None:
         self._settings = settings
         self._leftovers = leftovers
-        self._use(producer)
+        self._use(producer, troubles)
         self._membership = Membership(-1, "")
         self._one_at_a_time = asyncio.Lock()
         self._lost: PublisherLost | None = None
@@ -100,10 +102,10 @@ class TransactionalPublisher:
             "compression_type": "zstd",
             **security,
         }
-        return cls(await _started(settings, leftovers, _ID_WITHIN_S), settings, leftovers)
+        return cls(*await _started(settings, leftovers, _ID_WITHIN_S), settings, leftovers)
 
-    def _use(self, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
+    def _use(self, producer: AIOKafkaProducer, troubles: Troubles) -> None:
+        self._producer, self._troubles = producer, troubles
         fence_offset_commits(producer, lambda _group: self._membership)
 
     async def stop(self) -> None:
@@ -149,6 +151,10 @@ class TransactionalPublisher:
                 await self._abort(consumed.group, error)
             raise
         await self._commit()
+        if self._troubles.recent:
+            await self._confirm(
+                Leftovers([TopicPartition(*place) for place in {b[:2] for b in batches}], [consumed.group])
+            )
         failpoint("after-commit")
 
     async def _arrived(self, sent: Sequence[Awaitable[Any]], group: str) -> None:
@@ -169,11 +175,11 @@ class TransactionalPublisher:
         """Another producer with the same id."""
         try:
             await self._producer.stop()
-            producer = await _started(self._settings, self._leftovers, _SAME_ID_WITHIN_S)
+            renewed = await _started(self._settings, self._leftovers, _SAME_ID_WITHIN_S)
         except (KafkaError, TimeoutError) as error:
             raise PublisherLost(f"no producer after one that was {cause}: {type(error).__name__}") from error
         log.warning("producer_renewed", cause=cause)
-        self._use(producer)
+        self._use(*renewed)
 
     async def _commit(self) -> None:
         try:
@@ -181,6 +187,12 @@ class TransactionalPublisher:
         except KafkaError as error:
             # Whether it was committed is unknown; a new producer with this id settles it, and the marks tell.
             raise PublisherLost(f"the commit was not confirmed: {type(error).__name__}") from error
+
+    async def _confirm(self, written: Leftovers) -> None:
+        try:
+            await confirm_commit(self._producer, written)
+        except KafkaError as error:
+            raise PublisherLost(f"the commit was not confirmed everywhere: {type(error).__name__}") from error
 
     async def _abort(self, group: str, cause: KafkaError) -> None:
         metrics.ABORTS.labels(group=group).inc()
@@ -191,10 +203,13 @@ class TransactionalPublisher:
             raise PublisherLost(f"the transaction could not be aborted: {type(error).__name__}") from error
 
 
-async def _started(settings: Mapping[str, Any], leftovers: Leftovers, within: float) -> AIOKafkaProducer:
+async def _started(
+    settings: Mapping[str, Any], leftovers: Leftovers, within: float
+) -> tuple[AIOKafkaProducer, Troubles]:
     """A producer that has its id. Raises TimeoutError where only that takes too long; how long servers' names are looked up
     and connections are made says nothing of the id."""
     producer = AIOKafkaProducer(**settings)
+    troubles = Troubles(producer)
     try:
         await _connect(producer)
         async with asyncio.timeout(within):
@@ -205,7 +220,7 @@ async def _started(settings: Mapping[str, Any], leftovers: Leftovers, within: fl
     except BaseException:
         await producer.stop()
         raise
-    return producer
+    return producer, troubles
 
 
 async def _connect(producer: AIOKafkaProducer) -> None:

@@ -18,7 +18,8 @@ from tests.support.waiting import eventually
 ADMIN_KEY = "an-admin-key-for-chaos"
 SOURCE_KEY = "a-source-key-for-chaos"
 SESSION_TIMEOUT_S = 5.0
-_READY_S = 60.0
+# A machine that is full takes long to start a process.
+_READY_S = 120.0
 _LOOK_S = 0.1
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0

@@ -5,9 +5,19 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.conn import CloseReason
+from aiokafka.producer.transaction_manager import TransactionState
 
 from shared.contracts.topics import ROUTED
-from shared.messaging.leftovers import Ending, Leftovers, end_leftovers, how_it_ended
+from shared.messaging.leftovers import (
+    Ending,
+    Leftovers,
+    Troubles,
+    _holds_open,
+    confirm_commit,
+    end_leftovers,
+    how_it_ended,
+)
 from shared.messaging.transaction import TransactionalPublisher, _connect
 from tests.support.stack import Servers
 from tests.support.waiting import eventually
@@ -94,3 +104,40 @@ async def test_a_publisher_that_takes_an_id_over_ends_what_is_left(own: Servers)
     fresh = await TransactionalPublisher.start(own.kafka, f"{own.prefix}fresh", "test", Leftovers(places, []))
     await fresh.stop()
     assert await ends(own, places) == [end + 1 for end in before]  # a new id has left nothing
+
+
+async def test_what_a_commit_did_not_reach_is_committed_anew(own: Servers) -> None:
+    places = [TopicPartition(own.names.topic(ROUTED), n) for n in range(own.spine_partitions)]
+    async with producing(own, "skipped") as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(places[0].topic, b"x", partition=0)
+        assert await _holds_open(producer, places)
+
+        async def others_hold_nothing() -> bool:  # once each of them has a leader
+            return not await _holds_open(producer, places[1:])
+
+        await eventually(others_hold_nothing, "only the partition that was written to is open")
+        producer._txn_manager.state = TransactionState.COMMITTING_TRANSACTION
+        producer._txn_manager.complete_transaction()  # as where Kafka has said that it was committed
+        await confirm_commit(producer, Leftovers(places[:1], [f"{own.prefix}group"]))
+        assert not await _holds_open(producer, places)
+        await producer.begin_transaction()
+        await producer.send_and_wait(places[0].topic, b"aborted", partition=0)
+        await producer.abort_transaction()
+    consumer = AIOKafkaConsumer(bootstrap_servers=own.kafka, isolation_level="read_committed")
+    await consumer.start()
+    consumer.assign(places)
+    await consumer.seek_to_beginning()
+    assert (await consumer.getone()).value == b"x"
+    await consumer.stop()
+
+
+async def test_a_lost_connection_is_trouble_for_a_while(own: Servers) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=own.kafka, transactional_id=f"{own.prefix}troubled")
+    troubles = Troubles(producer)
+    await producer.start()
+    assert not troubles.recent
+    for connection in list(producer.client._conns.values()):
+        connection.close(reason=CloseReason.CONNECTION_BROKEN)
+    assert troubles.recent
+    await producer.stop()
