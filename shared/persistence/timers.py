@@ -139,7 +139,8 @@ _LEASE: Final = """
         ORDER BY due_at, timer_id LIMIT $2 FOR UPDATE SKIP LOCKED
     ), leased AS (
         UPDATE timers t SET leased_until = $1 + $3::interval FROM first f
-        WHERE t.timer_id = f.timer_id AND NOT EXISTS (SELECT 1 FROM first WHERE leased_until > $1)
+        WHERE t.timer_id = f.timer_id
+            AND NOT EXISTS (SELECT 1 FROM first WHERE leased_until > $1 AND leased_until <= $1 + 2 * $3::interval)
         RETURNING t.timer_id, t.generation, t.kind, t.subject, t.due_at, t.payload
     )
     SELECT timer_id::text, generation, kind, subject::text, due_at, payload::text FROM leased ORDER BY due_at, timer_id
@@ -148,7 +149,7 @@ _LEASE: Final = """
 
 async def lease_due(work: Work, limit: int, lease: timedelta) -> list[DueTimer]:
     """The timers that are due, the earliest first, for whoever sends them now. None while others are being sent: a lease
-    that was not used ends by itself."""
+    that was not used ends by itself, and one that ends later than any lease was made under a clock that was wrong."""
     (turn,) = await work.fetch(_ONE_AT_A_TIME)
     if not turn[0]:
         return []

@@ -145,6 +145,19 @@ async def test_a_batch_that_was_never_acknowledged_is_sent_again_under_the_same_
     assert belfry.sent == [*again, *again]
 
 
+async def test_a_lease_under_a_clock_that_ran_ahead_holds_nobody_up(belfry: Belfry) -> None:
+    """Its process was killed before it had sent anything."""
+    await belfry.set(bell(1))
+    belfry.turn(hours=1)
+    belfry.unavailable = True
+    with pytest.raises(IntakeUnavailable):
+        await belfry.sweeper().sweep()
+    belfry.turn(minutes=-59)
+    belfry.unavailable = False
+    assert await belfry.sweeper().sweep() == 1
+    assert belfry.bells() == [1]
+
+
 async def test_a_moved_timer_fires_at_its_new_time_only(belfry: Belfry) -> None:
     await belfry.set(bell(1))
     belfry.turn(seconds=5)
