@@ -44,6 +44,7 @@ GROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "reporting.bundles": (),
     "reporting.progress": (),
     "reporting.lead_origins": (),
+    "reporting.opportunities": (),
 }
 # Tables whose rows count leads, and the column that does.
 COUNTS: Final = {"reporting.cohorts": "count"}

@@ -95,6 +95,7 @@ FREE: Final = MappingProxyType(
         "listed": "which records came on which list",
         "lead_lists": "a lead's id and the list that it was on: what a list was worth stays",
         "list_costs": "what lists cost",
+        "opportunities": "ids, stages and amounts of opportunities",
         "funnel_daily": "counts",
         "cohorts": "counts",
         "keys": "keys as hashes, with labels for staff",
