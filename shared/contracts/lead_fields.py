@@ -52,6 +52,10 @@ WHOLES: Final = frozenset(path.rpartition(".")[0] for path in LEAD_FIELDS) | {pa
 """Values of several parts, such as the address or the budget: no rule asks about one, and a rule may name it."""
 
 
+STATE_OF_MOST: Final[Mapping[str, str]] = MappingProxyType({"state": "lead"})
+"""What a lead is that does not say it: only targets do, and who was one."""
+
+
 def facts_of(lead: Mapping[str, Any]) -> Mapping[str, Any]:
     """The lead with its amounts as numbers, so that rules can compare them; currencies are not converted.
 

@@ -30,7 +30,7 @@ WHOLES: Final = lead_fields.WHOLES
 
 def facts_of(lead: Mapping[str, Any], score: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that a rule sees: the lead with `score` beside, its amounts as numbers."""
-    return {**lead_fields.facts_of(lead), "score": score}
+    return {**lead_fields.STATE_OF_MOST, **lead_fields.facts_of(lead), "score": score}
 
 
 def reader_of_facts(asked: Set[str]) -> Callable[[bytes, bytes], Facts]:

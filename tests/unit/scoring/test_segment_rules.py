@@ -53,6 +53,17 @@ def found(seen: Known, text: str = PRICES, first_seen: datetime = NOW, now: date
     return find_segments(seen, first_seen, compiled(text), now=now)
 
 
+def test_a_lead_that_does_not_say_what_it_is_is_a_lead_for_the_shipped_segments() -> None:
+    """Capture says it of targets, and of those who were one."""
+    lead = {"email": "ann@example.com", "first_touch": {"at": (NOW - 40 * DAY).isoformat()}}
+    score = orjson.dumps({"grade": "C"})
+    segments = compiled(DEFAULT_SEGMENTS.read_text())
+    of_lead = find_segments(Known(orjson.dumps(lead), score), NOW, segments, now=NOW)
+    assert set(of_lead.segments) == {"nurture", "gone-quiet"}
+    of_target = find_segments(Known(orjson.dumps({**lead, "state": "target"}), score), NOW, segments, now=NOW)
+    assert of_target.segments == ("targets",)
+
+
 def test_the_shipped_segments_can_be_published() -> None:
     assert KIND == "segments"
     assert check(DEFAULT_SEGMENTS.read_text(), "segments.yaml") == ()

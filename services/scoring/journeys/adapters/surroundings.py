@@ -10,7 +10,7 @@ import orjson
 from services.scoring.journeys.domain.counting import count_kind
 from services.scoring.journeys.domain.running import Around, CompiledJourneys, Run
 from services.scoring.segments.domain.membership import Known
-from shared.contracts.lead_fields import facts_of
+from shared.contracts.lead_fields import STATE_OF_MOST, facts_of
 
 GONE: Final = "lead_gone"
 
@@ -43,6 +43,7 @@ def around_of(
         return LeadAround({}, None, sends, members)
     said = known.stated
     facts = {
+        **STATE_OF_MOST,
         **facts_of(rules.see_lead(known.lead)),
         "score": orjson.loads(known.score),
         "interest": {} if said is None else {"class": said.interest, "reason": said.reason},

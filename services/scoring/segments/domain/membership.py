@@ -30,7 +30,7 @@ from services.scoring.segments.domain.model import (
     Segment,
     SegmentRules,
 )
-from shared.contracts.lead_fields import facts_of
+from shared.contracts.lead_fields import STATE_OF_MOST, facts_of
 from shared.rules import CompiledRule, Facts, LoadedRules, compile_rules, fields_asked, first_match, reader_of
 
 _SCORE: Final = "score."
@@ -126,7 +126,7 @@ def find_segments(known: Known, first_seen: datetime | None, rules: CompiledSegm
         if expiries:
             turns.append(count.next_turn(expiries))
     facts = {
-        **facts_of(lead), "score": rules.see_score(known.score), "activity": activity,
+        **STATE_OF_MOST, **facts_of(lead), "score": rules.see_score(known.score), "activity": activity,
         KNOWN_DAYS: known_days(since, now),
     }  # fmt: skip
     interest = known.stated or _concluded(rules.interest, facts)
