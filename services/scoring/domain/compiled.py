@@ -5,7 +5,7 @@ model = compile_model(load_scoring_model(text), version=3)
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from services.scoring.domain.accounts import ACCOUNT_FIELDS
 from services.scoring.domain.behaviour import DAY_MS
@@ -13,6 +13,7 @@ from services.scoring.domain.engagement import Behaviour, compile_behaviour
 from services.scoring.domain.model import KIND, ScoringModel
 from services.scoring.domain.parts import AccountScore, AnyRule, Axis, Grade, ScoringRule, Temperature, Temperatures
 from services.scoring.domain.readiness import Readiness, compile_readiness, conditions_of
+from services.scoring.domain.weighed import Contribution, Known
 from services.scoring.domain.wording import say_condition
 from shared.rules import (
     AllOf,
@@ -29,11 +30,6 @@ from shared.rules import (
     fields_asked,
     reader_of,
 )
-
-if TYPE_CHECKING:
-    from services.scoring.domain.scoring import Known
-
-Contribution = dict[str, Any]
 
 AXES: Final[tuple[Axis, ...]] = ("fit", "engagement")
 _SHOWN_VALUES: Final = 5

@@ -7,51 +7,14 @@ that the move is published as: so every move is written down, forecast, and can 
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
-
-from shared.rules import RuleModel, expected
+from services.scoring.domain.held_rate import HeldRate
+from services.scoring.domain.parts import Grades
 from shared.rules.loading import load_yaml
-
-if TYPE_CHECKING:
-    from services.scoring.domain.parts import Grades
 
 LEAST_LEADS: Final = 20
 AUTHOR: Final = "leadstream (held rate)"
-
-
-def _require_rate(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1_000_000:
-        raise expected("a number above 0")
-    return value
-
-
-Rate = Annotated[float, BeforeValidator(_require_rate), Field(gt=0)]
-Points = Annotated[int, Field(ge=0, le=200)]
-Days = Annotated[int, Field(ge=1, le=90)]
-
-
-class HeldRate(RuleModel):
-    """How many A leads a day there should be, and how far and how often the threshold may move for that."""
-
-    a_per_day: Rate
-    floor: Points
-    ceiling: Points
-    step: Annotated[int, Field(ge=1, le=50)] = 5
-    """The farthest that one move goes."""
-    cool_down_days: Days = 7
-    """After any publication."""
-    window_days: Days = 14
-    """The leads that count: those received so long ago at most."""
-    tolerance: Annotated[float, BeforeValidator(_require_rate), Field(gt=0, le=1)] = 0.2
-    """The share by which the rate may differ before anything moves."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.floor > self.ceiling:
-            raise expected("floor below ceiling")
-        return self
 
 
 class Move(NamedTuple):
@@ -64,7 +27,7 @@ class Move(NamedTuple):
     leads: int
 
 
-def propose_threshold(grades: "Grades", points: Mapping[int, int], *, days_live: float) -> Move | None:
+def propose_threshold(grades: Grades, points: Mapping[int, int], *, days_live: float) -> Move | None:
     """The next threshold. `points` counts the leads of the window by the points that grades go by; `days_live` is how long the
     version has been live. None: it stays, because it is right, nothing better is within a step, it moved lately, or there
     are too few leads to tell."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from services.scoring.domain.behaviour import KEPT_DAYS
-from services.scoring.domain.holding import HeldRate
+from services.scoring.domain.held_rate import HeldRate
 from shared.rules import Rule, RuleModel, Text, expected
 
 MAX_POINTS: Final = 1000

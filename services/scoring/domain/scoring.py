@@ -15,46 +15,22 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from services.scoring.domain.behaviour import Deed, last_human_ms, ms_of
-from services.scoring.domain.compiled import CompiledModel, Contribution, Range, compile_model
+from services.scoring.domain.compiled import CompiledModel, Range, compile_model
 from services.scoring.domain.engagement import Tally, tally
 from services.scoring.domain.model import DEFAULT_PERSONA
 from services.scoring.domain.parts import Grade, Temperature
 from services.scoring.domain.readiness import Readiness
 from services.scoring.domain.turning import first_turn
+from services.scoring.domain.weighed import Contribution, Known, Score, Weighed
 from shared.contracts.envelope import rfc3339
 from shared.contracts.lead_fields import facts_of
 from shared.rules import Facts
 
 __all__ = ["CompiledModel", "Score", "Weighed", "compile_model", "compute_score", "weigh", "weigh_at"]
 
-Score = dict[str, Any]
 Clamps = list[dict[str, Any]]
 _TURNING: Final = ("grade", "level", "temperature", "sales_ready")
 """What is told again when it changes by time alone."""
-
-
-class Weighed(NamedTuple):
-    """A score without its time. `json` is the score as JSON up to the quote that the time begins with; `summary` says it
-    in short: points by rule. `turns_ms`: when its grade, level, temperature or readiness changes if nothing happens, if ever."""
-
-    score: Score
-    json: bytes
-    summary: Mapping[str, Any]
-    turns_ms: int | None = None
-
-    def json_at(self, instant: str) -> bytes:
-        """The whole score as JSON, as of an instant that is written as the contracts write it."""
-        return b'%b%b"}' % (self.json, instant.encode())
-
-
-class Known(NamedTuple):
-    """What rules make of what is known of a lead, whatever it does: sums before their limits, contributions, criteria of
-    readiness that are not met, and its score if it does nothing."""
-
-    sums: tuple[int, ...]
-    contributions: list[Contribution]
-    unmet: tuple[str, ...]
-    weighed: Weighed
 
 
 class _Limited(NamedTuple):

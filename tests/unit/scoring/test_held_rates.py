@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.domain.holding import HeldRate, Move, propose_threshold, reason_of, with_threshold
+from services.scoring.domain.held_rate import HeldRate
+from services.scoring.domain.holding import Move, propose_threshold, reason_of, with_threshold
 from services.scoring.domain.model import load_scoring_model
 from services.scoring.domain.parts import Grades
 from shared.rules import RuleFileError
