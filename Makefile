@@ -36,7 +36,7 @@ test: setup ## the whole gate suite
 	$(PYTHON_ENV) -m ruff format --check .
 	$(PYTHON_ENV) -m mypy
 	.venv/bin/lint-imports
-	$(PYTHON_ENV) -m pytest -n 2 --dist loadfile
+	$(PYTHON_ENV) -m pytest -n 2 --dist loadfile --durations 20
 
 # CHAOS: what else `python -m tests.chaos --help` lists.
 chaos: setup ## faults under load, each judged by one oracle; FULL=1 the long run, ONLY=F41 SEED=7 one of them again
