@@ -39,6 +39,12 @@ class Uuid(AbstractType[UUID]):
 
 
 _TEXT = CompactString("utf-8")
+_PLACES = CompactArray(("topic", _TEXT), ("partitions", CompactArray(Int32)), ("tags", TaggedFields))
+
+
+def _written(partitions: dict[str, list[int]]) -> list[Any]:
+    """Partitions by topic, as `_PLACES` takes them."""
+    return [(topic, of_topic, {}) for topic, of_topic in partitions.items()]
 
 
 class TxnOffsetCommitResponse_v3(Response):
@@ -154,10 +160,7 @@ class OffsetFetchRequest_v7(RequestStruct):
     RESPONSE_TYPE = OffsetFetchResponse_v7
     SCHEMA = Schema(
         ("group_id", _TEXT),
-        (
-            "topics",
-            CompactArray(("name", _TEXT), ("partitions", CompactArray(Int32)), ("tags", TaggedFields)),
-        ),
+        ("topics", _PLACES),
         ("require_stable", Boolean),
         ("tags", TaggedFields),
     )
@@ -173,8 +176,7 @@ class StableOffsetFetchRequest(Request[OffsetFetchRequest_v7]):
         self._partitions = partitions
 
     def build(self, request_struct_class: type[OffsetFetchRequest_v7]) -> OffsetFetchRequest_v7:
-        topics: list[Any] = [(topic, partitions, {}) for topic, partitions in self._partitions.items()]
-        return request_struct_class(self._group_id, topics, True, {})
+        return request_struct_class(self._group_id, _written(self._partitions), True, {})
 
 
 class MetadataResponse_v10(Response):
@@ -259,10 +261,7 @@ class DescribeTransactionsResponse_v0(Response):
                 ("start_time_ms", Int64),
                 ("producer_id", Int64),
                 ("producer_epoch", Int16),
-                (
-                    "topics",
-                    CompactArray(("topic", _TEXT), ("partitions", CompactArray(Int32)), ("tags", TaggedFields)),
-                ),
+                ("topics", _PLACES),
                 ("tags", TaggedFields),
             ),
         ),
@@ -333,10 +332,7 @@ class DescribeProducersRequest_v0(RequestStruct):
     API_VERSION = 0
     RESPONSE_TYPE = DescribeProducersResponse_v0
     SCHEMA = Schema(
-        (
-            "topics",
-            CompactArray(("name", _TEXT), ("partitions", CompactArray(Int32)), ("tags", TaggedFields)),
-        ),
+        ("topics", _PLACES),
         ("tags", TaggedFields),
     )
 
@@ -350,5 +346,4 @@ class DescribeProducersRequest(Request[DescribeProducersRequest_v0]):
         self._partitions = partitions
 
     def build(self, request_struct_class: type[DescribeProducersRequest_v0]) -> DescribeProducersRequest_v0:
-        topics: list[Any] = [(topic, partitions, {}) for topic, partitions in self._partitions.items()]
-        return request_struct_class(topics, {})
+        return request_struct_class(_written(self._partitions), {})

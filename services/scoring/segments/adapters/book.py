@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -10,7 +9,7 @@ import orjson
 from services.scoring.segments.adapters.family import FAMILY
 from services.scoring.segments.adapters.interests import PostgresInterests
 from services.scoring.segments.domain.happenings import Happening
-from services.scoring.segments.domain.inbound import Carried
+from services.scoring.segments.domain.inbound import NOTHING_CARRIED, Carried
 from services.scoring.segments.domain.membership import Known, Move
 from services.scoring.segments.domain.standing import Standing, Told
 from services.scoring.segments.ports import Behaved, Look
@@ -81,7 +80,6 @@ _COUNT_RUN: Final = """
     UPDATE segment_recounts SET looked = looked + $2, moved = moved + $3, ended_at = $4 WHERE run_id = $1
 """
 _BEFORE_ALL: Final = "00000000-0000-0000-0000-000000000000"
-_NOTHING: Final[Mapping[str, Carried]] = MappingProxyType({})
 
 
 class PostgresSegmentBook(PostgresInterests):
@@ -100,7 +98,7 @@ class PostgresSegmentBook(PostgresInterests):
         return {row["lead_id"]: _standing(row) for row in rows}
 
     async def read(
-        self, work: Work, lead_ids: Sequence[str], since: datetime, carried: Mapping[str, Carried] = _NOTHING
+        self, work: Work, lead_ids: Sequence[str], since: datetime, carried: Mapping[str, Carried] = NOTHING_CARRIED
     ) -> dict[str, Known]:
         states = await _states(work, lead_ids, carried)
         happened: dict[str, list[Happening]] = {}

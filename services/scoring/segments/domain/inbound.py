@@ -1,5 +1,7 @@
 """What segments read of others' events, and of their own service's scores."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
@@ -16,6 +18,9 @@ class Carried(NamedTuple):
     lead_version: int
     score: bytes
     score_version: int
+
+
+NOTHING_CARRIED: Final[Mapping[str, Carried]] = MappingProxyType({})
 
 
 class _Scored(msgspec.Struct, gc=False):

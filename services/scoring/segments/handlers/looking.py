@@ -7,10 +7,9 @@ and what it did not move may be looked at once more.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Final
 
-from services.scoring.segments.domain.inbound import Carried
+from services.scoring.segments.domain.inbound import NOTHING_CARRIED, Carried
 from services.scoring.segments.domain.membership import find_segments
 from services.scoring.segments.domain.standing import Standing, Told
 from services.scoring.segments.ports import SegmentBook, SegmentModels
@@ -30,7 +29,6 @@ MOVED: Final = "moved"
 UNMOVED: Final = "no_segment_moves"
 # Leads whose moments lie within so many seconds share a timer: at most so late a lead moves by time alone.
 SHARED_S: Final = 5
-_NOTHING: Final[Mapping[str, Carried]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Looks:
         work: Work,
         causes: Mapping[str, Record],
         spent: frozenset[str] = frozenset(),
-        carried: Mapping[str, Carried] = _NOTHING,
+        carried: Mapping[str, Carried] = NOTHING_CARRIED,
     ) -> dict[str, list[Told]]:
         """What moves, by the event id of the record that led to the look at each lead. `spent` leads have no timer any
         more. A merged lead leaves what it was in, and its survivor is looked at instead. `carried`: what the records say
@@ -81,7 +79,7 @@ async def tell(
     items: Sequence[InHand],
     leads: Sequence[Sequence[str]],
     work: Work,
-    carried: Mapping[str, Carried] = _NOTHING,
+    carried: Mapping[str, Carried] = NOTHING_CARRIED,
 ) -> Sequence[Outcome]:
     """One outcome for each record: what it moved when it came before, or moves now. Of several records about one lead the
     first one is its cause."""
