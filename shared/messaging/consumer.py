@@ -13,6 +13,7 @@ from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaE
 from shared.messaging.fencing import NO_GENERATION, Membership, current_membership, read_stable_offsets
 from shared.messaging.fetched import read_quickly
 from shared.messaging.gaps import Positions
+from shared.observability.whereabouts import whereabouts
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,7 @@ _RESTS_TIMES = 2.0
 _LONGEST_REST_S = 0.1
 # After this long without the group, the process is given up: as long as outages of Kafka that are sat out.
 _REJOINED_WITHIN_S = 300.0
+_WARNED_AFTER_S = 30.0
 _REJOIN_POLL_S = 0.05
 
 read_quickly()
@@ -54,6 +56,7 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     on_untaken: Callable[[], None] | None = None
     on_stuck: Callable[[], None] | None = None
     _left_at: float | None = None
+    _warned: bool = False
 
     @property
     def positions(self) -> Positions:
@@ -128,10 +131,18 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         await asyncio.sleep(_KEEP_ALIVE_S if self.halted else _HELD_S if self.held else _REJOIN_POLL_S)
 
     def _give_up_waiting(self) -> None:
-        if self._left_at is not None and time.monotonic() - self._left_at > _REJOINED_WITHIN_S:
+        waited = 0.0 if self._left_at is None else time.monotonic() - self._left_at
+        if waited > _WARNED_AFTER_S and not self._warned:
+            self._warned = True
+            self._tell_where_it_waits(waited)
+        if waited > _REJOINED_WITHIN_S:
             self.halted = True
             if self.on_stuck is not None:
                 self.on_stuck()
+
+    def _tell_where_it_waits(self, waited: float) -> None:
+        tasks = {name: getattr(self._coordinator, f"_{name}_task", None) for name in ("coordination", "heartbeat")}
+        log.warning("group_not_joined", seconds=round(waited), **{name: whereabouts(t) for name, t in tasks.items()})
 
     async def keep_alive(self) -> None:
         """Reset aiokafka's poll clock without taking a record, so that a long retry keeps the membership.
@@ -156,6 +167,7 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     def joined_anew(self) -> None:
         """The group has given out its partitions."""
         self._left_at = None
+        self._warned = False
 
     def lag(self) -> dict[TopicPartition, int]:
         """Records between position and end. Transaction markers take offsets, so idle partitions count as 0."""

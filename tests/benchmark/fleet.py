@@ -18,6 +18,7 @@ from shared.runtime.settings import ServiceSettings
 from tests.benchmark.machine import cpu_seconds, memory_mib
 from tests.benchmark.sampled import SAMPLED_VARIABLE
 from tests.benchmark.sampling import SAMPLES_VARIABLE
+from tests.support import http
 from tests.support.process import ServiceProcess
 from tests.support.stack import Servers
 from tests.support.waiting import eventually
@@ -97,15 +98,15 @@ class Fleet:
 
     def client(self, service: str) -> httpx.AsyncClient:
         """A client of a service that may do everything."""
-        return httpx.AsyncClient(
-            base_url=self.replicas[service][0].url,
+        return http.client(
+            self.replicas[service][0].url,
             timeout=_PATIENCE_S,
             headers={"Authorization": f"Bearer {self.admin_key}"},
         )
 
 
 async def _metrics(process: ServiceProcess) -> str:
-    async with httpx.AsyncClient(base_url=process.url, timeout=10) as client:
+    async with http.client(process.url, timeout=10) as client:
         return (await client.get("/metrics")).text
 
 

@@ -5,18 +5,23 @@ from typing import Any
 
 import httpx
 
-from tests.chaos.fault import World
+from tests.chaos.fault import Broken, World
 from tests.chaos.fleet import ADMIN_KEY
+from tests.support import http
 
 _WITHIN_S = 30.0
+_ANSWERED_WITHIN_S = 15.0
 
 
 async def ask(world: World, service: str, method: str, path: str, body: Any = None) -> httpx.Response:
-    """One request. Raises Broken for an answer of 500 and above other than 503."""
+    """One request. Raises Broken for an answer of 500 and above other than 503, and for none."""
     headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
     url = world.fleet.processes[service].url
-    async with httpx.AsyncClient(base_url=url, timeout=15, headers=headers) as client:
-        answer = await client.request(method, path, json=body)
+    async with http.client(url, timeout=_ANSWERED_WITHIN_S, headers=headers) as client:
+        try:
+            answer = await client.request(method, path, json=body)
+        except httpx.TimeoutException as error:
+            raise Broken(f"{service} has not answered within {_ANSWERED_WITHIN_S:g} s") from error
     world.require(answer.status_code < 500 or answer.status_code == 503, f"{service} answered {answer.status_code}")
     return answer
 

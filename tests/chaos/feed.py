@@ -15,6 +15,7 @@ from shared.contracts.topics import INBOUND, partition_for
 from tests.chaos.fleet import SOURCE_KEY
 from tests.chaos.oracle import Sent
 from tests.chaos.people import Submission
+from tests.support import http
 from tests.support.stack import Servers
 from tests.support.waiting import eventually
 
@@ -53,7 +54,7 @@ class Feed:
         self._asking = 0
         self._producer: AIOKafkaProducer | None = None
         self._feeding: asyncio.Task[None] | None = None
-        self._client = httpx.AsyncClient(
+        self._client = http.client(
             timeout=15, limits=httpx.Limits(max_connections=_MOST_ASKING, max_keepalive_connections=4)
         )
 

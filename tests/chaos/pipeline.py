@@ -24,6 +24,7 @@ from tests.chaos.people import from_csv, submissions
 from tests.chaos.reading import Reader
 from tests.chaos.servers import Ground
 from tests.chaos.tally import Tally
+from tests.support import http
 from tests.support.stack import Servers, dispose, fresh
 
 _WARM_S = 3.0
@@ -128,7 +129,7 @@ class Pipeline:
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
         url = self.fleet.processes["reporting"].url
         try:
-            async with httpx.AsyncClient(base_url=url, timeout=30, headers=headers) as client:
+            async with http.client(url, timeout=30, headers=headers) as client:
                 answer = await client.get("/v1/ledger")
         except httpx.HTTPError as error:
             return 0, [f"no answer ({type(error).__name__})"]

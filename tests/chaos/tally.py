@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from tests.support import http
 from tests.support.process import ServiceProcess
 
 _METRICS: Final = {
@@ -62,7 +63,7 @@ class Tally:
             if not process.running or process.frozen():
                 continue
             try:
-                async with httpx.AsyncClient(base_url=process.url, timeout=1) as client:
+                async with http.client(process.url, timeout=1) as client:
                     text = (await client.get("/metrics")).text
             except httpx.HTTPError:
                 continue

@@ -15,8 +15,10 @@ import pytest
 from services.cli import installation
 from shared.contracts.topics import SERVICES
 from shared.runtime.settings import ServiceSettings
+from tests.support import http
 from tests.support.process import ServiceProcess
 from tests.support.stack import Servers
+from tests.support.templates import fill
 from tests.support.waiting import eventually
 
 ADMIN_KEY = "an-admin-key-for-tests"
@@ -54,11 +56,11 @@ class Product:
 
     async def post(self, service: str, path: str, *, key: str = ADMIN_KEY, **request: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key}", **request.pop("headers", {})}
-        async with httpx.AsyncClient(base_url=self.services[service].url, timeout=15) as client:
+        async with http.client(self.services[service].url, timeout=15) as client:
             return await client.post(path, headers=headers, **request)
 
     async def get(self, service: str, path: str, *, key: str = ADMIN_KEY) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.services[service].url, timeout=15) as client:
+        async with http.client(self.services[service].url, timeout=15) as client:
             return await client.get(path, headers={"Authorization": f"Bearer {key}"})
 
     async def execute(self, sql: str) -> None:
@@ -146,8 +148,11 @@ async def product_on(
 
 async def migrated(servers: Servers) -> None:
     """Every schema at its newest version, defaults seeded."""
-    settings = ServiceSettings(postgres_dsn=servers.postgres)
-    await asyncio.to_thread(installation.migrate, settings, lambda _line: None)
+    await fill(servers.postgres, "all", _migrate)
+
+
+async def _migrate(dsn: str) -> None:
+    await asyncio.to_thread(installation.migrate, ServiceSettings(postgres_dsn=dsn), lambda _line: None)
 
 
 @pytest.fixture

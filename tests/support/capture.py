@@ -41,7 +41,9 @@ from shared.handling.records import Record
 from shared.messaging.settling import Settled, Settling
 from shared.persistence.database import Database, create_engine
 from shared.persistence.migrations import upgrade
+from tests.support import http
 from tests.support.stack import Servers
+from tests.support.templates import fill
 
 SECRET = b"a secret of the tests, long enough"
 TOPIC_ID = "11111111-2222-4333-8444-555555555555"
@@ -71,6 +73,10 @@ SOURCE_KEY = "source-key-of-the-tests"
 
 async def create_schema(dsn: str) -> None:
     """Capture's tables, by its migrations."""
+    await fill(dsn, "capture", _migrate)
+
+
+async def _migrate(dsn: str) -> None:
     await asyncio.to_thread(upgrade, "capture", MIGRATIONS, dsn)
 
 
@@ -171,7 +177,7 @@ async def running_capture(
         process = subprocess.Popen(command, env=env, stdout=out, stderr=out)  # noqa: ASYNC220 - at once
         try:
             headers = {"Authorization": f"Bearer {SOURCE_KEY}"}
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=15) as client:
+            async with http.client(f"http://127.0.0.1:{port}", headers=headers, timeout=15) as client:
                 path = "/health/ready" if until_ready else "/health/live"
                 await until(lambda: _answers(client, path, process, log), f"capture answers {path}")
                 yield client

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support import http
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +46,7 @@ class ServiceProcess:
             "PYTHONUNBUFFERED": "1",
         }
         self._process: subprocess.Popen[bytes] | None = None
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=2)
+        self._client = http.client(self.url, timeout=2)
 
     @property
     def pid(self) -> int:

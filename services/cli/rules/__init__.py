@@ -24,7 +24,7 @@ rules_app = typer.Typer(
 )
 rules_app.command("check", epilog="Example: leadstream rules check scoring.yaml")(check)
 rules_app.command("test", epilog="Example: leadstream rules test scoring.yaml")(run_tests)
-rules_app.command("diff", epilog="Example: leadstream rules diff scoring scoring.yaml")(diff)
+rules_app.command("diff", epilog="Example: leadstream rules diff scoring.yaml")(diff)
 rules_app.command("preview", epilog=_PREVIEW)(preview)
 rules_app.command("publish", epilog=_PUBLISH)(publish)
 rules_app.command("history", epilog="Example: leadstream rules history scoring")(history)

@@ -73,13 +73,19 @@ def read_file(file: Path) -> bytes:
 
 def load_document(text: bytes, file: str) -> tuple[RuleKind, LoadedRules[Any]]:
     """The kind that a document names, and the checked document. Raises RuleFileError."""
+    kind = kind_of(text, file)
+    return kind, kind.load(text, file)
+
+
+def kind_of(text: bytes, file: str) -> RuleKind:
+    """The kind that a document names. Raises RuleFileError."""
     loaded = load_yaml(text, file=file)
     named = loaded.data.get("kind") if isinstance(loaded.data, dict) else None
     kind = KINDS.get(named) if isinstance(named, str) else None
     if kind is None:
         line, column = loaded.position(("kind",))
         raise RuleFileError([RuleProblem(file, line, column, "kind", "another one", f"one of {', '.join(KINDS)}")])
-    return kind, kind.load(text, file)
+    return kind
 
 
 def refuse(error: RuleFileError, as_json: bool = False) -> typer.Exit:

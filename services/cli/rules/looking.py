@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from services.cli.rules.asking import USAGE, WRONG, ask, client_of, end
-from services.cli.rules.kinds import AsJson, KindArgument, RuleKind, kind_named, read_file
+from services.cli.rules.kinds import KINDS, AsJson, KindArgument, RuleKind, kind_named, kind_of, read_file
 from services.cli.rules.kinds import refuse as refuse_document
 from shared.rules import RuleFileError
 from shared.rules.comparing import Comparison, Difference, RuleChange, compare_documents
@@ -19,6 +19,7 @@ LIVE: Final = "live"
 _DIGEST: Final = 12
 
 VersionArgument = Annotated[str, typer.Argument(help="A number, or `live`.")]
+KindOrFile = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}; or a file, which says its kind itself.")]
 Side = Annotated[str | None, typer.Argument(help="A version's number, `live`, or a file.")]
 
 
@@ -58,7 +59,7 @@ def show(kind: KindArgument, version: VersionArgument = LIVE, as_json: AsJson = 
 
 
 def diff(
-    kind: KindArgument,
+    kind: KindOrFile,
     before: Side = None,
     after: Side = None,
     text: Annotated[bool, typer.Option("--text", help="The lines that differ, comments too.")] = False,
@@ -66,7 +67,7 @@ def diff(
 ) -> None:
     """What changes in meaning: rules that came, went or say something else, limits and thresholds. Of the live version
     and a file or another version; of two versions; or, with neither named, of the live version and the one before."""
-    chosen = kind_named(kind)
+    chosen, before, after = _asked(kind, before, after)
     old, new = _sides(chosen, before, after)
     if text:
         lines = unified_diff(old.text.splitlines(), new.text.splitlines(), old.name, new.name, lineterm="")
@@ -74,10 +75,20 @@ def diff(
         return
     found = _compared(chosen, old, new, as_json)
     if as_json:
-        typer.echo(json.dumps({"kind": kind, "before": old.name, "after": new.name, **asdict(found)}))
+        typer.echo(json.dumps({"kind": chosen.KIND, "before": old.name, "after": new.name, **asdict(found)}))
         return
-    typer.echo(f"{kind}: {old.name} → {new.name}")
+    typer.echo(f"{chosen.KIND}: {old.name} → {new.name}")
     typer.echo("\n".join(_lines(found)) or "no difference in meaning")
+
+
+def _asked(first: str, before: str | None, after: str | None) -> tuple[RuleKind, str | None, str | None]:
+    """A file in the place of the kind is a side itself. Ends the command where the kind cannot be told."""
+    if first in KINDS or after is not None or not Path(first).exists():
+        return kind_named(first), before, after
+    try:
+        return kind_of(read_file(Path(first)), first), first, before
+    except RuleFileError as error:
+        raise refuse_document(error) from None
 
 
 def _sides(kind: RuleKind, before: str | None, after: str | None) -> tuple[_Document, _Document]:

@@ -22,6 +22,7 @@ from tests.benchmark.environments import NotAvailable
 from tests.chaos.fault import Fault, NotRun, World
 from tests.chaos.raw import ends_of, records_from
 from tests.chaos.skewed_clock import SkewedClock
+from tests.support import http
 
 _HOUR_S = 3600
 _EXACT_S = 60
@@ -135,7 +136,7 @@ async def _left(world: World, timers: Mapping[str, str]) -> int:
 async def _ahead(url: str) -> float | None:
     """By how many seconds a process's clock is ahead, as its answers are dated."""
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=2) as client:
+        async with http.client(url, timeout=2) as client:
             dated = (await client.get("/health/live")).headers["date"]
     except (httpx.HTTPError, KeyError):
         return None

@@ -11,6 +11,7 @@ import httpx
 from shared.contracts.topics import SERVICES
 from tests.chaos import slow_names
 from tests.chaos.fault import Fault, World
+from tests.support import http
 
 _SERVERS = ("kafka", "postgres", "valkey")
 _READY_WITHIN_S = 60.0
@@ -114,7 +115,7 @@ async def _alive_and_not_ready(world: World) -> None:
 
 async def _alive(world: World, name: str) -> bool:
     try:
-        async with httpx.AsyncClient(base_url=world.fleet.processes[name].url, timeout=2) as client:
+        async with http.client(world.fleet.processes[name].url, timeout=2) as client:
             return bool((await client.get("/health/live")).json()["live"])
     except httpx.HTTPError:
         return False

@@ -17,6 +17,7 @@ from shared.handling.records import Record
 from shared.messaging import admin
 from shared.persistence.database import role_of
 from shared.runtime.access import new_key, secret_hash
+from tests.support import http
 from tests.support.process import ServiceProcess
 from tests.support.reporting import Stream, lead_id, migrate_in_thread, rules
 from tests.support.stack import Servers
@@ -138,7 +139,7 @@ def _command_line(service: ServiceProcess) -> None:
 
 
 def _client(service: ServiceProcess, key: str = ADMIN) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, timeout=10)
+    return http.client(service.url, headers={"Authorization": f"Bearer {key}"}, timeout=10)
 
 
 async def _until_caught_up(http: httpx.AsyncClient) -> Any:

@@ -16,6 +16,7 @@ from services.scoring.domain.model import load_scoring_model
 from shared.contracts import ids
 from shared.contracts.events.scoring import LeadScored
 from shared.contracts.topics import CAPTURED, COMMANDS_COMPLETED, MERGED, RULES_PUBLISHED, SCORED
+from tests.support import http
 from tests.support.process import ServiceProcess
 from tests.support.scoring import captured, create_schema, lead_id, merged
 from tests.support.stack import Servers
@@ -66,7 +67,7 @@ async def scored(servers: Servers, count: int) -> list[tuple[str, dict[str, Any]
 
 
 def client(process: ServiceProcess, key: str = KEY) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=process.url, headers={"Authorization": f"Bearer {key}"}, timeout=5)
+    return http.client(process.url, headers={"Authorization": f"Bearer {key}"}, timeout=5)
 
 
 async def table(servers: Servers) -> list[Any]:

@@ -17,6 +17,7 @@ from shared.contracts.catalog import EVENTS
 from shared.contracts.envelope import rfc3339
 from shared.contracts.topics import CAPTURED, JOURNEYS, LEAD_EVENTS, SCORED
 from shared.runtime.clock import utc_now
+from tests.support import http
 from tests.support.process import ServiceProcess
 from tests.support.scoring import captured, create_schema, lead_id
 from tests.support.stack import Servers
@@ -52,7 +53,7 @@ async def replicas(own: Servers, tmp_path: Path) -> AsyncIterator[list[ServicePr
 
 
 def client(process: ServiceProcess) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=process.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=10)
+    return http.client(process.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=10)
 
 
 async def publish(process: ServiceProcess, document: str) -> None:

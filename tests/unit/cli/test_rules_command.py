@@ -95,11 +95,21 @@ def test_files_are_compared_without_a_service(tmp_path: Path) -> None:
         ["+ x: name a title, identity false, when title exists true", "~ min_score: 60 → 70"],
     )
     assert "+# higher" in run("diff", "gate", str(before), str(after), "--text")[1].splitlines()
+    assert run("diff", str(before), str(after)) == (0, out, "")
     shown = json.loads(run("diff", "gate", str(before), str(after), "--json")[1])
     assert shown["settings"] == [{"name": "min_score", "before": "60", "after": "70"}]
     before.write_text("kind: gate\nmin_score: sixty\n")
     code, _, err = run("diff", "gate", str(before), str(after))
     assert (code, f"{before}:2:12 min_score: expected" in err, "--text" in err) == (1, True, True)
+
+
+def test_a_comparison_says_what_it_cannot_tell_the_kind_of(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("kind: mood\n")
+    code, _, err = run("diff", str(file))
+    assert (code, f"{file}:1:" in err, "one of scoring, segments" in err) == (1, True, True)
+    code, _, err = run("diff", str(tmp_path / "absent.yaml"))
+    assert (code, "kinds are scoring, segments" in err) == (2, True)
 
 
 @pytest.mark.parametrize("text", ["kind: mood\n", "rules: []\n", "- kind\n", "", "kind: [scoring]\n", "kind: 1\n"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from structlog.testing import capture_logs
 
 from shared.messaging import consumer as module
 from shared.messaging.consumer import MemberConsumer
@@ -83,7 +84,9 @@ async def test_a_group_that_is_never_joined_again_ends_the_process(
 
     consumer.on_stuck = end
     consumer.rejoin()
-    with pytest.raises(Stuck):
+    with pytest.raises(Stuck), capture_logs() as lines:
         await consumer.getmany()
+    (warned,) = lines
+    assert warned["event"] == "group_not_joined" and warned["seconds"] == 30 and warned["coordination"] == "none"
     assert given == [] and consumer.halted
     assert group.now - 100.0 == pytest.approx(300.0, abs=1)
