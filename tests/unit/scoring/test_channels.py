@@ -128,6 +128,10 @@ async def test_a_webhook_gets_the_key_and_a_signature() -> None:
     [
         (http("302 Found", "Location: http://169.254.169.254/"), NotEver, "http_302"),
         (http("400 Bad Request"), NotEver, "http_400"),
+        (http("410 Gone"), NotEver, "http_410"),
+        (http("401 Unauthorized"), NotNow, "http_401"),
+        (http("403 Forbidden"), NotNow, "http_403"),
+        (http("404 Not Found"), NotNow, "http_404"),
         (http("429 Too Many Requests"), NotNow, "http_429"),
         (http("503 Unavailable"), NotNow, "http_503"),
         (b"nonsense\r\n\r\n", NotNow, "http_"),
@@ -145,8 +149,8 @@ async def test_what_a_webhook_answers_decides_whether_it_is_tried_again(
 
 
 @asynccontextmanager
-async def mailing(refuses: bytes = b"") -> AsyncIterator[tuple[int, list[str]]]:
-    """As much of an SMTP server as a mail needs; `refuses` is what it says to a recipient."""
+async def mailing(refuses: bytes = b"", at: bytes = b"RCPT") -> AsyncIterator[tuple[int, list[str]]]:
+    """As much of an SMTP server as a mail needs; `refuses` is what it says `at` a command, or (`TEXT`) to what is sent."""
     mails: list[str] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,12 +160,14 @@ async def mailing(refuses: bytes = b"") -> AsyncIterator[tuple[int, list[str]]]:
             if verb == b"DATA":
                 writer.write(b"354 go\r\n")
                 mails.append((await reader.readuntil(b"\r\n.\r\n")).decode())
-                writer.write(b"250 ok\r\n")
+                writer.write(refuses if at == b"TEXT" else b"250 ok\r\n")
+            elif verb == b"EHLO" and at == b"AUTH":
+                writer.write(b"250-here\r\n250 AUTH PLAIN\r\n")
             elif verb == b"QUIT":
                 writer.write(b"221 bye\r\n")
                 break
             else:
-                writer.write(refuses if verb == b"RCPT" and refuses else b"250 ok\r\n")
+                writer.write(refuses if verb == at and refuses else b"250 ok\r\n")
         await writer.drain()
         writer.close()
 
@@ -170,8 +176,9 @@ async def mailing(refuses: bytes = b"") -> AsyncIterator[tuple[int, list[str]]]:
         yield server.sockets[0].getsockname()[1], mails
 
 
-def smtp(port: int) -> SmtpSink:
-    return SmtpSink(SmtpConfig(sink="smtp", host="127.0.0.1", port=port, sender="us@example.com", starttls=False))
+def smtp(port: int, user: str | None = None) -> SmtpSink:
+    config = SmtpConfig(sink="smtp", host="127.0.0.1", port=port, sender="us@example.com", starttls=False, user=user)
+    return SmtpSink(config)
 
 
 async def test_a_mail_has_an_id_that_stays_the_same() -> None:
@@ -187,6 +194,23 @@ async def test_a_refused_recipient_is_given_up_only_for_good_reasons(refuses: by
     async with mailing(refuses) as (port, _):
         with pytest.raises(outcome, match="recipient_refused"):
             await smtp(port).deliver(MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("at", "refuses", "outcome", "said"),
+    [
+        (b"TEXT", b"554 spam\r\n", NotEver, "smtp_554"),
+        (b"TEXT", b"451 later\r\n", NotNow, "smtp_451"),
+        (b"AUTH", b"535 wrong password\r\n", NotNow, "smtp_535"),
+        (b"MAIL", b"550 not from you\r\n", NotNow, "smtp_550"),
+    ],
+)
+async def test_a_server_that_refuses_us_may_take_the_message_once_we_are_set_right(
+    at: bytes, refuses: bytes, outcome: type[Exception], said: str
+) -> None:
+    async with mailing(refuses, at) as (port, _):
+        with pytest.raises(outcome, match=said):
+            await smtp(port, user="us" if at == b"AUTH" else None).deliver(MESSAGE)
 
 
 async def test_a_mail_server_that_is_away_is_tried_again() -> None:

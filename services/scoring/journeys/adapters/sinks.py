@@ -17,6 +17,8 @@ from services.scoring.journeys.domain.rendering import Rendered
 
 _TIMEOUT_S: Final = 20.0
 _LASTING: Final = 500  # SMTP and HTTP alike: 5xx of SMTP last, those of HTTP pass
+# What a wrong secret or address of ours is answered with passes too: somebody will set it right.
+_PASSES: Final = frozenset({401, 403, 404, 407, 408, 425, 429})
 
 
 class NotNow(Exception):
@@ -137,8 +139,12 @@ class SmtpSink:
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             raise (NotEver if min(codes, default=0) >= _LASTING else NotNow)("recipient_refused") from None
-        except smtplib.SMTPResponseException as error:
+        except smtplib.SMTPDataError as error:
             raise (NotEver if error.smtp_code >= _LASTING else NotNow)(f"smtp_{error.smtp_code}") from None
+        except (
+            smtplib.SMTPResponseException
+        ) as error:  # it refuses us, not the message: a wrong password, a blocked sender
+            raise NotNow(f"smtp_{error.smtp_code}") from None
         except (smtplib.SMTPException, OSError) as error:
             raise NotNow(f"smtp_{type(error).__name__}") from None
 
@@ -176,7 +182,7 @@ class WebhookSink:
             raise NotNow(f"http_{type(error).__name__}") from None
         if 200 <= status < 300:
             return
-        if status in (408, 425, 429) or status >= _LASTING:
+        if status in _PASSES or status >= _LASTING:
             raise NotNow(f"http_{status}")
         raise NotEver(f"http_{status}")
 
