@@ -31,6 +31,14 @@ class Behaved(NamedTuple):
     counts: bool
 
 
+class Correction(NamedTuple):
+    """An event that counts, or does not, since it was seen otherwise."""
+
+    event_id: str
+    counts: bool
+    at: datetime
+
+
 class Look(NamedTuple):
     """A lead, and when it is to be looked at."""
 
@@ -83,8 +91,8 @@ class SegmentBook(Protocol):
         """Keep events of leads that were not erased; those that are known stay as they are."""
         ...
 
-    async def correct(self, work: Work, corrections: Sequence[tuple[str, bool]]) -> None:
-        """Events that count, or do not, after all."""
+    async def correct(self, work: Work, corrections: Sequence[Correction]) -> None:
+        """Events that count, or do not, after all, by the newest correction of each."""
         ...
 
     async def state(self, work: Work, statements: Sequence[Statement]) -> None:

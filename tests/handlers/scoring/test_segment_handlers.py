@@ -95,6 +95,22 @@ async def test_a_machines_doings_count_nothing_also_when_that_is_seen_later(lane
     assert moves(gone) == [("segment.exited", "keen")]
 
 
+async def test_an_older_correction_that_comes_late_changes_nothing(lane: ScoringLane) -> None:
+    log = Log()
+    await lane.settle(log.captured(1))
+    views = [log.did(1, "page.viewed", NOW, **PRICING) for _ in range(2)]
+    await lane.settle_segments(*views)
+    first, second, third = (
+        log.corrected(1, views[0], human=human, minute=minute) for minute, human in enumerate((False, True, False))
+    )
+    (stays,) = await lane.settle_segments(second)
+    assert moves(stays) == []
+    (late,) = await lane.settle_segments(first)
+    assert moves(late) == [] and await members(lane, 1) == ["keen"]
+    left, again = await lane.settle_segments(third, log.corrected(1, views[0], human=True, minute=1))
+    assert [move for each in (left, again) for move in moves(each)] == [("segment.exited", "keen")]
+
+
 async def test_behaviour_before_the_score_counts_with_it(lane: ScoringLane) -> None:
     log = Log()
     (early, _) = await lane.settle_segments(*(log.did(1, "page.viewed", NOW, **PRICING) for _ in range(2)))

@@ -12,7 +12,7 @@ from services.scoring.segments.domain.happenings import Happening
 from services.scoring.segments.domain.inbound import NOTHING_CARRIED, Carried
 from services.scoring.segments.domain.membership import Known, Move
 from services.scoring.segments.domain.standing import Standing, Told
-from services.scoring.segments.ports import Behaved, Look
+from services.scoring.segments.ports import Behaved, Correction, Look
 from shared.contracts.envelope import rfc3339
 from shared.handling.records import Record
 from shared.handling.work import Work
@@ -65,8 +65,9 @@ _NOTE: Final = """
     ORDER BY u.event_id ON CONFLICT (event_id) DO NOTHING
 """
 _CORRECT: Final = """
-    UPDATE segment_behaviours b SET counts = u.counts
-    FROM unnest($1::uuid[], $2::bool[]) AS u (event_id, counts) WHERE b.event_id = u.event_id
+    UPDATE segment_behaviours b SET counts = u.counts, corrected_at = u.at
+    FROM unnest($1::uuid[], $2::bool[], $3::timestamptz[]) AS u (event_id, counts, at)
+    WHERE b.event_id = u.event_id AND (b.corrected_at IS NULL OR b.corrected_at <= u.at)
 """
 _DUE: Final = """
     SELECT lead_id::text, look_at FROM segment_leads
@@ -135,9 +136,13 @@ class PostgresSegmentBook(PostgresInterests):
         if behaved:
             await work.execute(_NOTE, *zip(*behaved, strict=True))
 
-    async def correct(self, work: Work, corrections: Sequence[tuple[str, bool]]) -> None:
-        last = dict(corrections)
-        await work.execute(_CORRECT, list(last), list(last.values()))
+    async def correct(self, work: Work, corrections: Sequence[Correction]) -> None:
+        newest: dict[str, Correction] = {}
+        for each in corrections:
+            if each.event_id not in newest or newest[each.event_id].at <= each.at:
+                newest[each.event_id] = each
+        if newest:
+            await work.execute(_CORRECT, *zip(*newest.values(), strict=True))
 
     async def due(self, work: Work, since: datetime, after: str | None, until: datetime, limit: int) -> Sequence[Look]:
         rows = await work.fetch(_DUE, since, after or _BEFORE_ALL, until, limit)

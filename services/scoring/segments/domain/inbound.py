@@ -64,6 +64,7 @@ class Corrected(Contract):
     corrects: LeadId
     change: str
     human: bool = True
+    corrected_at: AwareDatetime
 
     @property
     def counts(self) -> bool:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.scoring.segments.domain.happenings import CONVERTED
-from services.scoring.segments.domain.inbound import Behaved, Converted, Joined, read_carried
+from services.scoring.segments.domain.inbound import Behaved, Converted, Corrected, Joined, read_carried
 from services.scoring.segments.domain.interest import STATED_KIND, read_interest
 from services.scoring.segments.domain.membership import Interest
 from services.scoring.segments.handlers.looking import STAGE, Looks, tell
 from services.scoring.segments.ports import Behaved as Kept
-from services.scoring.segments.ports import SegmentBook, Statement
+from services.scoring.segments.ports import Correction, SegmentBook, Statement
 from shared.contracts.envelope import rfc3339
 from shared.contracts.events.segments import InterestChanged
 from shared.contracts.ids import is_id
@@ -89,7 +89,8 @@ class FollowCorrections:
 
     async def __call__(self, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
         """See shared.messaging.subscription.UseCase."""
-        await self.book.correct(work, [(item.event.corrects, item.event.counts) for item in items])
+        said: list[Corrected] = [item.event for item in items]
+        await self.book.correct(work, [Correction(e.corrects, e.counts, e.corrected_at) for e in said])
         return await tell(self.book, self.looks, items, [(item.event.lead_id,) for item in items], work)
 
 
