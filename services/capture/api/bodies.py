@@ -15,6 +15,8 @@ from shared.runtime.problems import Problem
 _CLOSE: Final = {"Connection": "close"}
 _DISCARD_BYTES: Final = 8_388_608
 _DISCARD_S: Final = 1.0
+_LONGEST_TYPE: Final = 200
+_NO_TYPE: Final = "application/octet-stream"
 
 
 class _Decoder(Protocol):
@@ -107,6 +109,15 @@ def _decoder(request: Request) -> _Decoder:
 
 def _too_large(limit: int) -> Problem:
     return Problem(413, "too_large", f"A body may have {limit} bytes.", headers=_CLOSE)
+
+
+def stated_type(request: Request, allowed: frozenset[str]) -> str:
+    """The media type where it is one of these, else what the request calls it: to be stored, and refused by whoever reads."""
+    stated = request.headers.get("content-type", "").strip()
+    essence = media_type(stated)
+    if essence in allowed:
+        return essence
+    return stated if 0 < len(stated) <= _LONGEST_TYPE else _NO_TYPE
 
 
 def content_type(request: Request, allowed: frozenset[str]) -> str:

@@ -1,11 +1,12 @@
 """`POST /v1/leads`: one submission, JSON or form."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from services.capture.api.bodies import content_type, read_body
+from services.capture.api.bodies import read_body, stated_type
 from services.capture.api.intake import Intake, flagged_test, named_by_body, named_by_request
 from services.capture.domain.payload import FORM_TYPE, JSON_TYPE
 from services.capture.domain.refusal import MALFORMED, Refused, refuse
@@ -14,6 +15,7 @@ from shared.runtime.idempotency import idempotency_key
 from shared.runtime.problems import Problem
 
 _ALLOWED: Final = frozenset({JSON_TYPE, FORM_TYPE})
+_STATUS: Final[Mapping[str, int]] = {"id_conflict": 409, "unsupported_content_type": 415}
 _EXAMPLE: Final[dict[str, Any]] = {
     "email": "ann@example.com",
     "first_name": "Ann",
@@ -39,7 +41,7 @@ def leads_router(intake: Intake) -> APIRouter:
 
     @router.post("/v1/leads", status_code=202, openapi_extra=_BODY)
     async def submit_lead(request: Request, principal: Principal = sender) -> JSONResponse:
-        media = content_type(request, _ALLOWED)
+        media = stated_type(request, _ALLOWED)
         key, source = idempotency_key(request), named_by_request(request, principal)
         raw = await read_body(request, limit=settings.body_limit_bytes, timeout_s=settings.body_timeout_s)
         incoming = intake.prepare(
@@ -64,5 +66,5 @@ def leads_router(intake: Intake) -> APIRouter:
 
 def refused(why: Refused, receipt_id: str) -> Problem:
     """The problem of a submission that is stored and cannot be used; its receipt says the same."""
-    status = 409 if why.code == "id_conflict" else 400 if why.code in MALFORMED else 422
+    status = _STATUS.get(why.code) or (400 if why.code in MALFORMED else 422)
     return Problem(status, why.code, f"{why.detail}.", field=why.field, receipt_id=receipt_id)

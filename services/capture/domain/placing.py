@@ -48,7 +48,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "touch.landing_page": ("landingpage",),
     "touch.ad_code": ("adcode",),
     **{f"touch.{name}": (name.replace("_", "").lower(),) for name in (
-        "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", *CLICK_IDS)},
+        "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "gclsrc", *CLICK_IDS)},
     "consent.marketing_email": ("marketingemail", "emailoptin", "optin", "marketingconsent"),
     "consent.marketing_phone": ("marketingphone", "phoneoptin"),
     "refused.marketing_email": ("donotemail", "emailoptout", "unsubscribed", "hasoptedoutofemail"),

@@ -43,23 +43,24 @@
     var tag = d.querySelector('meta[name="' + name + '"]');
     return (tag && tag.getAttribute('content')) || undefined;
   }
+  function plain(url) { return url && url.split(/[?#]/)[0]; }
   function page() {
-    var url = new URL(w.location.href), found = {
-      url: url.origin + url.pathname, title: d.title, referrer: last || d.referrer || undefined,
+    var asked = new URL(w.location.href).searchParams, found = {
+      url: plain(w.location.href), title: d.title, referrer: last || plain(d.referrer) || undefined,
       category: meta('leadstream:category'), tags: meta('leadstream:tags') || meta('keywords')
     };
-    url.searchParams.forEach(function (value, name) {
-      if (/^utm_(source|medium|campaign|term|content)$|^(gclid|fbclid|msclkid|li_fat_id|ttclid)$/.test(name)) found[name] = value;
+    asked.forEach(function (value, name) {
+      if (/^(utm_\w+|(g|d|fb|tt|tw)clid|msclkid|gclsrc|[gw]braid|li_fat_id|ScCid|rdt_cid|epik)$/.test(name)) found[name] = value;
     });
-    view = random(); started = d.visibilityState === 'hidden' ? 0 : Date.now(); seen = 0; sent = 0; last = w.location.href;
+    view = random(); started = d.visibilityState === 'hidden' ? 0 : Date.now(); seen = 0; sent = 0; last = found.url;
     send('page.viewed', found);
-    var asked = url.searchParams.get('q') || url.searchParams.get('query') || url.searchParams.get('s');
+    asked = asked.get('q') || asked.get('query') || asked.get('s');
     if (asked) send('site.searched', { query: asked, url: found.url });
   }
   function left() {
     if (started) { seen += Date.now() - started; started = 0; }
     var seconds = Math.round(seen / 100) / 10;
-    if (seconds > sent) { sent = seconds; send('page.left', { url: w.location.origin + w.location.pathname, dwell_s: seconds }); }
+    if (seconds > sent) { sent = seconds; send('page.left', { url: plain(w.location.href), dwell_s: seconds }); }
   }
   d.addEventListener('visibilitychange', function () {
     if (d.visibilityState === 'hidden') left(); else if (!started) started = Date.now();
@@ -72,8 +73,8 @@
     var link = event.target.closest && event.target.closest('a[href]');
     if (!link || !/^https?:/.test(link.href)) return;
     if (link.hasAttribute('download') || /\.(pdf|docx?|xlsx?|pptx?|zip|csv|mp4)$/i.test(link.pathname)) {
-      send('file.downloaded', { url: link.href, file: link.pathname.split('/').pop() });
-    } else if (link.host !== w.location.host) send('link.clicked', { url: link.href });
+      send('file.downloaded', { url: plain(link.href), file: link.pathname.split('/').pop() });
+    } else if (link.host !== w.location.host) send('link.clicked', { url: plain(link.href) });
   }, true);
   w.leadstream = {
     track: send, page: function () { left(); page(); },

@@ -53,12 +53,13 @@ BAD: list[tuple[bytes, dict[str, str], int, str]] = [
     (b"email=%ff", FORM, 400, "invalid_form"),
     (b"last_name=Lee", FORM, 422, "no_identifier"),
     (b"\xff\xfe", JSON, 400, "invalid_json"),
-]
-REFUSED_UNSTORED: list[tuple[bytes, dict[str, str], int, str]] = [
-    (b"{}", {}, 415, "unsupported_content_type"),
-    (b"{}", {"content-type": "text/plain"}, 415, "unsupported_content_type"),
+    (b'{"email":"do@not.echo"}', {}, 415, "unsupported_content_type"),
+    (b'{"email":"do@not.echo"}', {"content-type": "text/plain"}, 415, "unsupported_content_type"),
     (b"{}", {"content-type": "multipart/form-data; boundary=x"}, 415, "unsupported_content_type"),
     (b"{}", {"content-type": "application/json; charset=utf-16"}, 415, "unsupported_content_type"),
+    (b"{}", {"content-type": f"application/json; {'x' * 200}; charset=utf-16"}, 415, "unsupported_content_type"),
+]
+REFUSED_UNSTORED: list[tuple[bytes, dict[str, str], int, str]] = [
     (b"x" * 262_145, JSON, 413, "too_large"),
     (gzip.compress(b" " * 50_000_000), {**JSON, "content-encoding": "gzip"}, 413, "too_large"),
     (b"no gzip", {**JSON, "content-encoding": "gzip"}, 400, "invalid_encoding"),

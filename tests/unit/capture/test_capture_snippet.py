@@ -12,6 +12,7 @@ import pytest
 from services.capture.api.snippet import snippet_text
 from services.capture.domain.behaviour.identifying import digest_of_visitor
 from services.capture.domain.behaviour.reading import Behaviour, read_behaviour
+from services.capture.domain.submission import CLICK_IDS
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="there is no Node.js here")
@@ -57,6 +58,27 @@ def test_a_page_view_tells_the_page_and_the_campaign_and_no_other_parameter(tmp_
     assert sent["url"] == "https://capture.example/v1/events?key=ls_k" and sent["by"] == "beacon"
     assert properties["url"] == "https://shop.example/en/pricing" and "secret" not in json.dumps(sent)
     assert (properties["utm_source"], properties["gclid"], properties["category"]) == ("bing", "Tx9", "pricing")
+
+
+@needs_node
+def test_of_the_page_before_and_of_links_nothing_behind_the_path_is_told(tmp_path: Path) -> None:
+    steps = [
+        ["click", "https://shop.example/list.pdf?token=secret#secret"],
+        ["click", "https://other.example/a?invited=secret"],
+        ["page", None],
+    ]
+    said = visit(tmp_path, referrer="https://mail.example/read?address=secret", steps=steps)
+    viewed, file, link, again = (one["body"]["properties"] for one in said["sent"])
+    assert (viewed["referrer"], again["referrer"]) == ("https://mail.example/read", "https://shop.example/en/pricing")
+    assert (file["url"], link["url"]) == ("https://shop.example/list.pdf", "https://other.example/a")
+    assert "secret" not in json.dumps(said)
+
+
+@needs_node
+@pytest.mark.parametrize("name", [*CLICK_IDS, "gclsrc"])
+def test_every_click_id_is_told(tmp_path: Path, name: str) -> None:
+    (sent,) = visit(tmp_path, url=f"https://shop.example/?{name}=Tx9&x{name}=1")["sent"]
+    assert sent["body"]["properties"][name] == "Tx9" and f"x{name}" not in sent["body"]["properties"]
 
 
 @needs_node
