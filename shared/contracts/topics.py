@@ -95,7 +95,7 @@ def _command_topics() -> tuple[Topic, ...]:
     return tuple(
         Topic(
             name,
-            owner=service,
+            owner=", ".join(_SENDERS[service]),
             event_types=_COMMAND_TYPES[service],
             key="what the command changes",
             purpose=f"the one way to change {service}'s state",
@@ -123,6 +123,14 @@ def _dead_letter_topics() -> tuple[Topic, ...]:
     )
 
 
+# Who writes commands to a service: itself, for its routes and timers; reporting replays; routing has junk erased.
+_SENDERS: Final[dict[str, tuple[str, ...]]] = {
+    "capture": ("capture", "routing", "reporting"),
+    "scoring": ("scoring", "reporting"),
+    "routing": ("routing", "reporting"),
+    "conversion": ("conversion", "reporting"),
+    "reporting": ("reporting",),
+}
 _COMMAND_TYPES: Final[dict[str, tuple[str, ...]]] = {
     "capture": (
         "lead.merge",
@@ -238,7 +246,7 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
         "every conversion, once; a new consumer reads all of them from offset 0",
         compacted=True,
         retention_ms=None,
-        consumers=("capture", "scoring", "routing", "reporting", "downstream systems"),
+        consumers=("capture", "scoring", "reporting", "downstream systems"),
     ),
     Topic(
         CHANGED,
@@ -247,7 +255,7 @@ _REGISTERED: Final[tuple[Topic, ...]] = (
         "opportunity_id",
         "changes of stage, amount, owner of an opportunity",
         personal=False,
-        consumers=("routing", "reporting", "downstream systems"),
+        consumers=("reporting", "downstream systems"),
     ),
     Topic(
         MERGED,

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from shared.contracts.generate.asyncapi import groups, owners
-from shared.contracts.topics import COMMAND_TOPICS, SERVICES, TOPICS
+from shared.contracts.topics import ACCESS_GRANTED, SERVICES, TOPICS
 from shared.runtime.service import Service
 
 
@@ -25,6 +25,13 @@ def test_what_a_service_reads_is_registered_with_its_group(service: Service) -> 
             assert subscription.group in groups(service.name, TOPICS[name]), name
 
 
+def test_what_is_registered_as_read_by_a_service_is_read(service: Service) -> None:
+    """The keys apart: each process reads them by itself, without a group."""
+    read = {name for subscription in service.subscriptions for name in subscription.topics} | {ACCESS_GRANTED}
+    registered = [name for name, topic in TOPICS.items() if service.name in topic.consumers]
+    assert [name for name in registered if name not in read] == []
+
+
 def test_what_a_service_handles_is_carried_by_its_topics(service: Service) -> None:
     for subscription in service.subscriptions:
         carried = {kind for name in subscription.topics for kind in TOPICS[name].event_types}
@@ -32,9 +39,7 @@ def test_what_a_service_handles_is_carried_by_its_topics(service: Service) -> No
 
 
 def test_what_a_service_publishes_is_registered_as_its_own(service: Service) -> None:
-    """Commands apart: whoever wants something of a service sends it one."""
-    events = [name for name in service.publishes if name not in COMMAND_TOPICS.values()]
-    assert [name for name in events if service.name not in owners(TOPICS[name])] == []
+    assert [name for name in service.publishes if service.name not in owners(TOPICS[name])] == []
 
 
 def test_no_record_of_a_spine_topic_is_left_unread(service: Service) -> None:

@@ -30,6 +30,8 @@ _BUILT_IN: Final = FieldMapping(
         "hs_facebook_click_id": "touch.fbclid",
     },
 )
+_COMPANY: Final = "0-2"
+_OF_THE_COMPANY: Final = {"name": "company", "domain": "website", "phone": "company_phone"}
 _CONTEXT: Final = ("hutk", "ipAddress", "pageName", "pageId", "sfdcCampaignId", "goToWebinarWebinarKey")
 # : / ? @ ! $ ' ( ) * , ;
 _ESCAPED: Final = re.compile("%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
@@ -71,11 +73,16 @@ class HubSpot:
         if not isinstance(found.get("fields"), list):
             return refuse("invalid_type", "fields")
         context = dictionary(found.get("context"))
-        inputs = [(str(each.get("name", "field")), each.get("value")) for each in dictionaries(found["fields"])]
+        options = dictionary(found.get("legalConsentOptions"))
+        inputs = [(_name_of(each), each.get("value")) for each in dictionaries(found["fields"])]
         parts: dict[str, Any] = {
             "touch": {"landing_page": context.get("pageUri")},
-            "consent": _consent(dictionary(found.get("legalConsentOptions")), from_millis(found.get("submittedAt"))),
-            "extra": {name: context.get(name) for name in _CONTEXT},
+            "consent": _consent(options, from_millis(found.get("submittedAt"))),
+            "extra": {
+                **{name: context.get(name) for name in _CONTEXT},
+                "communications": _communications(options),
+                "skipValidation": found.get("skipValidation") or None,
+            },
         }
         return compose(inputs, source, built_in=_BUILT_IN, lead_source="web form", parts=parts)
 
@@ -106,6 +113,22 @@ def _element(raw: bytes) -> Element:
     if isinstance(found, Refused):
         return Element(raw)
     return Element(raw, as_id(found.get("submissionId")), occurred_at=from_millis(found.get("submittedAt")))
+
+
+def _name_of(field: dict[str, Any]) -> str:
+    """A field's name; those of the company (object type 0-2) by names that are not a person's."""
+    name = str(field.get("name", "field"))
+    return _OF_THE_COMPANY.get(name, name) if field.get("objectTypeId") == _COMPANY else name
+
+
+def _communications(options: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Which subscription was said yes or no to, by HubSpot's own ids."""
+    told = [
+        *dictionaries(dictionary(options.get("consent")).get("communications")),
+        dictionary(options.get("legitimateInterest")),
+    ]
+    named = [{key: each.get(key) for key in ("subscriptionTypeId", "value")} for each in told]
+    return [each for each in named if each["subscriptionTypeId"] is not None] or None
 
 
 def _consent(options: dict[str, Any], at: str | None) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def evaluate(
     beside: Annotated[
         bool,
         typer.Option(
-            help="Also logistic regression by scikit-learn, on the same folds (`pip install 'leadstream[learn]'`)."
+            help="Also logistic regression by scikit-learn, on the same folds (`.venv/bin/pip install scikit-learn`)."
         ),
     ] = False,
     as_json: AsJson = False,
@@ -102,7 +102,7 @@ def _logistic_regression() -> Other:
         from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped,import-not-found,unused-ignore]
         from sklearn.preprocessing import MaxAbsScaler  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
-        end(MISSING, "scikit-learn is not installed: pip install 'leadstream[learn]'")
+        end(MISSING, "scikit-learn is not installed: .venv/bin/pip install scikit-learn")
 
     def learned(
         rows: Sequence[Mapping[str, Any]], outcomes: Sequence[bool], held: Sequence[Mapping[str, Any]]

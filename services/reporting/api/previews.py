@@ -42,9 +42,10 @@ class LiveDocument(_Body):
 
 
 class ActiveMember(_Body):
-    """A member as routing tells it."""
+    """A member as routing tells it; the name is of no use here, and kept nowhere."""
 
     member_id: _Name
+    name: str | None = Field(None, max_length=1000)
     active: bool
     queues: list[_Name] = Field([], max_length=1000)
 
@@ -92,7 +93,9 @@ def router(service: Service, runner: PreviewRunner) -> APIRouter:
         job = {
             "drafts": [draft.model_dump() for draft in asked.drafts],
             "live": live,
-            "members": None if asked.members is None else [member.model_dump() for member in asked.members],
+            "members": None
+            if asked.members is None
+            else [member.model_dump(exclude={"name"}) for member in asked.members],
             "examples": asked.examples,
             "as_of_ms": int(service.clock().timestamp() * 1000),
         }

@@ -70,6 +70,14 @@ async def test_the_newest_so_many_or_those_of_some_days(http: httpx.AsyncClient,
     assert some.json()["leads"] == 2
 
 
+async def test_members_are_taken_as_routing_tells_them(http: httpx.AsyncClient, database: Database) -> None:
+    await some_past(database)
+    members = [{"member_id": "zoe", "name": "Zoe Zimmer", "active": True, "queues": []}]
+    answer = await http.post("/v1/rules/preview", json={"drafts": [{"text": DRAFT}], "members": members})
+    assert answer.status_code == 200, answer.text
+    assert not any("members are not known" in note for note in answer.json()["notes"])
+
+
 async def test_what_was_published_last_is_what_is_live(http: httpx.AsyncClient, database: Database) -> None:
     await some_past(database)
     stream = Stream()

@@ -192,6 +192,25 @@ def test_a_hundred_submissions_of_hubspots_shape_and_bad_ones_among_them() -> No
     assert len(split(HUBSPOT, b"[{}")) == 1 and isinstance(read(HUBSPOT, b"[{}"), Refused)
 
 
+def test_hubspots_company_is_not_the_person_and_what_was_refused_is_kept() -> None:
+    body = hubspot("ann@example.com")
+    body["fields"] += [
+        {"objectTypeId": "0-2", "name": "name", "value": "Northwind"},
+        {"objectTypeId": "0-2", "name": "domain", "value": "northwind.example"},
+        {"objectTypeId": "0-2", "name": "phone", "value": "+14155550100"},
+    ]
+    said = body["legalConsentOptions"]["consent"]["communications"]
+    said.append({"value": False, "subscriptionTypeId": 998, "text": "calls"})
+    clean = lead(HUBSPOT, {**body, "skipValidation": True})
+    assert clean.facts["f"]["company.name"][0] == "Northwind" and clean.phones == ()
+    assert (clean.first_name, clean.facts["c"]["marketing_email"]) == ("Ann", False)
+    assert clean.facts["x"]["communications"] == [
+        {"subscriptionTypeId": 999, "value": True},
+        {"subscriptionTypeId": 998, "value": False},
+    ]
+    assert (clean.facts["x"]["company_phone"], clean.facts["x"]["skipValidation"]) == ("+14155550100", True)
+
+
 def test_a_generic_list_is_placed_by_its_mapping_and_nothing_is_lost() -> None:
     person = {"mail": "ann@northwind.example", "phones": ["+14155552671"], "age": 44}
     one = {"id": 5, "at": "2026-02-28T08:49:14Z", "person": person, "size": "1,200", "secret_note": "n", "tags": ["x"]}

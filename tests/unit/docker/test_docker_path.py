@@ -59,7 +59,8 @@ def texts(node: object) -> Iterator[str]:
 
 
 def known_variables() -> set[str]:
-    return {f"LEADSTREAM_{name.upper()}" for settings in SETTINGS for name in settings.model_fields}
+    fields = {f"LEADSTREAM_{name.upper()}" for settings in SETTINGS for name in settings.model_fields}
+    return fields | {f"LEADSTREAM_{service.upper()}_URL" for service in SERVICES}
 
 
 def major_minor(version: str) -> list[str]:
@@ -125,7 +126,24 @@ def test_kafka_and_postgres_keep_their_data_in_volumes() -> None:
         "kafka": [f"kafka:{PARTS['kafka']['environment']['KAFKA_LOG_DIRS']}"],
         "postgres": ["postgres:/var/lib/postgresql"],
     }
-    assert set(COMPOSE["volumes"]) == set(kept)
+    assert set(COMPOSE["volumes"]) == {*kept, "channels"}
+
+
+def test_services_read_the_files_of_the_installation_and_write_to_a_volume_that_is_their_users() -> None:
+    config = "./deploy/config:/config:ro"
+    folder = PARTS["scoring"]["environment"]["LEADSTREAM_CHANNELS_FOLDER"]
+    assert {name: PARTS[name]["volumes"] for name in SERVICES} == {
+        name: [config, f"channels:{folder}"] if name == "scoring" else [config] for name in SERVICES
+    }
+    assert f"install -d -o 10001 -g 10001 -m 0700 {folder}" in instructions("RUN")
+    assert (CHECKOUT / "deploy" / "config" / "README.md").exists()
+
+
+def test_what_env_says_reaches_the_services_and_the_command_line_finds_them() -> None:
+    for name, part in application().items():
+        assert part["env_file"] == [".env"], name
+        urls = {service: part["environment"][f"LEADSTREAM_{service.upper()}_URL"] for service in SERVICES}
+        assert urls == {service: f"http://{service}:8080" for service in SERVICES}
 
 
 def test_postgres_is_set_as_in_the_stack_without_docker_and_logs_no_values() -> None:

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,13 @@ async def test_a_server_that_refuses_us_may_take_the_message_once_we_are_set_rig
     async with mailing(refuses, at) as (port, _):
         with pytest.raises(outcome, match=said):
             await smtp(port, user="us" if at == b"AUTH" else None).deliver(MESSAGE)
+
+
+async def test_a_mail_without_a_text_is_not_sent_empty() -> None:
+    async with mailing() as (port, mails):
+        with pytest.raises(NotEver, match="no_text"):
+            await smtp(port).deliver(replace(MESSAGE, text=None))
+    assert mails == []
 
 
 async def test_a_mail_server_that_is_away_is_tried_again() -> None:

@@ -134,6 +134,8 @@ class SmtpSink:
         """See Sink."""
         if message.to is None:
             raise NotEver("no_address")
+        if not message.text:
+            raise NotEver("no_text")
         try:
             await asyncio.to_thread(self._send, self._mail(message, message.to))
         except smtplib.SMTPRecipientsRefused as error:
