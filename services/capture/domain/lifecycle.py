@@ -16,6 +16,7 @@ PART: Final = "m"
 STATE: Final = "state"
 STALE: Final = "stale"
 CONFIRMED: Final = "confirmed:"
+JUNK: Final = "junk"
 
 TARGET: Final = "target"
 EXPIRED: Final = "expired"
@@ -23,14 +24,17 @@ LEAD: Final = "lead"
 
 Channel = Literal["email", "phone"]
 CHANNELS: Final[tuple[Channel, ...]] = ("email", "phone")
-Mark = Literal["bounced", "invalid_phone", "opted_out", "reachable"]
+Mark = Literal["bounced", "invalid_phone", "opted_out", "reachable", "junk", "not_junk"]
 MARKS: Final[Mapping[Mark, Channel | None]] = {
     "bounced": "email",
     "invalid_phone": "phone",
     "opted_out": None,
     "reachable": None,
+    "junk": None,
+    "not_junk": None,
 }
-"""What may be said of a way to reach somebody, and of which channel it is where it is of one only."""
+"""What may be said of a way to reach somebody, and of which channel it is where it is of one only. Junk, which routing says, is
+not to be reached at all."""
 
 
 def state_of(facts: LeadFacts) -> str:
@@ -48,7 +52,7 @@ def list_of(facts: LeadFacts) -> str | None:
 
 def as_lead(facts: LeadFacts) -> LeadFacts:
     """The same, promoted: whatever else lists say of the person, it has responded."""
-    return facts._replace(layers=tuple(_without_state(layer) for layer in facts.layers))
+    return _without(facts, STATE)
 
 
 def joined_state(one: LeadFacts, other: LeadFacts) -> tuple[LeadFacts, LeadFacts]:
@@ -57,6 +61,14 @@ def joined_state(one: LeadFacts, other: LeadFacts) -> tuple[LeadFacts, LeadFacts
     if of_one == of_other:
         return one, other
     return (as_lead(one), other) if of_one else (one, as_lead(other))
+
+
+def joined_junk(one: LeadFacts, other: LeadFacts) -> tuple[LeadFacts, LeadFacts]:
+    """Two leads as they become one person, who is junk only where both are."""
+    of_one, of_other = (bool(units_of(facts).get(JUNK)) for facts in (one, other))
+    if of_one == of_other:
+        return one, other
+    return (_without(one, JUNK), other) if of_one else (one, _without(other, JUNK))
 
 
 def marked(facts: LeadFacts, stamp: Stamp, units: Mapping[str, Any], more: Facts | None = None) -> LeadFacts:
@@ -81,6 +93,8 @@ def units_of_mark(
     if mark == "reachable":
         return {unit: None for unit in units_of(facts) if unit.partition(":")[0] in channels}
     said = [mark, at]
+    if mark in ("junk", "not_junk"):
+        return {JUNK: said if mark == "junk" else None}
     if mark == "opted_out":
         return dict.fromkeys(channels, said)
     return {
@@ -119,10 +133,14 @@ def units_of(facts: LeadFacts) -> dict[str, Any]:
     return {unit: value for layer in facts.layers for unit, value in layer.facts.get("m", {}).items()}
 
 
-def _without_state(layer: Layer) -> Layer:
-    if STATE not in layer.facts.get("m", {}):
+def _without(facts: LeadFacts, unit: str) -> LeadFacts:
+    return facts._replace(layers=tuple(_layer_without(layer, unit) for layer in facts.layers))
+
+
+def _layer_without(layer: Layer, unit: str) -> Layer:
+    if unit not in layer.facts.get("m", {}):
         return layer
-    kept = {unit: value for unit, value in layer.facts["m"].items() if unit != STATE}
+    kept = {name: value for name, value in layer.facts["m"].items() if name != unit}
     facts = {part: value for part, value in layer.facts.items() if part != PART}
     return Layer(layer.stamp, cast(Facts, {**facts, PART: kept} if kept else facts))
 
@@ -153,6 +171,8 @@ def _contactable(facts: LeadFacts, units: Mapping[str, Any]) -> dict[str, Any]:
             found[channel], reasons[channel] = False, (refused or against[-1])[0]
         elif values:
             ways += 1
+    if units.get(JUNK):
+        return {**dict.fromkeys(CHANNELS, False), "any": False, "reasons": dict.fromkeys(CHANNELS, JUNK) | reasons}
     if not found:
         return {}
     return {**found, "any": ways > 0, "reasons": reasons}

@@ -7,6 +7,7 @@ from services.capture.domain.fact_shape import LeadFacts
 from services.capture.domain.facts import merge_facts, state_from_json, state_to_json
 from services.capture.domain.identifiers import is_role_address
 from services.capture.domain.identity import LinkedLead, tagged_addresses
+from services.capture.domain.lifecycle import joined_junk
 from services.capture.domain.likeness import Profile, profile_of
 from services.capture.domain.survivorship import DEFAULT, Survivorship
 
@@ -161,7 +162,7 @@ def join(winner: Person, loser: Person) -> None:
     """Merge a lead into another; both stand by themselves. Both get the version max(both) + 1; nothing of either is
     lost, and each remains what it was, should the merge be taken back."""
     version = max(winner.version, loser.version) + 1
-    winner.stand(merge_facts(winner.facts, loser.facts), winner.own, None, version)
+    winner.stand(merge_facts(*joined_junk(winner.facts, loser.facts)), winner.own, None, version)
     loser.stand(loser.own, None, winner.lead_id, version)
 
 
@@ -169,5 +170,5 @@ def united(people: list[Person]) -> LeadFacts:
     """What some leads know together, each of its own."""
     state = people[0].own
     for person in people[1:]:
-        state = merge_facts(state, person.own)
+        state = merge_facts(*joined_junk(state, person.own))
     return state

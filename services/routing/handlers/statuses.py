@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -12,7 +12,7 @@ from services.routing.domain.status import JUNK, OPEN, STATUSES, changed_work, s
 from services.routing.handlers.events import STAGE, assignment_id_for, routed
 from services.routing.handlers.giving import give_away
 from services.routing.ports import RoutedLead, Tables
-from shared.contracts.commands.capture import EraseLead
+from shared.contracts.commands.capture import EraseLead, MarkLead
 from shared.contracts.commands.routing import PurgeJunk, SetLeadStatus
 from shared.contracts.ids import is_id
 from shared.contracts.topics import CAPTURE_COMMANDS
@@ -57,7 +57,8 @@ class SetLeadStatuses:
         moved = await self._moved(state, item, work)
         await self.tables.leads.update(work, [moved])
         await self._time(moved.lead_id, wanted.status, work)
-        return Done(_told(moved), (routed(item.record, moved, time=work.instant),), subject=moved.lead_id)
+        told = _told(moved) | {"before": status_of(state.assignment)}
+        return Done(told, _tell(item, moved, told["before"], work.instant), subject=moved.lead_id)
 
     async def _moved(self, state: RoutedLead, item: InHand, work: Work) -> RoutedLead:
         wanted: SetLeadStatus = item.event
@@ -94,8 +95,8 @@ class SetLeadStatuses:
         subject = item.decision.subject or item.event.lead_id
         state = (await self.tables.leads.lock(work, [subject]))[subject]
         first = await read_completed(work, command_id_of(item.record))
-        event = routed(item.record, state, time=item.decision.decided_at)
-        return Done(first["result"] if first else _told(state), (event,), subject=subject)
+        told = first["result"] if first else _told(state)
+        return Done(told, _tell(item, state, told.get("before"), item.decision.decided_at), subject=subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,24 @@ def _purged(item: InHand, state: RoutedLead | None, work: Work) -> Outcome:
     return Produced(PURGED, (_erasure(item, lead_id, at),), subject=lead_id)
 
 
+def _tell(item: InHand, state: RoutedLead, before: str | None, at: str) -> tuple[OutEvent, ...]:
+    """The lead as it stands, and, of junk, what keeps journeys from writing to it."""
+    told = routed(item.record, state, time=at)
+    if (item.event.status == JUNK) == (before == JUNK):
+        return (told,)
+    return told, _mark(item, state.lead_id, "junk" if item.event.status == JUNK else "not_junk", at)
+
+
+def _mark(item: InHand, lead_id: str, mark: str, at: str) -> OutEvent:
+    wanted: SetLeadStatus = item.event
+    said = MarkLead(lead_id=lead_id, mark=mark, said_at=at, reason=wanted.reason, requested_by=wanted.requested_by)
+    command_id = STAGE.event_id(item.record, MarkLead.TYPE, lead_id)
+    return STAGE.event(
+        item.record, MarkLead.TYPE, topic=CAPTURE_COMMANDS, key=lead_id, data=said.model_dump_json().encode(), time=at,
+        subject=command_id, event_id=command_id,
+    )  # fmt: skip
+
+
 def _erasure(item: InHand, lead_id: str, at: str) -> OutEvent:
     command_id = STAGE.event_id(item.record, EraseLead.TYPE, lead_id)
     data = {"lead_id": lead_id, "reason": "retention", "requested_by": PURGED_BY, "purged": JUNK}
@@ -127,7 +146,7 @@ def _erasure(item: InHand, lead_id: str, at: str) -> OutEvent:
     )  # fmt: skip
 
 
-def _told(state: RoutedLead) -> dict[str, object]:
+def _told(state: RoutedLead) -> dict[str, Any]:
     return {
         "lead_id": state.lead_id,
         "status": status_of(state.assignment),

@@ -179,7 +179,7 @@ class MarkLead(Contract):
     TYPE: ClassVar[str] = "lead.mark"
 
     lead_id: str
-    mark: str = Field(description="bounced, invalid_phone, opted_out, reachable")
+    mark: str = Field(description="bounced, invalid_phone, opted_out, reachable; of routing: junk, not_junk")
     channel: str | None = Field(None, description="email or phone; opted_out and reachable without one mean all")
     address: str | None = Field(
         None,

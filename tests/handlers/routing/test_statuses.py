@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from services.routing.domain.assignment import is_held_target
-from shared.contracts.commands.capture import EraseLead
+from shared.contracts.commands.capture import EraseLead, MarkLead
 from shared.contracts.commands.routing import PurgeJunk, SetLeadStatus
 from shared.contracts.events.platform import CommandCompleted
 from shared.contracts.events.routing import Assignment
@@ -125,6 +125,36 @@ async def test_junk_is_out_of_the_work_at_once_and_every_reason_is_kept(desk: De
         ("junk", "test entry"), ("junk", "spam, not a test"), ("open", "it was real"),
     ]  # fmt: skip
     assert all(said.author == "ann" and said.at for said in work.history)
+
+
+def mark_of(outcome: Outcome | None) -> tuple[str, str, str] | None:
+    """What routing asks capture to note of a lead: mark, reason, whose."""
+    assert isinstance(outcome, Produced)
+    sent = [event for event in outcome.events if event.topic == CAPTURE_COMMANDS]
+    if not sent:
+        return None
+    (event,) = sent
+    said = MarkLead.model_validate_json(event.data)
+    assert (event.envelope.type, event.key) == (MarkLead.TYPE, said.lead_id.encode())
+    return said.mark, said.reason, said.requested_by
+
+
+async def test_nobody_writes_to_junk_until_it_is_taken_up(desk: Desk) -> None:
+    await desk.take(desk.feed.scored(1, grade="A"))
+    set_junk, reopen = status(desk, 1, "junk", "test entry"), status(desk, 1, "open", "it was real")
+    (junk,) = await desk.take(set_junk)
+    assert mark_of(junk) == ("junk", "test entry", "ann")
+    (again,) = await desk.take(set_junk)
+    assert isinstance(junk, Produced) and isinstance(again, Produced)
+    assert [event.envelope.event_id for event in again.events] == [event.envelope.event_id for event in junk.events]
+    (rewritten,) = await desk.take(status(desk, 1, "junk", "spam, not a test"))
+    assert mark_of(rewritten) is None
+    (opened,) = await desk.take(reopen)
+    assert mark_of(opened) == ("not_junk", "it was real", "ann")
+    (opened_again,) = await desk.take(reopen)
+    assert mark_of(opened_again) == ("not_junk", "it was real", "ann")
+    (aside,) = await desk.take(status(desk, 1, "nurturing"))
+    assert mark_of(aside) is None
 
 
 async def test_a_lead_that_is_opened_again_is_given_away_anew(desk: Desk) -> None:

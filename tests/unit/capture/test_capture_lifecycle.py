@@ -10,6 +10,7 @@ from services.capture.domain.lifecycle import (
     Channel,
     Mark,
     as_lead,
+    joined_junk,
     list_of,
     marked,
     refusals_of,
@@ -115,6 +116,26 @@ def test_whoever_opted_out_has_refused_too_also_for_addresses_to_come() -> None:
 def test_reachable_takes_back_what_was_said() -> None:
     state = mark(mark(facts(LISTED), "opted_out", channel="email"), "bounced", channel="email", day=6)
     assert "contactable" not in view(mark(state, "reachable", channel="email", day=7))
+
+
+def test_junk_is_reached_by_nothing_until_somebody_takes_it_up() -> None:
+    state = mark(mark(facts({"email": "ann@example.com"}), "opted_out", channel="email"), "junk", day=6)
+    reasons = {"email": "opted_out", "phone": "junk"}
+    assert view(state)["contactable"] == {"email": False, "phone": False, "any": False, "reasons": reasons}
+    assert view(mark(state, "reachable", day=7))["contactable"]["reasons"] == {"email": "junk", "phone": "junk"}
+    assert view(mark(state, "not_junk", day=7))["contactable"] == {
+        "email": False, "any": False, "reasons": {"email": "opted_out"},
+    }  # fmt: skip
+
+
+def test_two_leads_who_are_one_person_are_junk_only_where_both_were() -> None:
+    junk, good = mark(facts({"email": "ann@example.com"}), "junk"), facts({"phone": "+14155550100"}, day=2)
+    for one, other in ((junk, good), (good, junk)):
+        assert "contactable" not in view(merge_facts(*joined_junk(one, other)))
+    both = merge_facts(*joined_junk(junk, mark(good, "junk", day=8)))
+    assert view(both)["contactable"]["any"] is False
+    later = merge_facts(junk, facts({"email": "ann@example.com", "title": "CEO"}, day=9))
+    assert view(later)["contactable"]["any"] is False  # a submission is not another lead
 
 
 def test_a_mark_is_no_touch_and_promotes_nobody() -> None:
