@@ -1,6 +1,7 @@
 """The unit of work that a batch hands to adapters: one Postgres transaction, one instant."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,6 +33,17 @@ class Work:
     def once_stored(self, effect: Callable[[], object]) -> None:
         """Do this when the transaction is committed, and never when it is rolled back: counting, noting in metrics."""
         self._once_stored.append(effect)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What is done inside is done as a whole or not at all, effects that wait for the commit too."""
+        kept = len(self._once_stored)
+        try:
+            async with self.db.transaction():
+                yield
+        except BaseException:
+            del self._once_stored[kept:]
+            raise
 
     def stored(self) -> None:
         """The transaction is committed."""

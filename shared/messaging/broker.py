@@ -1,5 +1,6 @@
 """FastStream as the shell: broker, subscriptions and lifespan; delivery is the lane's."""
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any, Final
@@ -79,7 +80,8 @@ def subscribe(broker: KafkaBroker, lane: Lane, *, session_timeout_ms: int = SESS
 
 
 async def start_broker(broker: KafkaBroker, lanes: Sequence[Lane]) -> None:
-    """Start consuming with our consumer in the place of aiokafka's, tied to its lane before the first record."""
+    """Start consuming with our consumer in the place of aiokafka's, tied to its lane before the first record. May be called
+    again after it has failed: what runs already stays."""
     await broker.connect()
     settings: Any = broker.config.broker_config
     defaults = settings.builder.keywords
@@ -95,5 +97,18 @@ async def start_broker(broker: KafkaBroker, lanes: Sequence[Lane]) -> None:
         consumer.positions.on_gap = lane.gap
         return consumer
 
+    build.keywords = defaults  # type: ignore[attr-defined]
     settings.builder = build
-    await broker.start()
+    for subscriber in broker.subscribers:
+        if not subscriber.running:
+            await _start(subscriber)
+    broker.running = True
+
+
+async def _start(subscriber: Any) -> None:
+    try:
+        await subscriber.start()
+    except BaseException:
+        with contextlib.suppress(Exception):
+            await subscriber.stop()
+        raise

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError, UnsupportedCodecError
 
+from shared.messaging.connections import ended_task_of_consumer, send_or_fail
 from shared.messaging.fencing import NO_GENERATION, Membership, current_membership, read_stable_offsets
 from shared.messaging.fetched import read_quickly
 from shared.messaging.gaps import Positions
@@ -30,6 +31,7 @@ _WARNED_AFTER_S = 30.0
 _REJOIN_POLL_S = 0.05
 
 read_quickly()
+send_or_fail()
 
 
 class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
@@ -40,7 +42,8 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     - rests after a batch of few records twice as long as that took (a tenth of a second at most), so that the next one
       has more: what trickles in takes a third of the lane's time, and a lead that comes alone does not wait,
     - notices when a batch that it handed over never reached the lane (`untaken`, which the lane clears),
-    - hands out nothing between `rejoin` and the next assignment, and tells when that does not come (`on_stuck`),
+    - hands out nothing between `rejoin` and the next assignment, and tells when that does not come, or when a task of
+      aiokafka's has ended that it cannot go on without (`on_stuck`),
     - tells when the log has its position no more (`positions.on_gap`),
     - can be kept alive without fetching, so that a long retry does not lose the membership, and can be `held` so.
     """
@@ -54,9 +57,10 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     _handed_over: tuple[int, float] = (0, 0.0)  # how many records, and when
     on_idle: Callable[[], Awaitable[None]] | None = None
     on_untaken: Callable[[], None] | None = None
-    on_stuck: Callable[[], None] | None = None
+    on_stuck: Callable[[str], None] | None = None
     _left_at: float | None = None
     _warned: bool = False
+    _ended: bool = False
 
     @property
     def positions(self) -> Positions:
@@ -86,6 +90,7 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             self._batch_was_lost()
         await self._rest(max_records)
         while True:
+            self._look_at_tasks()
             if self.halted or self.held or self._left_at is not None:
                 await self._idle_without_fetching()
                 continue
@@ -106,8 +111,10 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
                 self.untaken = True
                 self._handed_over = sum(map(len, found.values())), time.monotonic()
                 return found  # type: ignore[no-any-return]
-            self.caught_up = bool(self.assignment()) and self._coordinator.coordinator_id is not None
-            self.last_progress = time.monotonic()
+            stands = self._stands_everywhere()
+            self.caught_up = stands and self._coordinator.coordinator_id is not None
+            if stands or not self.assignment():
+                self.last_progress = time.monotonic()
             if self.on_idle is not None:
                 await self.on_idle()
 
@@ -136,9 +143,28 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             self._warned = True
             self._tell_where_it_waits(waited)
         if waited > _REJOINED_WITHIN_S:
-            self.halted = True
-            if self.on_stuck is not None:
-                self.on_stuck()
+            self._stuck("the group was not joined again")
+
+    def _look_at_tasks(self) -> None:
+        """aiokafka reads no error of its metadata's and its fetches' tasks: without them nothing would come, for ever."""
+        if not self._ended and not self._closed and (ended := ended_task_of_consumer(self)) is not None:
+            self._ended = True
+            log.error("client_task_ended", task=ended)
+            self._stuck(f"aiokafka's task of {ended} has ended")
+
+    def _stuck(self, why: str) -> None:
+        self.halted = True
+        if self.on_stuck is not None:
+            self.on_stuck(why)
+
+    def _stands_everywhere(self) -> bool:
+        """Whether it has a position in each of its partitions; and some partition."""
+        subscribed = self._subscription.subscription
+        assignment = subscribed.assignment if subscribed is not None else None
+        if assignment is None or not assignment.tps:
+            return False
+        states = [assignment.state_value(tp) for tp in assignment.tps]
+        return all(state is not None and state.has_valid_position for state in states)
 
     def _tell_where_it_waits(self, waited: float) -> None:
         tasks = {name: getattr(self._coordinator, f"_{name}_task", None) for name in ("coordination", "heartbeat")}
@@ -149,13 +175,19 @@ class MemberConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
         Raises what the group coordination has to report.
         """
+        self._look_at_tasks()
+        if self._ended:
+            return
+        self._coordinator.check_errors()  # before the context, which an error would leave entered
         with self._subscription.fetch_context():
-            self._coordinator.check_errors()
+            pass
 
     @property
     def joined(self) -> bool:
         """Whether the group has given this member its partitions (which may be none, for a spare)."""
-        return current_membership(self).valid and not self._subscription.reassignment_in_progress
+        if self._left_at is not None or self._subscription.reassignment_in_progress:
+            return False
+        return current_membership(self).valid
 
     def rejoin(self) -> None:
         """Join the group anew: positions are read again from the committed offsets. Nothing is handed out before `joined_anew`."""

@@ -89,6 +89,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         self._give_up = asyncio.Event()
         self._published: dict[Place, int] = {}
         self._reconciled = False
+        self._assignment = 0
+        self.lag_shown: set[TopicPartition] = set()
 
     # -- the path -----------------------------------------------------------------------------------------------
 
@@ -157,8 +159,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         with metrics.BATCH_SECONDS.labels(group=self.group, step="publish").time():
             outputs = self.outputs.of(settled, self.group)
             await self.publisher.publish(outputs, Consumed(self.group, batch.membership, batch.offsets))
-        count(settled, outputs, self.group)
         self._note(batch)
+        count(settled, outputs, self.group)
 
     def _note(self, batch: Batch) -> None:
         """The commit was seen: the next transaction, or the next idle moment, raises `published_to`."""
@@ -219,7 +221,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         assert self.consumer is not None
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and not self._give_up.is_set():
-            await self.consumer.keep_alive()
+            try:
+                await self.consumer.keep_alive()
+            except KafkaError as error:
+                log.warning("group_in_trouble", group=self.group, error=type(error).__name__)
             try:
                 await asyncio.wait_for(self._give_up.wait(), min(left, 1.0))
             except TimeoutError:
@@ -236,6 +241,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._reconciled:
             return
         assert self.consumer is not None
+        assignment = self._assignment
         await self._same_topics()
         assigned = list(self.consumer.assignment())
         committed = await asyncio.gather(*(self.consumer.committed(tp) for tp in assigned))
@@ -248,7 +254,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
             await raise_marks(work, self.group, {}, ends)
         if again := sum(marks[place].stored_to - end for place, end in ends.items()):
             log.info("redelivered", group=self.group, records=again)
-        self._reconciled = True
+        self._reconciled = assignment == self._assignment  # else other partitions came meanwhile
 
     async def _same_topics(self) -> None:
         """Marks are kept by topic id: under another topic's they would tell that its records were published before."""
@@ -281,9 +287,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
         """A batch was lost between consumer and lane: start again from the committed offsets."""
         self._end_process("a fetched batch never reached the delivery path")
 
-    def stuck(self) -> None:
-        """The group was left, and its coordinator is not heard of again: another process does better."""
-        self._end_process("the group was not joined again")
+    def stuck(self, why: str) -> None:
+        """The consumer cannot go on: another process does better."""
+        self._end_process(why)
 
     async def flush_marks(self) -> None:
         """Raise `published_to` from the commits seen: when idle, on revocation, on stop."""
@@ -323,6 +329,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """A new assignment: marks are reconciled before its first batch."""
         self._reconciled = False
+        self._assignment += 1
         if self.consumer is not None:
             self.consumer.joined_anew()
         self.state.assigned = len(assigned)

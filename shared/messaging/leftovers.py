@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -23,10 +23,9 @@ from aiokafka.conn import CloseReason
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, KafkaError
 
 from shared.messaging.protocol import DescribeProducersRequest, DescribeTransactionsRequest
+from shared.persistence.slots import Ending
 
 log = structlog.get_logger(__name__)
-
-Ending: TypeAlias = Literal["committed", "aborted"]
 
 _COMMITTED: Final = frozenset({"PrepareCommit", "CompleteCommit"})
 _LOADING, _NOT_AVAILABLE, _NOT_COORDINATOR, _UNKNOWN_ID = 14, 15, 16, 105
@@ -34,8 +33,10 @@ _NO_LEADER: Final = frozenset({5, 6})
 _ASK_AGAIN: Final = frozenset({_LOADING, _NOT_AVAILABLE, _NOT_COORDINATOR})
 _PAUSE_S: Final = 0.1
 _WITHIN_S: Final = 30.0
-# The controller gives up what a killed broker was before nine seconds after its return; some more, for slow machines.
-_TROUBLED_S: Final = 60.0
+# The controller gives up what a killed broker was before nine seconds after its return; some more, for slow machines. When
+# it returns is seen by connections that are made; when it was lost says less.
+_LOST_S, _MADE_S = 60.0, 30.0
+_OFFSETS: Final = "__consumer_offsets"
 # A marker is written some milliseconds behind the answer.
 _LOOKS, _LOOK_S = 5, 0.02
 
@@ -46,6 +47,33 @@ class Leftovers:
 
     partitions: Sequence[TopicPartition] = ()
     groups: Sequence[str] = ()
+
+
+class Memory(Protocol):
+    """Keeps how the last transaction of an id ended until its leftovers are ended: taking the id makes Kafka forget it."""
+
+    async def read(self) -> Ending | None:
+        """What is kept; None where nothing is left to be ended."""
+        ...
+
+    async def write(self, ended: Ending | None) -> None:
+        """Keep it, also beyond the process; None: all is ended."""
+        ...
+
+
+class OwnMemory:
+    """Lasts as long as the process."""
+
+    def __init__(self) -> None:
+        self._ended: Ending | None = None
+
+    async def read(self) -> Ending | None:
+        """See Memory."""
+        return self._ended
+
+    async def write(self, ended: Ending | None) -> None:
+        """See Memory."""
+        self._ended = ended
 
 
 async def how_it_ended(producer: AIOKafkaProducer) -> Ending | None:
@@ -87,31 +115,62 @@ async def end_leftovers(producer: AIOKafkaProducer, leftovers: Leftovers, ended:
 
 
 class Troubles:
-    """Notes when a producer last lost a connection."""
+    """Notes when a producer last lost a connection, or made one."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
-        self._last = -_TROUBLED_S
+        self._until = 0.0
         client: Any = producer.client
-        closed = client._on_connection_closed
+        closed, connect = client._on_connection_closed, client._get_conn
 
         def note(connection: Any, reason: CloseReason | None) -> None:
             if reason in (CloseReason.CONNECTION_BROKEN, CloseReason.CONNECTION_TIMEOUT):
-                self._last = time.monotonic()
+                self._for(_LOST_S)
             closed(connection, reason)
 
-        client._on_connection_closed = note
+        async def get(node_id: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, no_hint: bool = False) -> Any:
+            before = client._conns.get((node_id, group))
+            found = await connect(node_id, group=group, no_hint=no_hint)
+            if found is not None and found is not before:
+                self._for(_MADE_S)
+            return found
+
+        client._on_connection_closed, client._get_conn = note, get
+
+    def _for(self, seconds: float) -> None:
+        self._until = max(self._until, time.monotonic() + seconds)
 
     @property
     def recent(self) -> bool:
         """Whether the broker may be on its way back."""
-        return time.monotonic() - self._last < _TROUBLED_S
+        return time.monotonic() < self._until
 
 
-async def confirm_commit(producer: AIOKafkaProducer, written: Leftovers) -> None:
-    """Commit again until no partition holds the transaction open that was just committed."""
-    while await _stays_open(producer, written.partitions):
-        log.warning("commit_skipped", partitions=len(written.partitions))
-        await end_leftovers(producer, written, "committed")
+async def confirm(producer: AIOKafkaProducer, written: Leftovers, ended: Ending) -> None:
+    """End it again until no partition holds the transaction open that has just ended, those of the groups' offsets neither."""
+    places = [*written.partitions, *await _offsets_of(producer, written.groups)]
+    while await _stays_open(producer, places):
+        log.warning("marker_skipped", partitions=len(places), reason=ended)
+        await end_leftovers(producer, written, ended)
+
+
+async def _offsets_of(producer: AIOKafkaProducer, groups: Sequence[str]) -> list[TopicPartition]:
+    """The partitions that hold the offsets of groups."""
+    cluster = producer.client.cluster
+    if cluster.partitions_for_topic(_OFFSETS) is None:
+        await producer.client.add_topic(_OFFSETS)
+    count = len(cluster.partitions_for_topic(_OFFSETS) or ())
+    return [TopicPartition(_OFFSETS, offsets_partition(group, count)) for group in groups] if count else []
+
+
+def offsets_partition(group: str, count: int) -> int:
+    """Where Kafka keeps a group's offsets: Java's `String.hashCode`, made positive as Kafka does, modulo the partitions
+    (GroupMetadataManager.partitionFor)."""
+    units = group.encode("utf-16-be")
+    digest = 0
+    for high, low in zip(units[::2], units[1::2], strict=True):
+        digest = (31 * digest + (high << 8 | low)) & 0xFFFFFFFF
+    signed = digest - (1 << 32) if digest >> 31 else digest
+    return 0 if signed == -(1 << 31) else abs(signed) % count
 
 
 async def _stays_open(producer: AIOKafkaProducer, partitions: Sequence[TopicPartition]) -> bool:

@@ -17,6 +17,7 @@ from aiokafka.errors import BrokerResponseError, KafkaError
 
 from shared.contracts.envelope import Headers
 from shared.contracts.topics import partition_for
+from shared.messaging.connections import ended_task_of_producer, send_or_fail
 from shared.messaging.names import Names
 from shared.messaging.producer_ids import ask_for_a_new_id
 
@@ -24,6 +25,8 @@ DEADLINE_S: Final = 3.0
 _BREAK_S: Final = 1.0
 # An empty batch takes any record; the broker refuses requests beyond a little more than this.
 LARGEST: Final = 1_000_000
+
+send_or_fail()
 
 
 class IntakeUnavailable(Exception):
@@ -47,20 +50,26 @@ class RawProducer:
     """Sends and waits for the acknowledgement, for a bounded time, with a bounded number of records in flight."""
 
     def __init__(
-        self, producer: AIOKafkaProducer, names: Names, partitions: dict[str, int], *, in_flight: int = 20_000
+        self,
+        producer: AIOKafkaProducer,
+        names: Names,
+        partitions: dict[str, int],
+        *,
+        in_flight: int = 20_000,
+        bytes_in_flight: int = 128 << 20,
     ) -> None:
         self._producer = producer
         self._names = names
         self._partitions = partitions
         self._free = in_flight
+        self._free_bytes = bytes_in_flight
         self._queues: dict[tuple[str, int], _PartitionQueue] = {}
         self._broken_until = 0.0
 
     @property
     def usable(self) -> bool:
         """Whether the producer still works at all; a dead one means that the process must start again."""
-        task = self._producer._sender.sender_task
-        return task is not None and not task.done()
+        return self._producer._sender.sender_task is not None and ended_task_of_producer(self._producer) is None
 
     @property
     def available(self) -> bool:
@@ -69,10 +78,11 @@ class RawProducer:
 
     async def send(self, topic: str, records: Sequence[RawRecord], *, deadline_s: float = DEADLINE_S) -> None:
         """Return when every record is acknowledged. Raises IntakeUnavailable otherwise, quickly."""
-        if not self.available or len(records) > self._free:
+        size = sum(len(record.value) for record in records)
+        if not self.available or len(records) > self._free or size > self._free_bytes:
             raise IntakeUnavailable
         acknowledged = self._enqueue(topic, records)
-        self._free -= len(records)
+        self._take(acknowledged, len(records), size)
         try:
             async with asyncio.timeout(deadline_s):
                 for one in acknowledged:
@@ -80,8 +90,20 @@ class RawProducer:
         except (TimeoutError, KafkaError) as error:
             self._broken_until = time.monotonic() + _BREAK_S
             raise IntakeUnavailable from error
-        finally:
-            self._free += len(records)
+
+    def _take(self, acknowledged: "set[asyncio.Future[None]]", records: int, size: int) -> None:
+        """Room for so much is taken until it is acknowledged or has failed: senders who have given up leave it behind."""
+        self._free, self._free_bytes = self._free - records, self._free_bytes - size
+        left = len(acknowledged)
+
+        def settled(_: "asyncio.Future[None]") -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                self._free, self._free_bytes = self._free + records, self._free_bytes + size
+
+        for one in acknowledged:
+            one.add_done_callback(settled)
 
     def _enqueue(self, topic: str, records: Sequence[RawRecord]) -> "set[asyncio.Future[None]]":
         """Put every record into its partition's next batch, or none of them."""

@@ -195,7 +195,7 @@ class Replays:
         status, reason, result = found.answer.status, found.answer.reason, found.answer.result
         completed = await complete(self.stage, item, work, status, reason, result)
         if item.decision is None:
-            REPLAYS.labels(service=self.stage.name, outcome=found.answer.was).inc()
+            work.once_stored(REPLAYS.labels(service=self.stage.name, outcome=found.answer.was).inc)
         # The decision of the command itself is never `dead_lettered`: a redelivery would be rejected for it.
         return Produced(
             found.answer.was,
@@ -294,7 +294,7 @@ def _place_again(each: Try, claim: Claim | None, before: Answer) -> ToHandle | S
 async def _run(use_case: UseCase, items: Sequence[InHand], work: Work) -> Sequence[Outcome]:
     """All in one savepoint; after an unexpected error each half in its own, until the culprit is alone."""
     try:
-        async with work.db.transaction():
+        async with work.savepoint():
             outcomes = await use_case(items, work)
             check_sizes(outcomes)
         if len(outcomes) != len(items):

@@ -62,7 +62,7 @@ class Settling:
         self._group = group
         self._database = database
         self._clock = clock
-        self._bad_in_a_row = 0
+        self._bad_in_a_row: set[tuple[str, int, int]] = set()  # a record that is tried again is no further one
         self._convicted_for: set[str] = set()
         self._novelty = Novelty()
 
@@ -100,7 +100,7 @@ class Settling:
     async def _go_on(self, culprits: list[tuple[Record, Rejected]]) -> None:
         """Something succeeded, so what failed before it was bad records: they are buried at once. In a batch with many,
         whatever interrupts it, they are not tried again."""
-        self._bad_in_a_row = 0
+        self._bad_in_a_row.clear()
         if culprits:
             await self._bury(culprits)
             culprits.clear()
@@ -132,11 +132,11 @@ class Settling:
     def _convict(
         self, record: Record, error: Exception, culprits: list[tuple[Record, Rejected]], *, attempts: int
     ) -> Settled:
-        self._bad_in_a_row += 1
+        self._bad_in_a_row.add((record.topic_id, record.partition, record.offset))
         self._convicted_for.add(type_and_place(error))
-        if self._bad_in_a_row >= BAD_IN_A_ROW:
+        if len(self._bad_in_a_row) >= BAD_IN_A_ROW:
             raise EverythingBad(
-                f"{self._bad_in_a_row} unexpected errors in a row, last {type_and_place(error)}"
+                f"{len(self._bad_in_a_row)} unexpected errors in a row, last {type_and_place(error)}"
             ) from error
         why = culprit_of(error, attempts=attempts)
         culprits.append((record, why))

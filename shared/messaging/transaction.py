@@ -13,10 +13,19 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 
 from shared.contracts.envelope import Headers
 from shared.messaging.fencing import Membership, fence_offset_commits
-from shared.messaging.leftovers import Leftovers, Troubles, confirm_commit, end_leftovers, how_it_ended
+from shared.messaging.leftovers import (
+    Leftovers,
+    Memory,
+    OwnMemory,
+    Troubles,
+    confirm,
+    end_leftovers,
+    how_it_ended,
+)
 from shared.messaging.producer_ids import is_forgotten
 from shared.observability import metrics
 from shared.observability.failpoints import failpoint
+from shared.persistence.slots import Ending
 
 log = structlog.get_logger(__name__)
 
@@ -76,10 +85,16 @@ class TransactionalPublisher:
     """The publisher on a transactional producer. One transaction at a time, whatever the number of lanes."""
 
     def __init__(
-        self, producer: AIOKafkaProducer, troubles: Troubles, settings: Mapping[str, Any], leftovers: Leftovers
+        self,
+        producer: AIOKafkaProducer,
+        troubles: Troubles,
+        settings: Mapping[str, Any],
+        leftovers: Leftovers,
+        memory: Memory,
     ) -> None:
         self._settings = settings
         self._leftovers = leftovers
+        self._memory = memory
         self._use(producer, troubles)
         self._membership = Membership(-1, "")
         self._one_at_a_time = asyncio.Lock()
@@ -87,10 +102,17 @@ class TransactionalPublisher:
 
     @classmethod
     async def start(
-        cls, bootstrap: str, transactional_id: str, client_id: str, leftovers: Leftovers, **security: Any
+        cls,
+        bootstrap: str,
+        transactional_id: str,
+        client_id: str,
+        leftovers: Leftovers,
+        memory: Memory | None = None,
+        **security: Any,
     ) -> "TransactionalPublisher":
         """Start the producer; this ends the open transaction of a predecessor with the same id, and what it left in these
         places. Raises TimeoutError where having the id takes too long."""
+        memory = memory or OwnMemory()
         settings = {
             "bootstrap_servers": bootstrap,
             "client_id": client_id,
@@ -102,7 +124,7 @@ class TransactionalPublisher:
             "compression_type": "zstd",
             **security,
         }
-        return cls(*await _started(settings, leftovers, _ID_WITHIN_S), settings, leftovers)
+        return cls(*await _started(settings, leftovers, memory, _ID_WITHIN_S), settings, leftovers, memory)
 
     def _use(self, producer: AIOKafkaProducer, troubles: Troubles) -> None:
         self._producer, self._troubles = producer, troubles
@@ -130,6 +152,7 @@ class TransactionalPublisher:
 
     async def _publish(self, outputs: Sequence[Output], consumed: Consumed) -> None:
         batches = _batches(self._producer, outputs)
+        written = Leftovers([TopicPartition(*place) for place in {b[:2] for b in batches}], [consumed.group])
         await self._producer.begin_transaction()
         try:
             sent = [
@@ -149,12 +172,12 @@ class TransactionalPublisher:
                 await self._renew("forgotten")
             else:
                 await self._abort(consumed.group, error)
+                await self._confirm(written, "aborted")
             raise
+        except Exception as error:  # nothing that Kafka says: the transaction is ended by whoever takes the id
+            raise PublisherLost(f"the transaction failed unexpectedly: {type(error).__name__}") from error
         await self._commit()
-        if self._troubles.recent:
-            await self._confirm(
-                Leftovers([TopicPartition(*place) for place in {b[:2] for b in batches}], [consumed.group])
-            )
+        await self._confirm(written, "committed")
         failpoint("after-commit")
 
     async def _arrived(self, sent: Sequence[Awaitable[Any]], group: str) -> None:
@@ -175,8 +198,8 @@ class TransactionalPublisher:
         """Another producer with the same id."""
         try:
             await self._producer.stop()
-            renewed = await _started(self._settings, self._leftovers, _SAME_ID_WITHIN_S)
-        except (KafkaError, TimeoutError) as error:
+            renewed = await _started(self._settings, self._leftovers, self._memory, _SAME_ID_WITHIN_S)
+        except Exception as error:
             raise PublisherLost(f"no producer after one that was {cause}: {type(error).__name__}") from error
         log.warning("producer_renewed", cause=cause)
         self._use(*renewed)
@@ -184,15 +207,18 @@ class TransactionalPublisher:
     async def _commit(self) -> None:
         try:
             await self._producer.commit_transaction()
-        except KafkaError as error:
+        except Exception as error:
             # Whether it was committed is unknown; a new producer with this id settles it, and the marks tell.
             raise PublisherLost(f"the commit was not confirmed: {type(error).__name__}") from error
 
-    async def _confirm(self, written: Leftovers) -> None:
+    async def _confirm(self, written: Leftovers, ended: Ending) -> None:
+        """While the broker may be on its way back. Whatever goes wrong now must not make the batch be published again."""
+        if not self._troubles.recent:
+            return
         try:
-            await confirm_commit(self._producer, written)
-        except KafkaError as error:
-            raise PublisherLost(f"the commit was not confirmed everywhere: {type(error).__name__}") from error
+            await confirm(self._producer, written, ended)
+        except Exception as error:
+            raise PublisherLost(f"not {ended} everywhere: {type(error).__name__}") from error
 
     async def _abort(self, group: str, cause: KafkaError) -> None:
         metrics.ABORTS.labels(group=group).inc()
@@ -204,19 +230,28 @@ class TransactionalPublisher:
 
 
 async def _started(
-    settings: Mapping[str, Any], leftovers: Leftovers, within: float
+    settings: Mapping[str, Any], leftovers: Leftovers, memory: Memory, within: float
 ) -> tuple[AIOKafkaProducer, Troubles]:
     """A producer that has its id. Raises TimeoutError where only that takes too long; how long servers' names are looked up
-    and connections are made says nothing of the id."""
+    and connections are made says nothing of the id.
+
+    How the last transaction ended is kept from before the id is taken until its leftovers are ended: whoever is
+    interrupted in between would be told of another one, its own."""
     producer = AIOKafkaProducer(**settings)
     troubles = Troubles(producer)
     try:
         await _connect(producer)
+        ended = await memory.read()
+        if ended is None:
+            async with asyncio.timeout(within):
+                ended = await how_it_ended(producer)
+            if ended is not None:
+                await memory.write(ended)
         async with asyncio.timeout(within):
-            ended = await how_it_ended(producer)
             await producer._sender.start()
         if ended is not None:
             await end_leftovers(producer, leftovers, ended)
+            await memory.write(None)
     except BaseException:
         await producer.stop()
         raise

@@ -135,6 +135,20 @@ def chassis_tables_v2() -> tuple[str, ...]:
     return _V2
 
 
+# How the last transaction of a slot's id ended, while what it left open is not ended (ADR 27).
+_V3: Final = ("ALTER TABLE slots ADD COLUMN unended text",)
+
+
+def chassis_tables_v3() -> tuple[str, ...]:
+    """The statements that let a slot keep how its last transaction ended, after `chassis_tables_v2`."""
+    return _V3
+
+
+def drop_chassis_tables_v3() -> tuple[str, ...]:
+    """The statements that undo `chassis_tables_v3`."""
+    return ("ALTER TABLE slots DROP COLUMN unended",)
+
+
 def drop_chassis_tables_v2() -> tuple[str, ...]:
     """The statements that undo `chassis_tables_v2`."""
     return (

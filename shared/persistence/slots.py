@@ -8,11 +8,13 @@ stopped. The row in `slots` tells people who holds what, and which ids were give
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal, TypeAlias, cast
 
 import asyncpg
 
 from shared.persistence.database import CONNECT_TIMEOUT_S, TIMEOUTS, role_of
+
+Ending: TypeAlias = Literal["committed", "aborted"]
 
 MAX_SLOTS: Final = 256
 # The holder of a slot whose last transaction Kafka does not end: its id cannot be had, perhaps for hours.
@@ -41,6 +43,17 @@ class Slot:
     async def release(self) -> None:
         """Give the slot back."""
         await self.connection.close(timeout=2)
+
+    async def read(self) -> Ending | None:
+        """How the last transaction of this id ended, while what it left is not ended; see shared.messaging.leftovers.Memory."""
+        query = "SELECT unended FROM slots WHERE group_id = $1 AND slot = $2"
+        kept = await self.connection.fetchval(query, self.group, self.number)
+        return cast(Ending | None, kept)
+
+    async def write(self, ended: Ending | None) -> None:
+        """Keep it; None: nothing is left."""
+        query = "UPDATE slots SET unended = $3 WHERE group_id = $1 AND slot = $2"
+        await self.connection.execute(query, self.group, self.number, ended)
 
     async def give_up(self, now: datetime) -> None:
         """Leave the slot alone for an hour, so that neither this process nor its successor waits for its id again."""
@@ -88,7 +101,7 @@ async def _record(
 ) -> None:
     await connection.execute(
         """
-        INSERT INTO slots VALUES ($1, $2, $3, $4)
+        INSERT INTO slots (group_id, slot, holder, leased_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (group_id, slot) DO UPDATE SET holder = excluded.holder, leased_at = excluded.leased_at
         """,
         group,

@@ -16,10 +16,15 @@ from pydantic import SecretStr, ValidationError
 
 from shared.contracts.events.platform import AccessGranted
 from shared.contracts.topics import ACCESS_GRANTED
+from shared.messaging.connections import ended_task_of_consumer, send_or_fail
 from shared.runtime.problems import Problem
 from shared.runtime.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
+
+_LOOK_MS: Final = 2000
+
+send_or_fail()
 
 Role = Literal["admin", "source", "viewer", "browser"]
 # What each role may do: an admin everything, a source only send, a viewer only read, a browser only tell what is done
@@ -101,8 +106,12 @@ class AccessBook:
 
     async def _follow(self, settings: ServiceSettings) -> None:
         while True:
-            with contextlib.suppress(KafkaError, OSError):
+            try:
                 await self._read(settings)
+            except (KafkaError, OSError):
+                pass  # tried again, for as long as it takes
+            except Exception:
+                log.exception("access_not_read")
             await asyncio.sleep(2)
 
     async def _read(self, settings: ServiceSettings) -> None:
@@ -117,8 +126,10 @@ class AccessBook:
             place = TopicPartition(settings.names.topic(ACCESS_GRANTED), 0)
             consumer.assign([place])
             await consumer.seek_to_beginning(place)
-            async for record in consumer:
-                self._apply_raw(record.value)
+            while (ended := ended_task_of_consumer(consumer)) is None:
+                for record in (await consumer.getmany(place, timeout_ms=_LOOK_MS)).get(place, ()):
+                    self._apply_raw(record.value)
+            log.warning("client_task_ended", task=ended)
         finally:
             await consumer.stop()
 

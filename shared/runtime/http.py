@@ -77,8 +77,12 @@ def _refresh_lag(service: Service) -> None:
     for lane in service.lanes:
         if lane.consumer is None:
             continue
-        for tp, behind in lane.consumer.lag().items():
-            LAG.labels(group=lane.group, topic=tp.topic, partition=str(tp.partition)).set(behind)
+        behind = lane.consumer.lag()
+        for tp in lane.lag_shown - behind.keys():
+            LAG.remove(lane.group, tp.topic, str(tp.partition))
+        for tp, records in behind.items():
+            LAG.labels(group=lane.group, topic=tp.topic, partition=str(tp.partition)).set(records)
+        lane.lag_shown = set(behind)
 
 
 class _Server(uvicorn.Server):

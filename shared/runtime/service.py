@@ -163,8 +163,10 @@ class Service:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_LAST_BATCH_S):
                 await self._broker.stop()
-        for lane in self.lanes:
-            await lane.flush_marks()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_GOODBYE_S):
+                for lane in self.lanes:
+                    await lane.flush_marks()
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_GOODBYE_S):
                 if self._publisher is not None:
@@ -216,10 +218,11 @@ class Service:
     async def _topic_ids(self) -> dict[str, str]:
         return _ids_of(await self._topics())
 
-    async def _lease(self) -> Slot:
+    async def _lease(self, preferred: int | None = None) -> Slot:
         holder = f"pid {os.getpid()}, replica {self.settings.replica}"
         group = self.settings.names.group(self.name)
-        return await lease_slot(self.dsn, self.name, group, self.settings.replica, holder, self.clock())
+        number = self.settings.replica if preferred is None else preferred
+        return await lease_slot(self.dsn, self.name, group, number, holder, self.clock())
 
     def _leftovers(self, partitions: Mapping[str, int]) -> Leftovers:
         """Where this service's transactions write and commit."""
@@ -238,7 +241,7 @@ class Service:
             slot = self._slot = await self._lease()
         try:
             return await TransactionalPublisher.start(
-                bootstrap, slot.transactional_id, f"leadstream-{slot.transactional_id}", leftovers
+                bootstrap, slot.transactional_id, f"leadstream-{slot.transactional_id}", leftovers, slot
             )
         except TimeoutError:
             await self._take_another_slot(slot)
@@ -295,7 +298,7 @@ class Service:
             admin.check(found, self._topics_needed(), self.settings.names)
         except admin.TopicMismatch as error:
             if str(error) != self._topics_wrong:
-                log.error("topics_changed", detail=str(error))
+                log.error("topics_changed", reason=str(error))
             self._topics_wrong = str(error)
         else:
             self._topics_wrong = None
@@ -304,7 +307,7 @@ class Service:
         assert self._slot is not None
         number = self._slot.number
         try:
-            self._slot = await self._lease()
+            self._slot = await self._lease(number)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return  # Postgres is away; nobody else can lease meanwhile
         if self._slot.number != number:

@@ -12,7 +12,7 @@ from shared.contracts.topics import CAPTURED, SCORED
 from shared.handling.outcomes import InHand, Outcome, Produced, Stage
 from shared.handling.work import Work
 from shared.messaging.subscription import Handled, Subscription
-from shared.persistence.chassis_tables import chassis_tables_v1, chassis_tables_v2
+from shared.persistence.chassis_tables import chassis_tables_v1, chassis_tables_v2, chassis_tables_v3
 from shared.runtime.http import create_http, serve
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
@@ -77,7 +77,7 @@ async def create_schema(dsn: str) -> None:
     await prepare_schema("scoring", dsn)
     connection = await asyncpg.connect(dsn, server_settings={"search_path": "scoring", "role": role_of("scoring")})
     try:
-        for statement in (*chassis_tables_v1(), *chassis_tables_v2(), TABLE):
+        for statement in (*chassis_tables_v1(), *chassis_tables_v2(), *chassis_tables_v3(), TABLE):
             await connection.execute(statement)
     finally:
         await connection.close()

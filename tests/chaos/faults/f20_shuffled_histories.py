@@ -31,7 +31,8 @@ class ShuffledHistories(Fault):
     full: ClassVar = 5000
 
     def must(self, amount: float) -> Mapping[str, float]:
-        return {"leads shuffled": amount, "older after newer": amount, "standing at the newest": amount}
+        # Of some the shuffled order is the right one, by chance.
+        return {"leads shuffled": amount, "older after newer": amount * 0.98, "standing at the newest": amount}
 
     async def inject(self, world: World, amount: float) -> None:
         template = await self._template(world)

@@ -6,19 +6,22 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.conn import CloseReason
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.producer.transaction_manager import TransactionState
 
 from shared.contracts.topics import ROUTED
 from shared.messaging.leftovers import (
-    Ending,
     Leftovers,
+    OwnMemory,
     Troubles,
     _holds_open,
-    confirm_commit,
+    _offsets_of,
+    confirm,
     end_leftovers,
     how_it_ended,
 )
 from shared.messaging.transaction import TransactionalPublisher, _connect
+from shared.persistence.slots import Ending
 from tests.support.stack import Servers
 from tests.support.waiting import eventually
 
@@ -119,7 +122,7 @@ async def test_what_a_commit_did_not_reach_is_committed_anew(own: Servers) -> No
         await eventually(others_hold_nothing, "only the partition that was written to is open")
         producer._txn_manager.state = TransactionState.COMMITTING_TRANSACTION
         producer._txn_manager.complete_transaction()  # as where Kafka has said that it was committed
-        await confirm_commit(producer, Leftovers(places[:1], [f"{own.prefix}group"]))
+        await confirm(producer, Leftovers(places[:1], [f"{own.prefix}group"]), "committed")
         assert not await _holds_open(producer, places)
         await producer.begin_transaction()
         await producer.send_and_wait(places[0].topic, b"aborted", partition=0)
@@ -132,11 +135,90 @@ async def test_what_a_commit_did_not_reach_is_committed_anew(own: Servers) -> No
     await consumer.stop()
 
 
+async def test_what_an_abort_did_not_reach_is_aborted_before_the_same_producer_commits(own: Servers) -> None:
+    place = TopicPartition(own.names.topic(ROUTED), 0)
+    async with producing(own, "unaborted") as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(place.topic, b"aborted", partition=0)
+        producer._txn_manager.state = TransactionState.ABORTING_TRANSACTION
+        producer._txn_manager.complete_transaction()  # as where Kafka has said that it was aborted
+        await confirm(producer, Leftovers([place], [f"{own.prefix}group"]), "aborted")
+        await producer.begin_transaction()
+        await producer.send_and_wait(place.topic, b"x", partition=0)
+        await producer.commit_transaction()
+    assert await committed_values(own, place) == [b"x"]
+
+
+async def committed_values(own: Servers, place: TopicPartition) -> list[bytes]:
+    """All that a reader of what was committed finds, up to the end."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=own.kafka, isolation_level="read_committed")
+    await consumer.start()
+    consumer.assign([place])
+    await consumer.seek_to_beginning()
+    found: list[bytes] = []
+
+    async def at_the_end() -> bool:
+        found.extend(record.value for record in (await consumer.getmany(timeout_ms=200)).get(place, ()))
+        return bool(found) and await consumer.position(place) >= consumer.highwater(place)
+
+    await eventually(at_the_end, "all is read")
+    await consumer.stop()
+    return found
+
+
+async def test_offsets_whose_commit_was_skipped_are_committed_anew(own: Servers) -> None:
+    group, place = f"{own.prefix}group", TopicPartition(own.names.topic(ROUTED), 0)
+    async with producing(own, "offsets") as producer:
+        (offsets,) = await _offsets_of(producer, [group])
+        await producer.begin_transaction()
+        await producer.send_offsets_to_transaction({place: 7}, group)
+        await eventually(lambda: _holds_open(producer, [offsets]), "the partition of the group's offsets is open")
+        producer._txn_manager.state = TransactionState.COMMITTING_TRANSACTION
+        producer._txn_manager.complete_transaction()
+        await confirm(producer, Leftovers([], [group]), "committed")
+        assert not await _holds_open(producer, [offsets])
+    consumer = AIOKafkaConsumer(bootstrap_servers=own.kafka, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    assert await consumer.committed(place) == 7
+    await consumer.stop()
+
+
+async def test_an_interrupted_take_over_remembers_how_the_transaction_before_it_ended(
+    own: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = TopicPartition(own.names.topic(ROUTED), 0)
+    async with producing(own, "interrupted") as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(place.topic, b"x", partition=0)
+        await producer.commit_transaction()
+
+    async def interrupted(*_: object) -> None:
+        raise KafkaConnectionError("the broker was killed again")
+
+    memory, settings = OwnMemory(), (own.kafka, f"{own.prefix}interrupted", "test", Leftovers([place], []))
+    with monkeypatch.context() as patched:
+        patched.setattr("shared.messaging.transaction.end_leftovers", interrupted)
+        with pytest.raises(KafkaConnectionError):
+            await TransactionalPublisher.start(*settings, memory)
+    assert await asked(own, "interrupted") == "aborted"  # what Kafka says now is about the one that took the id
+    assert await memory.read() == "committed"
+    ended: list[str] = []
+
+    async def note(_producer: object, _leftovers: object, how: str) -> None:
+        ended.append(how)
+
+    monkeypatch.setattr("shared.messaging.transaction.end_leftovers", note)
+    publisher = await TransactionalPublisher.start(*settings, memory)
+    await publisher.stop()
+    assert ended == ["committed"] and await memory.read() is None
+
+
 async def test_a_lost_connection_is_trouble_for_a_while(own: Servers) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=own.kafka, transactional_id=f"{own.prefix}troubled")
     troubles = Troubles(producer)
     await producer.start()
-    assert not troubles.recent
+    assert troubles.recent  # it has come to know the broker, which may have come back just now
+    troubles._until = 0.0
     for connection in list(producer.client._conns.values()):
         connection.close(reason=CloseReason.CONNECTION_BROKEN)
     assert troubles.recent

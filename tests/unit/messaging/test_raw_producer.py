@@ -24,6 +24,7 @@ class Held:
         self.sent: list[tuple[int, int]] = []
         self.pending: list[asyncio.Future[None]] = []
         self._sender = SimpleNamespace(sender_task=asyncio.get_running_loop().create_future())
+        self.client = SimpleNamespace(_sync_task=None)
 
     def create_batch(self) -> BatchBuilder:
         return BatchBuilder(LIMIT, 0)
@@ -124,6 +125,47 @@ async def test_what_does_not_fit_into_one_batch_goes_into_several() -> None:
         held.pending[n].set_result(None)
     await sending
     assert held.sent == [(0, 2), (0, 2), (0, 1)]
+
+
+async def test_what_its_sender_has_given_up_is_in_flight_until_kafka_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.messaging.raw_producer._BREAK_S", 0.0)
+    held = Held()
+    producer = producer_of(held)
+    for _ in range(2):
+        with pytest.raises(IntakeUnavailable):
+            await producer.send(TOPIC, [record(n) for n in range(5)], deadline_s=0.01)
+    assert producer._free == 0
+    with pytest.raises(IntakeUnavailable):
+        await producer.send(TOPIC, [record(0)])
+    held.pending[0].set_result(None)
+    await until_sent(held, 2)
+    held.pending[1].set_result(None)
+    await until_in_flight(producer, 0)
+
+
+async def test_no_more_bytes_than_the_bound_are_in_flight() -> None:
+    held = Held()
+    producer = RawProducer(held, Names(), {TOPIC: 1}, bytes_in_flight=1000)
+    full = asyncio.create_task(producer.send(TOPIC, [record(0, 900)]))
+    await until_sent(held, 1)
+    with pytest.raises(IntakeUnavailable):
+        await producer.send(TOPIC, [record(1, 100)])
+    held.pending[0].set_result(None)
+    await full
+
+
+@pytest.mark.parametrize("task", ["sender", "metadata"])
+async def test_a_producer_one_of_whose_tasks_has_ended_is_of_no_use(task: str) -> None:
+    held = Held()
+    producer = producer_of(held)
+    assert producer.usable
+    ended = asyncio.get_running_loop().create_future()
+    ended.set_result(None)
+    if task == "sender":
+        held._sender.sender_task = ended
+    else:
+        held.client._sync_task = ended
+    assert not producer.usable
 
 
 async def test_no_more_than_the_bound_is_in_flight() -> None:

@@ -1,5 +1,7 @@
 """A consumer that left its group hands out nothing before it has partitions again, and tells when that does not come."""
 
+import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -73,13 +75,31 @@ async def test_nothing_is_handed_out_before_the_group_is_joined_anew(
     assert group.asked == 1 and given == [pytest.approx(102.0, abs=0.1)]
 
 
+async def test_a_client_whose_own_task_has_ended_ends_the_process_at_once(
+    given: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer = consumer_of(Group(answers_after=None), given, monkeypatch)
+    ended = asyncio.get_running_loop().create_future()
+    ended.set_exception(RuntimeError("the handler is closed"))
+    ended.exception()
+    consumer._client = SimpleNamespace(_sync_task=ended)
+
+    def end(why: str) -> None:
+        raise Stuck(why)
+
+    consumer.on_stuck = end
+    with pytest.raises(Stuck, match="metadata"):
+        await consumer.getmany()
+    assert given == [] and consumer.halted
+
+
 async def test_a_group_that_is_never_joined_again_ends_the_process(
     given: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = Group(answers_after=None)
     consumer = consumer_of(group, given, monkeypatch)
 
-    def end() -> None:
+    def end(_why: str) -> None:
         raise Stuck
 
     consumer.on_stuck = end

@@ -3,6 +3,7 @@
 import asyncio
 
 from shared.observability.whereabouts import whereabouts
+from tests.support.waiting import eventually
 
 
 async def _inner(never: "asyncio.Future[None]") -> None:
@@ -19,7 +20,11 @@ async def _failing() -> None:
 
 async def test_a_task_that_waits_is_named_with_all_that_it_waits_in() -> None:
     task = asyncio.create_task(_outer(asyncio.get_running_loop().create_future()))
-    await asyncio.sleep(0)
+
+    async def waits() -> bool:
+        return " > " in whereabouts(task)
+
+    await eventually(waits, "the task waits", every=0)
     first = _outer.__code__.co_firstlineno, _inner.__code__.co_firstlineno
     assert whereabouts(task) == f"_outer:{first[0] + 1} > _inner:{first[1] + 1}"
     task.cancel()
