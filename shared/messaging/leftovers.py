@@ -155,9 +155,11 @@ async def confirm(producer: AIOKafkaProducer, written: Leftovers, ended: Ending)
 
 async def _offsets_of(producer: AIOKafkaProducer, groups: Sequence[str]) -> list[TopicPartition]:
     """The partitions that hold the offsets of groups."""
-    cluster = producer.client.cluster
+    client, cluster = producer.client, producer.client.cluster
     if cluster.partitions_for_topic(_OFFSETS) is None:
-        await producer.client.add_topic(_OFFSETS)
+        await client.add_topic(_OFFSETS)
+        if cluster.partitions_for_topic(_OFFSETS) is None:  # asked for before, and was not there
+            await client.force_metadata_update()
     count = len(cluster.partitions_for_topic(_OFFSETS) or ())
     return [TopicPartition(_OFFSETS, offsets_partition(group, count)) for group in groups] if count else []
 

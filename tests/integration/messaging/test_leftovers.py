@@ -169,9 +169,9 @@ async def committed_values(own: Servers, place: TopicPartition) -> list[bytes]:
 async def test_offsets_whose_commit_was_skipped_are_committed_anew(own: Servers) -> None:
     group, place = f"{own.prefix}group", TopicPartition(own.names.topic(ROUTED), 0)
     async with producing(own, "offsets") as producer:
-        (offsets,) = await _offsets_of(producer, [group])
         await producer.begin_transaction()
         await producer.send_offsets_to_transaction({place: 7}, group)
+        (offsets,) = await _offsets_of(producer, [group])
         await eventually(lambda: _holds_open(producer, [offsets]), "the partition of the group's offsets is open")
         producer._txn_manager.state = TransactionState.COMMITTING_TRANSACTION
         producer._txn_manager.complete_transaction()

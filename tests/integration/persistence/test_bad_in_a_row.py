@@ -40,7 +40,8 @@ def record(n: int) -> Record:
     )  # fmt: skip
 
 
-async def test_a_record_that_is_tried_again_is_no_further_one(dsn: str) -> None:
+async def test_a_record_that_is_tried_again_is_no_further_one(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.messaging.settling._PAUSE_S", 0.0)
     database = Database(create_engine(dsn, "scoring"))
     lane = Subscription("hop", (CAPTURED,), {"lead.captured": Handled(fail)}, decisions=False)
     settling = Settling(lane, "hop", database, lambda: START)
