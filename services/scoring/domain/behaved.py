@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -105,7 +105,7 @@ class CorrectedBehaviour(Contract):
 
     lead_id: LeadId
     corrects: LeadId
-    change: Literal["reclassified", "retracted"]
+    change: str  # reclassified, retracted, and what later versions may say
     occurred_at: AwareDatetime
     human: bool = True
     corrected_at: AwareDatetime
