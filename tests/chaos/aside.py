@@ -43,7 +43,8 @@ async def aside(world: World, code: Path = ROOT) -> AsyncIterator[Pipeline]:
     await migrated(servers.environment(), code)
     with tempfile.TemporaryDirectory(prefix="leadstream-chaos-aside-") as folder:
         fleet = Fleet(world.ground, servers, Path(folder))
-        people = submissions(world.rng.randrange(1 << 30), f"aside-{world.token}")
+        # Redis is the same for all: what was sent in an earlier round is not sent again.
+        people = submissions(world.rng.randrange(1 << 30), f"aside-{servers.prefix.rstrip('.')}")
         rate, http_rate = _LOAD
         feed = Feed(servers, people, lambda: capture_url(fleet), rate=rate, http_rate=http_rate)
         pipeline = Pipeline(servers, fleet, feed, Reader(servers), Tally())

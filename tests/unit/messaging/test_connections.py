@@ -105,7 +105,7 @@ async def test_consumers_that_could_not_be_started_are_started_again_and_those_t
     async def connect() -> None:
         return None
 
-    settings = SimpleNamespace(builder=functools.partial(object, bootstrap_servers="127.0.0.1:1"))
+    settings = SimpleNamespace(builder=functools.partial(dict, bootstrap_servers="127.0.0.1:1"))
     subscribers = [Subscriber(settings, 0), Subscriber(settings, 1)]
     broker: Any = SimpleNamespace(
         connect=connect, config=SimpleNamespace(broker_config=settings), subscribers=subscribers, running=False
