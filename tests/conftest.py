@@ -1,10 +1,12 @@
 """Fixtures for every test: one stack a run, a database and a topic prefix of its own for each test that asks."""
 
+import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.kept import forget
 from tests.support.process import STARTED
 from tests.support.stack import Servers, dispose, fresh, running_servers
 
@@ -26,6 +28,7 @@ def servers() -> Iterator[Servers]:
     with running_servers() as found:
         print(f"\nservers: {found.kind} (Kafka {found.kafka})")
         yield found
+        asyncio.run(forget(found))
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from shared.runtime.settings import ServiceSettings
 from tests.support import http
 from tests.support.process import ServiceProcess
 from tests.support.stack import Servers
-from tests.support.templates import fill
 from tests.support.waiting import eventually
 
 ADMIN_KEY = "an-admin-key-for-tests"
@@ -148,11 +147,8 @@ async def product_on(
 
 async def migrated(servers: Servers) -> None:
     """Every schema at its newest version, defaults seeded."""
-    await fill(servers.postgres, "all", _migrate)
-
-
-async def _migrate(dsn: str) -> None:
-    await asyncio.to_thread(installation.migrate, ServiceSettings(postgres_dsn=dsn), lambda _line: None)
+    settings = ServiceSettings(postgres_dsn=servers.postgres)
+    await asyncio.to_thread(installation.migrate, settings, lambda _line: None)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from tests.support.stack import Servers, create_database, drop_database
 
 
 @pytest.fixture
-async def own(servers: Servers) -> AsyncIterator[Servers]:
-    """The servers with a database of this test's own, taken away at its end."""
+async def blank(servers: Servers) -> AsyncIterator[Servers]:
+    """The servers with a database of this test's own, with nothing in it, taken away at its end."""
     dsn = await create_database(servers.postgres)
     yield replace(servers, postgres=dsn)
     await drop_database(servers.postgres, dsn)

@@ -43,7 +43,6 @@ from shared.persistence.database import Database, create_engine
 from shared.persistence.migrations import upgrade
 from tests.support import http
 from tests.support.stack import Servers
-from tests.support.templates import fill
 
 SECRET = b"a secret of the tests, long enough"
 TOPIC_ID = "11111111-2222-4333-8444-555555555555"
@@ -73,10 +72,6 @@ SOURCE_KEY = "source-key-of-the-tests"
 
 async def create_schema(dsn: str) -> None:
     """Capture's tables, by its migrations."""
-    await fill(dsn, "capture", _migrate)
-
-
-async def _migrate(dsn: str) -> None:
     await asyncio.to_thread(upgrade, "capture", MIGRATIONS, dsn)
 
 

@@ -24,7 +24,6 @@ from shared.handling.records import Record
 from shared.messaging.settling import Settling
 from shared.persistence import migrations
 from shared.persistence.database import Database, create_engine
-from tests.support.templates import fill
 
 MIGRATIONS = Path(services.conversion.__file__).parent / "migrations"
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
@@ -213,10 +212,6 @@ class ConversionLane:
 
 async def migrated(dsn: str) -> None:
     """The service's schema with its seed."""
-    await fill(dsn, "conversion", _migrate)
-
-
-async def _migrate(dsn: str) -> None:
     await asyncio.to_thread(migrations.upgrade, "conversion", MIGRATIONS, dsn)
     await migrations.seed("conversion", dsn, seed)
 

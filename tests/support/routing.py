@@ -23,7 +23,6 @@ from shared.messaging.settling import Settling
 from shared.persistence import migrations
 from shared.persistence.database import Database, create_engine
 from tests.support.stack import create_database
-from tests.support.templates import fill
 
 MIGRATIONS = Path(services.routing.__file__).parent / "migrations"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -200,21 +199,13 @@ class Desk:
 async def own_schema(root: str) -> str:
     """A database of its own with routing's schema, without the default rules; its DSN."""
     dsn = await create_database(root)
-    await fill(dsn, "routing_without_rules", _migrate)
+    await asyncio.to_thread(migrations.upgrade, "routing", MIGRATIONS, dsn)
     return dsn
 
 
 async def prepare(dsn: str) -> None:
     """Routing's schema with the default rules and members, in a database that is there."""
-    await fill(dsn, "routing", _prepare)
-
-
-async def _migrate(dsn: str) -> None:
     await asyncio.to_thread(migrations.upgrade, "routing", MIGRATIONS, dsn)
-
-
-async def _prepare(dsn: str) -> None:
-    await _migrate(dsn)
     await migrations.seed("routing", dsn, seed)
 
 

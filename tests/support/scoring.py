@@ -32,7 +32,6 @@ from shared.persistence import migrations
 from shared.persistence.database import Database, create_engine
 from shared.persistence.timers import lease_due, mark_sent
 from shared.runtime.sweeper import command_of
-from tests.support.templates import fill
 
 MIGRATIONS = Path(services.scoring.__file__).parent / "migrations"
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
@@ -233,10 +232,6 @@ class ScoringLane:
 
 async def create_schema(dsn: str) -> None:
     """Migrated and seeded, as `leadstream migrate` does it."""
-    await fill(dsn, "scoring", _migrate)
-
-
-async def _migrate(dsn: str) -> None:
     await asyncio.to_thread(migrations.upgrade, "scoring", MIGRATIONS, dsn)
     await migrations.seed("scoring", dsn, seed)
 

@@ -14,7 +14,7 @@ from shared.handling.records import Record
 from shared.messaging.timers import NOT_LIVE
 from shared.persistence.timers import DueTimer
 from shared.runtime.sweeper import command_of
-from tests.support.scoring import Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import Log, ScoringLane, lead_id, scoring_lane
 
 SEGMENTS = """
 kind: segments
@@ -31,8 +31,7 @@ PRICING: dict[str, Any] = {"category": "pricing"}
 
 @asynccontextmanager
 async def segments_lane_on(dsn: str) -> AsyncIterator[ScoringLane]:
-    """The lanes of scoring on a database of their own, with these rules live."""
-    await create_schema(dsn)
+    """The lanes of scoring on its database, with these rules live."""
     async with scoring_lane(dsn) as made:
         (published,) = await made.settle(Log(1_000_000).publish(SEGMENTS, kind="segments", command=99))
         assert published.outcome == "done", published

@@ -1,6 +1,5 @@
 """The servers that tests run on: named in the environment, a Docker engine's where asked for, else the local stack."""
 
-import asyncio
 import os
 import secrets
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ import asyncpg
 from shared.contracts.topics import TOPICS
 from shared.messaging import admin
 from shared.messaging.names import Names
-from tests.support import templates
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,6 @@ def running_servers() -> Iterator[Servers]:
     named = _named()
     if named is not None:
         yield named
-        asyncio.run(templates.forget(named.postgres))
     elif os.environ.get("LEADSTREAM_TESTS_STACK") == "docker":
         from tests.support.docker_stack import docker_servers
 

@@ -4,14 +4,13 @@ import asyncio
 
 import pytest
 
-from tests.support.capture import Bench, create_schema, record
+from tests.support.capture import Bench, record
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
 
 
 async def test_one_person_at_two_workers_is_one_lead(own: Servers) -> None:
-    await create_schema(own.postgres)
     one, two = Bench(own.postgres), Bench(own.postgres)
     try:
         people = [{"email": f"p{n}@example.com", "phone": f"+1415555{n:04d}"} for n in range(200)]

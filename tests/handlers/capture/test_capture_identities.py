@@ -75,10 +75,10 @@ async def test_an_identity_left_with_a_merged_lead_leads_to_the_survivor(bench: 
     assert lead_ids(settled) == [ann]
 
 
-async def test_identities_of_the_first_tables_are_kept(own: Servers) -> None:
-    await create_schema(own.postgres)
-    await asyncio.to_thread(migrations.downgrade, "capture", MIGRATIONS, own.postgres, "0001")
-    bench = Bench(own.postgres)
+async def test_identities_of_the_first_tables_are_kept(blank: Servers) -> None:
+    await create_schema(blank.postgres)
+    await asyncio.to_thread(migrations.downgrade, "capture", MIGRATIONS, blank.postgres, "0001")
+    bench = Bench(blank.postgres)
     first, second, event = (ids.derive(ids.LEADS, name) for name in ("a", "b", "event"))
     try:
         await bench.fetch(
@@ -94,7 +94,7 @@ async def test_identities_of_the_first_tables_are_kept(own: Servers) -> None:
             " FROM identities RETURNING 1",
             event,
         )
-        await create_schema(own.postgres)
+        await create_schema(blank.postgres)
         assert set(await leads_of(bench, "phone", PHONE)) == set(await leads_of(bench, "email", "é")) == {first, second}
         (moved,) = await bench.fetch("SELECT moved_links -> 0 ->> 0, moved_links -> 0 ->> 1 FROM merges")
         assert moved[0].replace("-", "") in {

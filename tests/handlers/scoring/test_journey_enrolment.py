@@ -8,7 +8,7 @@ import pytest
 from services.scoring.journeys.handlers import enrolling
 from shared.handling.outcomes import Skipped
 from tests.support.journeys import RULES, begun, due, nurtured, segment, states, told
-from tests.support.scoring import Log, ScoringLane, create_schema, scoring_lane
+from tests.support.scoring import Log, ScoringLane, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -19,7 +19,6 @@ MEMBERS = RULES.replace("    segment: nurture\n", "    segment: nurture\n    enr
 @pytest.fixture
 async def lane(own: Servers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScoringLane]:
     monkeypatch.setattr(enrolling, "PAGE", 3)
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         yield made
 

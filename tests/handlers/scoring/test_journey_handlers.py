@@ -10,7 +10,7 @@ from shared.contracts.envelope import rfc3339
 from shared.contracts.topics import CONVERTED
 from shared.handling.outcomes import Skipped
 from tests.support.journeys import RULES, begun, due, nurtured, published, segment, states, told
-from tests.support.scoring import NOW, Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import NOW, Log, ScoringLane, lead_id, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -18,7 +18,6 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         (published,) = await made.settle(Log(1_000_000).publish(RULES, kind="journeys", command=99))
         assert published.outcome == "done", published

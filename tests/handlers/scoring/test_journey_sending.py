@@ -18,7 +18,7 @@ from shared.handling.outcomes import Produced, Skipped
 from shared.observability.metrics import MESSAGES_SENT
 from tests.support.erasing import CANARY, canary, erased, remains
 from tests.support.journeys import RULES, Desk, begun, due, published, segment, sends, states, told
-from tests.support.scoring import Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import Log, ScoringLane, lead_id, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         (published,) = await made.settle(Log(1_000_000).publish(RULES, kind="journeys", command=99))
         assert published.outcome == "done", published

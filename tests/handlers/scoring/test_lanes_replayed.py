@@ -12,7 +12,7 @@ from shared.contracts.topics import COMMANDS_COMPLETED, JOURNEYS, SCORING_COMMAN
 from shared.handling.outcomes import Produced, Rejected, Skipped
 from shared.handling.records import Record
 from tests.support.replaying import FIRST_LETTER, replay_command, replay_of
-from tests.support.scoring import Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import Log, ScoringLane, lead_id, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -39,7 +39,6 @@ FIXED = "DROP FUNCTION bug CASCADE"
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         log = Log(1_000_000)
         await made.settle(log.publish(SEGMENTS, kind="segments", command=98))

@@ -11,7 +11,7 @@ from services.scoring.domain.accounts import Member, account_score
 from services.scoring.domain.standing import weigh_stored
 from shared.contracts.topics import ERASED
 from tests.support.erasing import erased
-from tests.support.scoring import Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import Log, ScoringLane, lead_id, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -29,7 +29,6 @@ NORTHWIND = {"name": "Northwind", "domain": "northwind.example", "name_key": "no
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         await made.settle(Log(10_000).publish(MODEL))
         yield made

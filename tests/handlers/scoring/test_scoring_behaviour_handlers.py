@@ -14,7 +14,7 @@ from shared.contracts.topics import ERASED, SCORED
 from shared.handling.outcomes import Produced, Skipped
 from shared.messaging.timers import NOT_LIVE
 from tests.support.erasing import CANARY, erased, remains
-from tests.support.scoring import NOW, Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import NOW, Log, ScoringLane, lead_id, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -31,7 +31,6 @@ behaviour:
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         await made.settle(Log(10_000).publish(FADING))
         yield made

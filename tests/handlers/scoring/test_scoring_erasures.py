@@ -8,7 +8,7 @@ from services.scoring.adapters.erasure import FREE, PERSONAL
 from shared.contracts.topics import ERASED
 from shared.handling.outcomes import Produced, Skipped
 from tests.support.erasing import canary, erased, remains, tables_of, unaccounted
-from tests.support.scoring import Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import Log, ScoringLane, lead_id, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -16,7 +16,6 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as lane:
         yield lane
 

@@ -25,7 +25,6 @@ SIXTY = "kind: scoring\nname: sixty\nrules: [{id: sixty, points: 60}]\n"
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         yield made
 

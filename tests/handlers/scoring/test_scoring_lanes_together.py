@@ -20,7 +20,7 @@ from shared.handling.work import Work
 from shared.messaging.settling import Settling
 from shared.persistence.aliases import Survivor
 from shared.persistence.database import is_transient
-from tests.support.scoring import Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import Log, ScoringLane, lead_id, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -31,7 +31,6 @@ PAIRS = 40
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         await made.settle(Log(10_000).publish(MODEL))
         yield made

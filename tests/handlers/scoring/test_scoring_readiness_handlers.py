@@ -8,7 +8,7 @@ import pytest
 
 from shared.contracts.events.scoring import ReadinessChanged
 from shared.handling.outcomes import Produced
-from tests.support.scoring import Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import Log, ScoringLane, lead_id, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -23,7 +23,6 @@ sales_ready: {fit: 50, engagement: 30, criteria: [{id: named, when: {field: last
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         await made.settle(Log(10_000).publish(READY))
         yield made

@@ -14,7 +14,7 @@ from shared.handling.work import Work
 from shared.messaging.settling import Settling
 from shared.persistence.database import is_transient
 from shared.persistence.timers import set_timers
-from tests.support.scoring import NOW, Log, ScoringLane, create_schema, lead_id, scoring_lane
+from tests.support.scoring import NOW, Log, ScoringLane, lead_id, scoring_lane
 from tests.support.stack import Servers
 
 pytestmark = pytest.mark.stack
@@ -32,7 +32,6 @@ segments:
 
 @pytest.fixture
 async def lane(own: Servers) -> AsyncIterator[ScoringLane]:
-    await create_schema(own.postgres)
     async with scoring_lane(own.postgres) as made:
         await made.settle(Log(1_000_000).publish(SEGMENTS, kind="segments", command=99))
         await made.fetch("DELETE FROM timers RETURNING 1")

@@ -1,19 +1,17 @@
-"""A database of the test's own with conversion's schema, and lanes on it, without Kafka's topics."""
+"""A database with conversion's schema for one test at a time, and lanes on it, without Kafka's topics."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.support.conversion import ConversionLane, lanes, migrated
-from tests.support.stack import Servers, create_database, drop_database
+from tests.support.kept import kept_database
+from tests.support.stack import Servers
 
 
 @pytest.fixture
-async def dsn(servers: Servers) -> AsyncIterator[str]:
-    mine = await create_database(servers.postgres)
-    await migrated(mine)
-    yield mine
-    await drop_database(servers.postgres, mine)
+async def dsn(servers: Servers) -> str:
+    return await kept_database(servers, "conversion", migrated)
 
 
 @pytest.fixture
