@@ -157,7 +157,8 @@ async def _offsets_of(producer: AIOKafkaProducer, groups: Sequence[str]) -> list
     """The partitions that hold the offsets of groups."""
     client, cluster = producer.client, producer.client.cluster
     if cluster.partitions_for_topic(_OFFSETS) is None:
-        await client.add_topic(_OFFSETS)
+        # A client that follows no topic in particular knows them all, and would forget them for the one that it follows.
+        await (client.add_topic(_OFFSETS) if client._topics else client.force_metadata_update())
         if cluster.partitions_for_topic(_OFFSETS) is None:  # asked for before, and was not there
             await client.force_metadata_update()
     count = len(cluster.partitions_for_topic(_OFFSETS) or ())
