@@ -201,11 +201,23 @@ def _said(event_type: str, facts: dict[str, Any]) -> str:
             return f"{facts['loser_id']} became {facts['winner_id']}{undo}"
         case "lead.unmerged":
             return f"{facts['loser_id']} is itself again, apart from {facts['winner_id']}"
+        case "segment.entered" | "segment.exited":
+            return _joined(facts, "segment", "reason")
+        case "journey.advanced":
+            return f"{facts['journey']}: {_joined(facts, 'step', 'action', 'reason')}"
+        case "interest.changed":
+            return _joined(facts, "interest", "reason", "resume_at")
+        case "offer.redeemed":
+            return _joined(facts, "journey", "step", "amount", "currency")
         case "dead_letter":
             return f"{facts['service']}: {facts['reason']}"
         case _:
             known = ("outcome", "reason", "opportunity_id", "change", "stage", "status")
             return ", ".join(f"{name} {facts[name]}" for name in known if isinstance(facts.get(name), str | int))
+
+
+def _joined(facts: dict[str, Any], *names: str) -> str:
+    return " ".join(str(facts[name]) for name in names if facts.get(name) is not None)
 
 
 def _did(facts: dict[str, Any]) -> str:

@@ -63,7 +63,11 @@ class WrongTopics(Fault):
 
     async def _refusal(self, world: World, service: str, **env: str) -> str:
         """What a replica with these settings says before it ends by itself."""
-        settings = {**world.ground.line_environment(world.servers, "guest"), "LEADSTREAM_SECRET": "a secret of the faults", **env}
+        settings = {
+            **world.ground.line_environment(world.servers, "guest"),
+            "LEADSTREAM_SECRET": "a secret of the faults",
+            **env,
+        }
         with tempfile.TemporaryDirectory(prefix="leadstream-chaos-refused-") as folder:
             log = Path(folder) / "log"
             async with ServiceProcess(f"services.{service}.main", settings, log, replica=9).start() as process:
