@@ -60,9 +60,14 @@ async def replay_letters(world: World, service: str, event_ids: set[str], times:
     async def held() -> list[str] | None:
         answer = await ask(world, "reporting", "GET", f"/v1/dead-letters?service={service}&limit=200")
         letters = [row["id"] for row in answer.json()["dead_letters"] if row["event_id"] in event_ids]
+        listed.append(len(letters))
         return letters if len(letters) == len(event_ids) else None
 
-    letters = await world.until(held, f"dead letters of {service} are listed", _WITHIN_S)
+    listed: list[int] = []
+    try:
+        letters = await world.until(held, f"dead letters of {service} are listed", _WITHIN_S)
+    except Broken as error:
+        raise Broken(f"{error}: {listed[-1]} of {len(event_ids)} events, {listed[0]} at first") from error
     wanted = [f"/v1/dead-letters/{letter}/replay" for letter in letters for _ in range(times)]
     answers = await asyncio.gather(*(ask(world, "reporting", "POST", path, {}) for path in wanted))
     return sum(answer.status_code in (200, 202) for answer in answers)

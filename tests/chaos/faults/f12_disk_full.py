@@ -18,6 +18,7 @@ _GUEST = "scoring-1"
 _TABLESPACE = "leadstream_small_disk"
 _LOG_MIB, _TABLES_MIB = 2, 48
 _GROWING = ("lead_scores", "decisions")
+_SIZE = "SELECT coalesce(sum(pg_table_size(name::regclass)), 0) / 1048576 AS mib FROM unnest($1::text[]) AS name"
 _END_SESSIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = $1
@@ -85,7 +86,8 @@ class DiskFull(Fault):
         await world.fleet.release(_GUEST)
 
     async def _full_tables(self, world: World, amount: float) -> None:
-        disk = await self._undo.enter_async_context(small_disk(_TABLES_MIB))
+        (row,) = await world.sql(_SIZE, [f"scoring.{table}" for table in _GROWING])
+        disk = await self._undo.enter_async_context(small_disk(_TABLES_MIB + int(str(row["mib"]))))
         await self._move_tables(world, disk)
         await world.until(lambda: world.fleet.works(_VICTIM), "all is well on the small disk", within=60)
         starts = world.fleet.starts[_VICTIM]
