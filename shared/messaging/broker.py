@@ -1,6 +1,5 @@
 """FastStream as the shell: broker, subscriptions and lifespan; delivery is the lane's."""
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
@@ -81,8 +80,8 @@ def subscribe(broker: KafkaBroker, lane: Lane, *, session_timeout_ms: int = SESS
 
 
 async def start_broker(broker: KafkaBroker, lanes: Sequence[Lane]) -> None:
-    """Start consuming with our consumer in the place of aiokafka's, tied to its lane before the first record; all lanes at
-    once, for each has connections of its own to make. May be called again after it has failed: what runs already stays."""
+    """Start consuming with our consumer in the place of aiokafka's, tied to its lane before the first record. May be called
+    again after it has failed: what runs already stays."""
     await broker.connect()
     settings: Any = broker.config.broker_config
     defaults = settings.builder.keywords
@@ -100,10 +99,9 @@ async def start_broker(broker: KafkaBroker, lanes: Sequence[Lane]) -> None:
 
     build.keywords = defaults  # type: ignore[attr-defined]
     settings.builder = build
-    missing = [_start(subscriber) for subscriber in broker.subscribers if not subscriber.running]
-    failed = [error for error in await asyncio.gather(*missing, return_exceptions=True) if error is not None]
-    if failed:
-        raise failed[0]
+    for subscriber in broker.subscribers:
+        if not subscriber.running:
+            await _start(subscriber)
     broker.running = True
 
 
