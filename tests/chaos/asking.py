@@ -57,6 +57,9 @@ async def convert(world: World, lead_id: str) -> dict[str, Any]:
 async def replay_letters(world: World, service: str, event_ids: set[str], times: int = 1) -> int:
     """Replay these events' dead letters, each so many times at once; how many replays were answered as done."""
 
+    if not event_ids:
+        return 0
+
     async def held() -> list[str] | None:
         answer = await ask(world, "reporting", "GET", f"/v1/dead-letters?service={service}&limit=200")
         letters = [row["id"] for row in answer.json()["dead_letters"] if row["event_id"] in event_ids]

@@ -87,7 +87,7 @@ class DiskFull(Fault):
 
     async def _full_tables(self, world: World, amount: float) -> None:
         (row,) = await world.sql(_SIZE, [f"scoring.{table}" for table in _GROWING])
-        disk = await self._undo.enter_async_context(small_disk(_TABLES_MIB + int(str(row["mib"]))))
+        disk = await self._undo.enter_async_context(small_disk(_TABLES_MIB + int(float(str(row["mib"])))))
         await self._move_tables(world, disk)
         await world.until(lambda: world.fleet.works(_VICTIM), "all is well on the small disk", within=60)
         starts = world.fleet.starts[_VICTIM]

@@ -16,7 +16,7 @@ from tests.support import http
 _SERVERS = ("kafka", "postgres", "valkey")
 _READY_WITHIN_S = 60.0
 # What a service connects to one after the other until it is ready, and how long that takes by itself.
-_LOOK_UPS, _CONNECTED_WITHIN_S = 15, 30.0
+_LOOK_UPS, _CONNECTED_WITHIN_S = 30, 30.0
 
 
 class ColdStarts(Fault):
