@@ -16,6 +16,8 @@ from services.reporting.domain.replays import ReplaySaid, said_by_completion, sa
 
 UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 MARKETING_GRADES: Final = ("A", "B")
+# Whoever a list names has not asked for anything, whatever grade that makes.
+NOT_YET_LEADS: Final = ("target", "expired")
 _INT4: Final = 2**31
 _INT8: Final = 2**63
 _TEXT: Final = 200
@@ -157,7 +159,7 @@ def _scored(data: Mapping[str, Any]) -> Extract:
         "score_version": version_of(data["score_version"]),
         "lead_version": data.get("lead_version"),
     }
-    qualified = score["grade"] in MARKETING_GRADES
+    qualified = score["grade"] in MARKETING_GRADES and data["lead"].get("state") not in NOT_YET_LEADS
     stages = ("scored", "marketing_qualified") if qualified else ("scored",)
     return Extract(facts, lead_id_of(data["lead"]["lead_id"]), plain_text(data["origin"]["source"]), stages=stages)
 

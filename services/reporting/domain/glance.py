@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from services.reporting.domain.extract import MARKETING_GRADES, read_event
+from services.reporting.domain.extract import MARKETING_GRADES, NOT_YET_LEADS, read_event
 from services.reporting.domain.ledger import STITCHED, Place, Settlement
 from services.reporting.domain.stages import BIT, set_of
 
@@ -58,6 +58,9 @@ _SCORE: Final = re.compile(
 _VERSION: Final = re.compile(rb'\}(,"lead_version":\d+),"score":\{')
 _AFTER_SCORE: Final = b',"score_version":'
 _LEAD_ALONE: Final = b'{"lead":{"lead_id":"%b"}%b%b'
+_TARGET_ALONE: Final = b'{"lead":{"lead_id":"%b","state":"%b"}%b'
+_NOT_YET: Final = tuple(b'"state":"%b"' % state.encode() for state in NOT_YET_LEADS)
+_LEAD_MEMBER: Final = b'{"lead":'
 _LEAD: Final = b'"lead":{"lead_id":"'
 _LEAD_FIRST: Final = b"{" + _LEAD
 # Members whose values are ids, down to the lead's.
@@ -84,8 +87,20 @@ def _scored(key: bytes, value: bytes) -> Glance | None:
     score = _SCORE.match(value, place) if place >= 0 else None
     if lead_id is None or origin is None or score is None or not value.startswith(_LEAD_FIRST + key):
         return None
-    stages = _QUALIFIED if score[1].decode() in MARKETING_GRADES else BIT["scored"]
-    return Glance(lead_id, origin[2].decode(), stages, _LEAD_ALONE % (key, b"", value[place + 1 :]))
+    state = _state_of(value, place) if any(mark in value for mark in _NOT_YET) else None
+    qualified = score[1].decode() in MARKETING_GRADES and state is None
+    alone = (
+        _LEAD_ALONE % (key, b"", value[place + 1 :])
+        if state is None
+        else _TARGET_ALONE % (key, state.encode(), value[place + 1 :])
+    )
+    return Glance(lead_id, origin[2].decode(), _QUALIFIED if qualified else BIT["scored"], alone)
+
+
+def _state_of(value: bytes, place: int) -> str | None:
+    """The lead's own state, where it is no lead yet; what is marked so may stand deeper in it."""
+    state = orjson.loads(value[len(_LEAD_MEMBER) : place + 1]).get("state")
+    return state if state in NOT_YET_LEADS else None
 
 
 def _routed(key: bytes, value: bytes) -> Glance | None:

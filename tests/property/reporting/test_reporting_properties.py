@@ -148,9 +148,12 @@ TRAPS = st.recursive(
 EVENTS = ("captured", "scored", "routed", "converted", "changed")
 
 
-@given(st.sampled_from(EVENTS), TRAPS, st.sampled_from("ABCD"), st.permutations(range(12)), st.booleans())
+STATES = st.sampled_from([None, "lead", "target", "expired", "later", 7, ["target"]])
+
+
+@given(st.sampled_from(EVENTS), TRAPS, st.sampled_from("ABCD"), st.permutations(range(12)), st.booleans(), STATES)
 def test_a_glance_sees_what_reading_in_full_does(
-    kind: str, trap: Any, grade: str, order: list[int], shuffled: bool
+    kind: str, trap: Any, grade: str, order: list[int], shuffled: bool, state: Any
 ) -> None:
     """Whatever a source puts into a lead, and in whichever order the members of an event stand."""
     stream = Stream()
@@ -165,7 +168,9 @@ def test_a_glance_sees_what_reading_in_full_does(
     record = makers[kind]()
     data = orjson.loads(record.value or b"")
     lead = {"converted": "lead_snapshot", "changed": "later"}.get(kind, "lead")
-    data.setdefault(lead, {})["extra"] = {"trap": trap, "origin": trap, "score": trap}
+    data.setdefault(lead, {})["extra"] = {"trap": trap, "origin": trap, "score": trap, "state": "target"}
+    if state is not None:
+        data[lead]["state"] = state
     if shuffled:
         members = list(data.items())
         data = dict(sorted(members, key=lambda member: order[members.index(member) % 12]))

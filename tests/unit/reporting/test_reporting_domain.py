@@ -52,6 +52,13 @@ def test_what_is_not_what_it_says_is_unreadable(event_type: str, data: Any) -> N
         read_event(event_type, data)
 
 
+@pytest.mark.parametrize("state", ["target", "expired"])
+def test_whom_only_a_list_names_is_not_qualified_whatever_the_grade(state: str) -> None:
+    lead = {**a_lead(1), "state": state}
+    data = {"lead": lead, "score": a_score("A"), "score_version": 1, "origin": {"source": "list"}}
+    assert read_event("lead.scored", data).stages == ("scored",)
+
+
 def test_a_command_keeps_no_free_text() -> None:
     parts = read_event("lead.convert", {"lead_id": lead_id(1), "requested_by": "Ann Lee", "reason": "She asked"})
     assert parts.facts == {"lead_id": lead_id(1)} and parts.lead_id == lead_id(1)
