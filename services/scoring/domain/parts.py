@@ -1,5 +1,6 @@
 """The parts of a scoring model: rules about leads and about what they do, limits of their sums, and what the sums mean."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -181,13 +182,18 @@ class ScoreLimits(RuleModel):
     total: TotalLimits = TotalLimits()
 
 
+def _least(given: Mapping[str, Any], by_fit: int, by_total: int) -> int:
+    return by_total if given.get("by") == "total" else by_fit
+
+
 class Grades(RuleModel):
-    """The least points for each letter; below C is D. `by` says which points: fit alone, or the whole score."""
+    """The least points for each letter; below C is D. `by` says which points: fit alone (75, 50 and 25 where nothing is
+    said), or the whole score (50, 30, 10)."""
 
     by: Literal["fit", "total"] = "fit"
-    a: Threshold = Field(75, alias="A")
-    b: Threshold = Field(50, alias="B")
-    c: Threshold = Field(25, alias="C")
+    a: Threshold = Field(default_factory=lambda given: _least(given, 75, 50), alias="A")
+    b: Threshold = Field(default_factory=lambda given: _least(given, 50, 30), alias="B")
+    c: Threshold = Field(default_factory=lambda given: _least(given, 25, 10), alias="C")
     hold: HeldRate | None = None
     """Absent: A is fixed. Else it moves within bounds, so that so many leads a day are A; not for a persona."""
 

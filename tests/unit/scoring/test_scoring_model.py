@@ -90,6 +90,14 @@ def test_default_grades_and_temperatures(points: int, grade: str, temperature: s
     assert (score["grade"], score["temperature"]) == (grade, temperature)
 
 
+@pytest.mark.parametrize(("points", "grade"), [(50, "A"), (49, "B"), (30, "B"), (29, "C"), (10, "C"), (9, "D")])
+def test_a_single_score_is_an_a_from_50_points_on_where_nothing_is_said(points: int, grade: str) -> None:
+    assert (
+        score_of(f"kind: scoring\ngrades: {{by: total}}\nrules: [{{id: any, points: {points}}}]\n", {})["grade"]
+        == grade
+    )
+
+
 def test_grades_may_look_at_the_whole_score() -> None:
     rules = "rules: [{id: f, points: 30}, {id: e, axis: engagement, points: 30}]\n"
     assert score_of(f"kind: scoring\n{rules}", {})["grade"] == "C"
