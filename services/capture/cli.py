@@ -156,6 +156,20 @@ def backfill(
     backfill_source(source, since, until, file, as_json=as_json)
 
 
+def loadgen(
+    rate: Annotated[float, typer.Option(min=0.1, max=100_000, help="Leads a second.")] = 100.0,
+    span: Annotated[str, typer.Option("--for", help="How long: 30s, 5m, 1h.")] = "30s",
+    source: Annotated[str, typer.Option(help="The source's name.")] = "loadgen",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people, under other addresses.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Send leads of people who do not exist at a steady rate, as a source would, and say what was taken and how long it
+    took. A key may send LEADSTREAM_KEY_RATE a second; what is beyond is sent again, later."""
+    from services.capture.commands.loadgen import loadgen as send_load
+
+    send_load(rate, span, source, seed, as_json=as_json)
+
+
 def check_sources(
     file: Annotated[Path, typer.Argument(help="A file of sources.")],
     as_json: AsJson = False,
@@ -192,6 +206,7 @@ def register(app: typer.Typer, *, preview: Callable[[], Preview] | None = None) 
     app.command(
         "backfill", epilog="Example: leadstream backfill spring --since 2026-02-01T00:00Z --until 2026-03-01T00:00Z"
     )(backfill)
+    app.command("loadgen", epilog="Example: leadstream loadgen --rate 500 --for 1m")(loadgen)
     app.command("announced", epilog="Example: leadstream announced --state pending")(announced)
     app.command("sources", epilog="Example: leadstream sources sources.yaml")(check_sources)
     app.add_typer(mappings_app, name="mappings")

@@ -144,6 +144,11 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
         _capture,
         "Import a file's rows. The same file twice changes nothing; rows that cannot be used are stored and rejected.",
     ),
+    "loadgen": Lazy(
+        _capture,
+        "Send leads of people who do not exist at a steady rate, as a source would, and say what was taken and how long it took. "
+        "A key may send LEADSTREAM_KEY_RATE a second; what is beyond is sent again, later.",
+    ),
     "backfill": Lazy(
         _capture,
         "Fetch the leads of a range of time from their provider. Those that are known already change nothing.",

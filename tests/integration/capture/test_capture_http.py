@@ -9,6 +9,8 @@ import httpx
 import orjson
 import pytest
 
+from services.capture.commands.loadgen import Load
+from services.capture.commands.made_up import made_up_leads
 from tests.support.capture import ADMIN_KEY, RECEIPTS, SOURCE_KEY, until
 from tests.support.stack import Servers
 
@@ -96,6 +98,18 @@ async def count(own: Servers) -> int:
     finally:
         await connection.close()
     return found
+
+
+async def test_a_load_of_made_up_leads_is_taken(capture: httpx.AsyncClient, own: Servers) -> None:
+    leads = made_up_leads(1, "load")
+    load = Load(capture, leads, 300, lambda done, note: None)
+    tally = (await load.run(1.0)).as_dict()
+    assert tally["accepted"] == tally["due"] >= 270 and tally["given_up"] == tally["rejected"] == 0
+
+    async def all_settled() -> bool:
+        return bool(await count(own) == tally["due"])
+
+    await until(all_settled, "every lead has its receipt")
 
 
 async def test_a_lead_goes_in_and_its_receipt_shows_where_it_is(capture: httpx.AsyncClient) -> None:
