@@ -67,20 +67,28 @@ def say(line: str) -> None:
     typer.echo(line)
 
 
+def unsaid(_line: str) -> None:
+    """For scripts, which get one document at the end."""
+
+
 @stack_app.command("up", epilog="Example: leadstream stack up")
-def stack_up(home: HomeOption = None) -> None:
+def stack_up(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Start the servers in the background; they stay until `stack down`. Writes .leadstream/env."""
     with explained():
         place = home_from(os.environ, home)
-        pid = start_detached(place, say)
+        pid = start_detached(place, unsaid if as_json else say)
+        if as_json:
+            return say(json.dumps({"supervisor_pid": pid, "env": str(place.env_file)}))
         say(f"stack is up (supervisor pid {pid}); addresses in {place.env_file}")
 
 
 @stack_app.command("down", epilog="Example: leadstream stack down")
-def stack_down(home: HomeOption = None) -> None:
+def stack_down(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Stop services and servers; data are kept."""
     with explained():
         stopped = stop_detached(home_from(os.environ, home))
+        if as_json:
+            return say(json.dumps({"stopped": bool(stopped)}))
         say("stopped" if stopped else "nothing was running")
 
 
@@ -103,10 +111,15 @@ def stack_logs(
     lines: Annotated[int, typer.Option(help="How many from the end.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The end of the logs."""
     with explained():
         logs = _logs(home_from(os.environ, home), name)
+        if as_json:
+            if follow:
+                raise ValueError("--json shows what is there; --follow is for people")
+            return say(json.dumps([{"log": str(log), "lines": tail_of(log, lines)} for log in logs]))
         for log in logs:
             say(f"==> {log}") if len(logs) > 1 else None
             say("\n".join(tail_of(log, lines)))
@@ -118,6 +131,7 @@ def stack_logs(
 def stack_clean(
     home: HomeOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Remove all data, logs and keys of this home. Refuses while the stack is up."""
     with explained():
@@ -126,33 +140,33 @@ def stack_clean(
         if found:
             raise AlreadyRunning(found.pid, found.kind, place.root)
         if not place.data.exists():
-            say("nothing to remove")
-            return
+            return say(json.dumps({"removed": None}) if as_json else "nothing to remove")
         if not yes and not typer.confirm(f"Remove {place.data} with everything in it?"):
             raise typer.Exit(WRONG)
         remove_place(place)
         shutil.rmtree(place.data)
-        say(f"removed {place.data}")
+        say(json.dumps({"removed": str(place.data)}) if as_json else f"removed {place.data}")
 
 
 @services_app.command("up", epilog="Example: leadstream services up")
 def services_up(
     home: HomeOption = None,
     deadline: Annotated[float, typer.Option(help="Seconds to wait.")] = READY_SECONDS,
+    as_json: JsonOption = False,
 ) -> None:
     """Start the services and wait until every one is ready. Needs the stack (`stack up`)."""
     with explained():
         place = home_from(os.environ, home)
         ask(place, "services/up")
-        wait_ready(place, deadline, say)
+        _until_ready(place, deadline, as_json)
 
 
 @services_app.command("down", epilog="Example: leadstream services down")
-def services_down(home: HomeOption = None) -> None:
+def services_down(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Stop the services; the servers stay."""
     with explained():
         ask(home_from(os.environ, home), "services/down")
-        say("services stopped")
+        say(json.dumps({"stopped": True}) if as_json else "services stopped")
 
 
 @services_app.command("scale", epilog="Example: leadstream services scale scoring 2")
@@ -160,21 +174,22 @@ def services_scale(
     name: ServiceArgument,
     replicas: Annotated[int, typer.Argument(min=0, help="How many processes.")],
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Run N processes of a service. Replica 0 has the published port, the others their own."""
     with explained():
         place = home_from(os.environ, home)
         ask(place, "services/scale", service=_service(name), replicas=replicas)
-        wait_ready(place, READY_SECONDS, say)
+        _until_ready(place, READY_SECONDS, as_json)
 
 
 @services_app.command("restart", epilog="Example: leadstream services restart routing")
-def services_restart(name: ServiceArgument, home: HomeOption = None) -> None:
+def services_restart(name: ServiceArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Stop and start a service, one process after the other."""
     with explained():
         place = home_from(os.environ, home)
         ask(place, "services/restart", service=_service(name))
-        wait_ready(place, READY_SECONDS, say)
+        _until_ready(place, READY_SECONDS, as_json)
 
 
 @services_app.command("status", epilog="Example: leadstream services status --json")
@@ -211,6 +226,13 @@ def wait_ready(home: Home, deadline: float, report: Callable[[str], None]) -> No
         if all(row["ready"] for row in rows):
             return
         time.sleep(0.2)
+
+
+def _until_ready(home: Home, deadline: float, as_json: bool) -> None:
+    """Tells each service that is ready; for scripts all of them, once they are."""
+    wait_ready(home, deadline, unsaid if as_json else say)
+    if as_json:
+        say(json.dumps(ask(home, "services/status")))
 
 
 def _service(name: str) -> str:

@@ -30,15 +30,22 @@ WRONG, MISSING = 1, 3
 _THROUGH_S: Final = 90.0
 
 
-def demo(keep: bool = typer.Option(False, "--keep", help="Keep the demo's data folder.")) -> None:
+def demo(
+    keep: bool = typer.Option(False, "--keep", help="Keep the demo's data folder."),
+    as_json: bool = typer.Option(
+        False, "--json", help="For scripts: the ledger's sums; what is told on the way goes to the error stream."
+    ),
+) -> None:
     """Start everything, send a few hundred example leads, show what became of them, check the ledger, stop everything.
 
     Exit code 0 when every lead is accounted for. Beside a running stack it uses a folder of its own.
     """
-    console = Console()
+    console = Console(stderr=as_json)
     try:
         with _home(console, keep) as home:
-            _run(console, home)
+            totals = _run(console, home)
+        if as_json:
+            typer.echo(json.dumps(totals))
     except MissingPart as error:
         _end(str(error), MISSING)
     except (StackError, DemoFailed) as error:
@@ -64,7 +71,8 @@ def _home(console: Console, keep: bool) -> Iterator[Home]:
         yield Home(Path(folder))
 
 
-def _run(console: Console, home: Home) -> None:
+def _run(console: Console, home: Home) -> Counter[str]:
+    """The ledger's sums, once every lead is through."""
     began = time.monotonic()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("LEADSTREAM_")}
     with Stack(home, environ=environ, kind="demo", report=console.print) as stack:
@@ -80,9 +88,11 @@ def _run(console: Console, home: Home) -> None:
             console.print(f"five services are ready after {time.monotonic() - began:.1f} s")
             _stream(console, env)
             _show(console, env)
+            totals = _totals(env)
         finally:
             fleet.down()
     console.print(f"[bold green]done[/] in {time.monotonic() - began:.1f} s; everything is stopped")
+    return totals
 
 
 def _stream(console: Console, env: Mapping[str, str]) -> None:

@@ -23,18 +23,22 @@ topics_app = typer.Typer(help="Topics as the register names them.", no_args_is_h
 JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 
-def migrate() -> None:
+def migrate(as_json: JsonOption = False) -> None:
     """Bring every service's schema to the newest version and seed default rules. Safe to repeat."""
+    done: list[str] = []
     try:
-        installation.migrate(ServiceSettings(), typer.echo)
+        installation.migrate(ServiceSettings(), done.append if as_json else typer.echo)
     except OSError:
         _end("Postgres does not answer at LEADSTREAM_POSTGRES_DSN. Is the stack up? (`leadstream stack up`)", MISSING)
+    if as_json:
+        typer.echo(json.dumps({"migrated": [line.partition(":")[0] for line in done]}))
 
 
 @topics_app.command("apply", epilog="Example: leadstream topics apply --replication 3 --min-insync 2")
 def topics_apply(
     replication: Annotated[int, typer.Option(help="Replicas of each partition; 3 in production.")] = 1,
     min_insync: Annotated[int, typer.Option(help="min.insync.replicas; 2 in production.")] = 1,
+    as_json: JsonOption = False,
 ) -> None:
     """Create the topics that are missing. Existing ones are left as they are; a mismatch is an error."""
     settings = ServiceSettings()
@@ -44,6 +48,9 @@ def topics_apply(
         _end(str(error), WRONG)
     except (KafkaError, OSError) as error:
         _end(f"Kafka does not answer at {settings.kafka_bootstrap}: {type(error).__name__}", MISSING)
+    if as_json:
+        typer.echo(json.dumps({"created": sorted(made), "existing": len(TOPICS) - len(made)}))
+        return
     typer.echo(f"topics: {len(made)} created, {len(TOPICS) - len(made)} were there")
 
 

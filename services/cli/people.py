@@ -67,6 +67,7 @@ def export(
     every: Every = False,
     reason: Reason = "person_request",
     out: Annotated[Path | None, typer.Option(help="A file that is made for its owner alone; else the screen.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Hand out all that every service holds of a person, as JSON. Who asked is noted."""
     wanted = _wanted(lead_id, email, phone, external_id, source, every, reason)
@@ -85,6 +86,9 @@ def export(
             file.write(text + "\n")
     except OSError as error:
         _end(USAGE, f"{out} cannot be made: {error.strerror}")
+    if as_json:
+        typer.echo(json.dumps({"leads": leads, "out": str(out)}))
+        return
     others = f", and {sum(map(len, waiting.values()))} events that are no lead's" if any(waiting.values()) else ""
     typer.echo(f"{len(leads)} leads{others} to {out}")
 

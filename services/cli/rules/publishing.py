@@ -1,6 +1,7 @@
 """`leadstream rules check`, `publish` and `rollback`."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,17 +32,26 @@ def check(file: FileArgument, strict: Strict = False, as_json: AsJson = False) -
 
 def publish(file: FileArgument, author: Author, reason: Note, strict: Strict = False, as_json: AsJson = False) -> None:
     """Check a document and make it live, between two batches. A refused one leaves the last good version working."""
+    kind, done = published(file, author, reason, strict=strict, as_json=as_json)
+    if as_json:
+        typer.echo(json.dumps(done))
+        return
+    for warning in done["result"]["warnings"]:
+        typer.echo(f"{warning} (warning)", err=True)
+    typer.echo(f"{kind.KIND} rules are live as version {done['result']['version']}")
+
+
+def published(
+    file: Path, author: str, reason: str, *, strict: bool = False, as_json: bool = False
+) -> tuple[RuleKind, dict[str, Any]]:
+    """The kind, and what came of the command. Ends the command for a document that is refused."""
     text = read_file(file)
     kind, loaded = _loaded(text, str(file), as_json)
     if strict and loaded.warnings:
         _warn(loaded)
         end(WRONG, "nothing was published")
     body = {"document": text.decode("utf-8-sig"), "author": author, "reason": reason}
-    done = _obeyed(kind, f"/v1/rules/{kind.KIND}", body, as_json)
-    if not as_json:
-        for warning in done["result"]["warnings"]:
-            typer.echo(f"{warning} (warning)", err=True)
-        typer.echo(f"{kind.KIND} rules are live as version {done['result']['version']}")
+    return kind, _obeyed(kind, f"/v1/rules/{kind.KIND}", body, as_json)
 
 
 def rollback(
@@ -57,7 +67,9 @@ def rollback(
     earlier = version if version is not None else _one_before(chosen)
     body = {"version": earlier, "author": author, "reason": reason}
     done = _obeyed(chosen, f"/v1/rules/{kind}/rollback", body, as_json)
-    if not as_json:
+    if as_json:
+        typer.echo(json.dumps(done))
+    else:
         typer.echo(f"{kind} rules of version {earlier} are live as version {done['result']['version']}")
 
 
@@ -88,7 +100,7 @@ def _obeyed(kind: RuleKind, path: str, body: dict[str, Any], as_json: bool) -> d
     """What came of a command to the service that applies the rules. Ends the command unless it was obeyed."""
     with client_of(kind.SERVICE) as client:
         done = completed(client, ask(client, "POST", path, body))
-    if as_json:
+    if as_json and done["status"] != "done":
         typer.echo(json.dumps(done))
     if done["status"] == "pending":
         end(WRONG, f"sent, and not yet obeyed; ask later for command {done['command_id']}")

@@ -32,6 +32,7 @@ def train(
     support: Support = SUPPORT,
     name: Name = "learned",
     out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Learn a scoring document from leads whose outcome is known. It is checked, previewed and published like any other;
     a score of 50 means as likely as not to be won, and every ten points double the odds."""
@@ -45,10 +46,14 @@ def train(
         except NotEnoughData as error:
             end(WRONG, str(error))
         document = document_of(card, name=name, made_of=file.name)
+    if out is not None:
+        out.write_text(document, encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps({"out": None if out is None else str(out), "document": document}))
+        return
     if out is None:
         typer.echo(document, nl=False)
         return
-    out.write_text(document, encoding="utf-8")
     typer.echo(f"{out}: check, preview and publish it like any other rules", err=True)
 
 

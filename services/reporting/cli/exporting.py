@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TextIO
 
 import typer
 
-from services.reporting.cli.client import USAGE, fail, get
+from services.reporting.cli.client import USAGE, JsonOption, fail, get
 from services.reporting.cli.letter_filters import (
     Before,
     Kind,
@@ -52,6 +52,7 @@ def export(
     state: State = None,
     output: Annotated[Format, typer.Option("--format", help="How letters are written.")] = Format.jsonl,
     out: Annotated[Path, typer.Option(help="The file; - is the standard output.")] = Path("-"),
+    as_json: JsonOption = False,
 ) -> None:
     """Write the chosen letters, newest first, with the original key, value and headers as base64.
 
@@ -60,13 +61,17 @@ def export(
     filters = chosen(kind, service, reason, source, first, last, state)
     total = get("/v1/dead-letters/counts", **filters)["total"]
     done = 0
-    with _opened(out) as file, progress_of("export", total, quiet=str(out) == "-") as shown:
+    quiet = as_json or str(out) == "-"
+    with _opened(out) as file, progress_of("export", total, quiet=quiet) as shown:
         write = _writer(file, output)
         for page in pages(filters, page=_PAGE, values=True):
             for letter in page:
                 write(letter)
             done += len(page)
             shown(done)
+    if as_json:  # on the error stream where the letters are on the other
+        typer.echo(json.dumps({"letters": done, "out": str(out)}), err=str(out) == "-")
+        return
     typer.echo(f"{done:,} letters written", err=True)
 
 
