@@ -19,12 +19,12 @@ _WITHDRAW: Final = """
     ON CONFLICT (source, provider_id) DO UPDATE SET state = 'withdrawn', notification = '', leased_until = NULL
 """
 _LEASE: Final = """
-    UPDATE announced_leads a SET leased_until = $2
-    FROM (
+    WITH due AS (
         SELECT source, provider_id FROM announced_leads
         WHERE state = 'pending' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
-    ) AS due
+    )
+    UPDATE announced_leads a SET leased_until = $2 FROM due
     WHERE a.source = due.source AND a.provider_id = due.provider_id
     RETURNING a.source, a.provider_id, a.attempts, a.announced_at, a.occurred_at, a.notification
 """

@@ -13,11 +13,11 @@ _START: Final = """
     INSERT INTO hygiene_runs (run_id, asked_by, started_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING run_id
 """
 _LEASE: Final = """
-    UPDATE hygiene_runs r SET leased_until = $2
-    FROM (
+    WITH open AS (
         SELECT run_id FROM hygiene_runs WHERE ended_at IS NULL AND (leased_until IS NULL OR leased_until <= $1)
         FOR UPDATE SKIP LOCKED
-    ) AS open
+    )
+    UPDATE hygiene_runs r SET leased_until = $2 FROM open
     WHERE r.run_id = open.run_id RETURNING r.run_id::text, r.after_id::text
 """
 _PAGE: Final = """

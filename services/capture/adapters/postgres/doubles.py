@@ -16,9 +16,9 @@ _SAVE: Final = """
 """
 # A few at a time, whoever sends: nothing piles up, and nobody waits for a sweep.
 _PURGE: Final = """
-    DELETE FROM sent_forms WHERE digest IN (
+    DELETE FROM sent_forms WHERE digest = ANY(ARRAY(
         SELECT digest FROM sent_forms WHERE received_ms < $1 ORDER BY received_ms LIMIT 500 FOR UPDATE SKIP LOCKED
-    )
+    ))
 """
 
 

@@ -60,10 +60,10 @@ _WAITING: Final = f"""
 """
 _FORGET: Final = """
     WITH gone AS (
-        DELETE FROM quarantine WHERE event_id IN (
+        DELETE FROM quarantine WHERE event_id = ANY(ARRAY(
             SELECT event_id FROM quarantine WHERE state IN ('released', 'rejected') AND settled_at < $1
             ORDER BY settled_at LIMIT $2 FOR UPDATE SKIP LOCKED
-        ) RETURNING 1
+        )) RETURNING 1
     )
     SELECT count(*) FROM gone
 """

@@ -33,9 +33,9 @@ _PERSONS: Final = f"""
 """
 _FORGET: Final = """
     WITH gone AS (
-        DELETE FROM behaviours WHERE event_id IN (
+        DELETE FROM behaviours WHERE event_id = ANY(ARRAY(
             SELECT event_id FROM behaviours WHERE received_ms < $1 ORDER BY received_ms LIMIT $2 FOR UPDATE SKIP LOCKED
-        ) RETURNING waits_for
+        )) RETURNING waits_for
     ), fewer AS (
         UPDATE parties AS p SET waiting = greatest(0, p.waiting - g.n)
         FROM (SELECT waits_for, count(*) AS n FROM gone WHERE waits_for IS NOT NULL GROUP BY waits_for) AS g
@@ -46,12 +46,12 @@ _FORGET: Final = """
 _FORGET_LINKS: Final = "DELETE FROM visitor_links WHERE linked_at < $1"
 _FORGET_PARTIES: Final = """
     WITH gone AS (
-        DELETE FROM parties WHERE digest IN (
+        DELETE FROM parties WHERE digest = ANY(ARRAY(
             SELECT p.digest FROM parties p
             WHERE p.last_at < $1 AND p.waiting = 0
               AND NOT EXISTS (SELECT FROM visitor_links l WHERE l.visitor = p.digest)
             ORDER BY p.last_at LIMIT $2 FOR UPDATE SKIP LOCKED
-        ) RETURNING 1
+        )) RETURNING 1
     )
     SELECT count(*) FROM gone
 """
