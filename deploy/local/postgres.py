@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
 
 import psutil
 
@@ -56,18 +55,15 @@ _SETTINGS = {
 }
 
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
 class Postgres:
     """PostgreSQL of one home. `beside` are settings beside the usual ones."""
 
     name = "postgres"
     variable = POSTGRES
 
-    def __init__(self, home: Home, beside: Mapping[str, str] = NOTHING) -> None:
+    def __init__(self, home: Home, beside: Mapping[str, str] | None = None) -> None:
         self._home = home
-        self._beside = beside
+        self._beside = dict(beside or {})
         self._note = home.data / "postgres.json"
         self._account: Account | None = None
         self._root = Path()
@@ -94,7 +90,7 @@ class Postgres:
         return {"client": "postgres"}
 
     def plan(self, ports: dict[str, int]) -> ChildPlan:
-        settings = {**_SETTINGS, **self._beside} | {"port": str(ports["client"])}
+        settings = _SETTINGS | self._beside | {"port": str(ports["client"])}
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         return ChildPlan(
             name=self.name,

@@ -78,8 +78,8 @@ def _run(console: Console, home: Home) -> Counter[str]:
     with Stack(home, environ=environ, kind="demo", report=console.print) as stack:
         console.print(f"servers are up after {time.monotonic() - began:.1f} s")
         env = {**environ, **stack.env(), "LEADSTREAM_HOME": str(home.root)}
-        _leadstream(env, "migrate")
-        _leadstream(env, "topics", "apply")
+        _leadstream(console, env, "migrate")
+        _leadstream(console, env, "topics", "apply")
         fleet = ServiceFleet(home, stack.owner, env, report=console.print)
         try:
             fleet.up()
@@ -98,8 +98,8 @@ def _run(console: Console, home: Home) -> Counter[str]:
 def _stream(console: Console, env: Mapping[str, str]) -> None:
     """Three kinds of sources: HTTP, a file, and straight to Kafka."""
     console.print("sending: web forms over HTTP, a trade-show list as CSV, a partner's feed straight to Kafka")
-    _leadstream(env, "send", str(EXAMPLES / "web-forms.ndjson"), "--source", "website", allowed=(0, 1))
-    _leadstream(env, "import", str(EXAMPLES / "trade-show.csv"), "--source", "trade_show", allowed=(0, 1))
+    _leadstream(console, env, "send", str(EXAMPLES / "web-forms.ndjson"), "--source", "website", allowed=(0, 1))
+    _leadstream(console, env, "import", str(EXAMPLES / "trade-show.csv"), "--source", "trade_show", allowed=(0, 1))
     sent = asyncio.run(_partner(env))
     console.print(f"partner: {sent} records written to {INBOUND}")
     _wait_until_through(console, env)
@@ -155,10 +155,10 @@ def _caught_up(env: Mapping[str, str]) -> bool:
 
 def _show(console: Console, env: Mapping[str, str]) -> None:
     """The funnel, five leads explained, the ledger."""
-    _leadstream(env, "reports", "funnel", "--by", "source", show=True)
+    _leadstream(console, env, "reports", "funnel", "--by", "source", show=True)
     for lead_id in _interesting(env):
-        _leadstream(env, "leads", "explain", lead_id, show=True)
-    _leadstream(env, "ledger", "check", show=True)
+        _leadstream(console, env, "leads", "explain", lead_id, show=True)
+    _leadstream(console, env, "ledger", "check", show=True)
 
 
 def _interesting(env: Mapping[str, str]) -> list[str]:
@@ -180,15 +180,19 @@ def _get(env: Mapping[str, str], service: str, path: str) -> Any:
     return response.json()
 
 
-def _leadstream(env: Mapping[str, str], *arguments: str, show: bool = False, allowed: tuple[int, ...] = (0,)) -> None:
-    """Run the command as a user would."""
+def _leadstream(
+    console: Console, env: Mapping[str, str], *arguments: str, show: bool = False, allowed: tuple[int, ...] = (0,)
+) -> None:
+    """Run the command as a user would; what it says goes where the console's words go."""
     command = [sys.executable, "-P", "-m", "services.cli", *arguments]
-    done = subprocess.run(command, env=dict(env), cwd=CHECKOUT, capture_output=not show, text=True, check=False)
+    shown = sys.__stderr__ if console.stderr else None
+    out, err = (shown, None) if show else (subprocess.PIPE, subprocess.PIPE)
+    done = subprocess.run(command, env=dict(env), cwd=CHECKOUT, stdout=out, stderr=err, text=True, check=False)
     if done.returncode not in allowed:
         said = "" if show else (done.stderr or done.stdout)[-2000:]
         raise DemoFailed(f"`leadstream {' '.join(arguments)}` ended with {done.returncode}\n{said}")
     if not show and done.stdout:
-        typer.echo("\n".join(f"  {line}" for line in done.stdout.splitlines()[-12:]))
+        typer.echo("\n".join(f"  {line}" for line in done.stdout.splitlines()[-12:]), file=console.file)
 
 
 def _end(message: str, code: int) -> None:

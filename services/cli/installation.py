@@ -20,14 +20,14 @@ def migration_folder(service: str) -> Path:
 
 
 def migrate(settings: ServiceSettings, report: Callable[[str], None]) -> None:
-    """Every service's schema to the newest version, and its defaults where it has none yet."""
+    """Every service's schema to the newest version, and its defaults where it has none yet. `report` is told each one's name."""
     dsn = settings.postgres_dsn.get_secret_value()
     for service in SERVICES:
         migrations.upgrade(service, migration_folder(service), dsn)
         seed = _seed_of(service)
         if seed is not None:
             asyncio.run(migrations.seed(service, dsn, seed))
-        report(f"{service}: schema is at the newest version")
+        report(service)
 
 
 def _seed_of(service: str) -> migrations.Seed | None:

@@ -27,11 +27,15 @@ def migrate(as_json: JsonOption = False) -> None:
     """Bring every service's schema to the newest version and seed default rules. Safe to repeat."""
     done: list[str] = []
     try:
-        installation.migrate(ServiceSettings(), done.append if as_json else typer.echo)
+        installation.migrate(ServiceSettings(), done.append if as_json else _say_migrated)
     except OSError:
         _end("Postgres does not answer at LEADSTREAM_POSTGRES_DSN. Is the stack up? (`leadstream stack up`)", MISSING)
     if as_json:
-        typer.echo(json.dumps({"migrated": [line.partition(":")[0] for line in done]}))
+        typer.echo(json.dumps({"migrated": done}))
+
+
+def _say_migrated(service: str) -> None:
+    typer.echo(f"{service}: schema is at the newest version")
 
 
 @topics_app.command("apply", epilog="Example: leadstream topics apply --replication 3 --min-insync 2")

@@ -19,19 +19,21 @@ def send_or_fail() -> None:
 
 def ended_task_of_consumer(consumer: AIOKafkaConsumer) -> str | None:
     """The name of a task of aiokafka's that should run as long as the consumer does, and has ended."""
-    parts = {
-        name: getattr(consumer, name, None) for name in ("_client", "_fetcher", "_coordinator")
-    }  # set by its start
     return _ended(
-        metadata=getattr(parts["_client"], "_sync_task", None),
-        fetch=getattr(parts["_fetcher"], "_fetch_task", None),
-        coordination=getattr(parts["_coordinator"], "_coordination_task", None),
+        metadata=_task(consumer, "_client", "_sync_task"),
+        fetch=_task(consumer, "_fetcher", "_fetch_task"),
+        coordination=_task(consumer, "_coordinator", "_coordination_task"),
     )
 
 
 def ended_task_of_producer(producer: AIOKafkaProducer) -> str | None:
     """The same of a producer."""
     return _ended(metadata=producer.client._sync_task, send=producer._sender.sender_task)
+
+
+def _task(consumer: AIOKafkaConsumer, part: str, task: str) -> Any:
+    """Parts and their tasks are set by the consumer's start."""
+    return getattr(getattr(consumer, part, None), task, None)
 
 
 def _ended(**tasks: Any) -> str | None:

@@ -78,7 +78,10 @@ class RawProducer:
 
     async def send(self, topic: str, records: Sequence[RawRecord], *, deadline_s: float = DEADLINE_S) -> None:
         """Return when every record is acknowledged. Raises IntakeUnavailable otherwise, quickly."""
-        size = sum(len(record.value) for record in records)
+        sizes = [len(record.value) for record in records]
+        size = sum(sizes)
+        if max(sizes, default=0) > LARGEST:
+            raise RecordTooLarge
         if not self.available or len(records) > self._free or size > self._free_bytes:
             raise IntakeUnavailable
         acknowledged = self._enqueue(topic, records)
@@ -106,9 +109,7 @@ class RawProducer:
             one.add_done_callback(settled)
 
     def _enqueue(self, topic: str, records: Sequence[RawRecord]) -> "set[asyncio.Future[None]]":
-        """Put every record into its partition's next batch, or none of them."""
-        if any(len(record.value) > LARGEST for record in records):
-            raise RecordTooLarge
+        """Put every record into its partition's next batch."""
         count = self._partitions[topic]
         return {self._queue(topic, partition_for(record.key, count)).add(record) for record in records}
 

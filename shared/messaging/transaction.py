@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -41,6 +41,10 @@ _CONNECTED_WITHIN_S: Final = 60.0
 # An id is had at once, also where its last transaction has to be ended first; unless Kafka cannot end that one at all.
 _ID_WITHIN_S: Final = 10.0
 _SAME_ID_WITHIN_S: Final = 5.0
+
+
+# Topic, partition, aiokafka's builder of the records.
+_Batch: TypeAlias = tuple[str, int, Any]
 
 
 class PublisherLost(Exception):
@@ -152,7 +156,6 @@ class TransactionalPublisher:
 
     async def _publish(self, outputs: Sequence[Output], consumed: Consumed) -> None:
         batches = _batches(self._producer, outputs)
-        written = Leftovers([TopicPartition(*place) for place in {b[:2] for b in batches}], [consumed.group])
         await self._producer.begin_transaction()
         try:
             sent = [
@@ -172,12 +175,12 @@ class TransactionalPublisher:
                 await self._renew("forgotten")
             else:
                 await self._abort(consumed.group, error)
-                await self._confirm(written, "aborted")
+                await self._confirm("aborted", batches, consumed.group)
             raise
         except Exception as error:  # nothing that Kafka says: the transaction is ended by whoever takes the id
             raise PublisherLost(f"the transaction failed unexpectedly: {type(error).__name__}") from error
         await self._commit()
-        await self._confirm(written, "committed")
+        await self._confirm("committed", batches, consumed.group)
         failpoint("after-commit")
 
     async def _arrived(self, sent: Sequence[Awaitable[Any]], group: str) -> None:
@@ -211,10 +214,11 @@ class TransactionalPublisher:
             # Whether it was committed is unknown; a new producer with this id settles it, and the marks tell.
             raise PublisherLost(f"the commit was not confirmed: {type(error).__name__}") from error
 
-    async def _confirm(self, written: Leftovers, ended: Ending) -> None:
+    async def _confirm(self, ended: Ending, batches: Sequence[_Batch], group: str) -> None:
         """While the broker may be on its way back. Whatever goes wrong now must not make the batch be published again."""
         if not self._troubles.recent:
             return
+        written = Leftovers([TopicPartition(*place) for place in {batch[:2] for batch in batches}], [group])
         try:
             await confirm(self._producer, written, ended)
         except Exception as error:
@@ -270,7 +274,7 @@ async def _connect(producer: AIOKafkaProducer) -> None:
         raise KafkaConnectionError("no connection to the coordinator") from error
 
 
-def _batches(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> list[tuple[str, int, Any]]:
+def _batches(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> list[_Batch]:
     """Hand-built record batches by partition: no hashing, no future per message, key and partition kept."""
     by_partition: dict[tuple[str, int], list[Output]] = {}
     for output in outputs:

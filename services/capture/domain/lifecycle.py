@@ -57,18 +57,12 @@ def as_lead(facts: LeadFacts) -> LeadFacts:
 
 def joined_state(one: LeadFacts, other: LeadFacts) -> tuple[LeadFacts, LeadFacts]:
     """Both as they go together: a target is one that nothing but lists has named."""
-    of_one, of_other = STATE in units_of(one), STATE in units_of(other)
-    if of_one == of_other:
-        return one, other
-    return (as_lead(one), other) if of_one else (one, as_lead(other))
+    return _only_of_both(one, other, STATE)
 
 
 def joined_junk(one: LeadFacts, other: LeadFacts) -> tuple[LeadFacts, LeadFacts]:
     """Two leads as they become one person, who is junk only where both are."""
-    of_one, of_other = (bool(units_of(facts).get(JUNK)) for facts in (one, other))
-    if of_one == of_other:
-        return one, other
-    return (_without(one, JUNK), other) if of_one else (one, _without(other, JUNK))
+    return _only_of_both(one, other, JUNK)
 
 
 def marked(facts: LeadFacts, stamp: Stamp, units: Mapping[str, Any], more: Facts | None = None) -> LeadFacts:
@@ -131,6 +125,13 @@ def lifecycle_fields(facts: LeadFacts) -> dict[str, Any]:
 def units_of(facts: LeadFacts) -> dict[str, Any]:
     """What is said of the life of a lead, by unit; the latest of each stands."""
     return {unit: value for layer in facts.layers for unit, value in layer.facts.get("m", {}).items()}
+
+
+def _only_of_both(one: LeadFacts, other: LeadFacts, unit: str) -> tuple[LeadFacts, LeadFacts]:
+    of_one, of_other = (bool(units_of(facts).get(unit)) for facts in (one, other))
+    if of_one == of_other:
+        return one, other
+    return (_without(one, unit), other) if of_one else (one, _without(other, unit))
 
 
 def _without(facts: LeadFacts, unit: str) -> LeadFacts:

@@ -130,18 +130,18 @@ def _tell(item: InHand, state: RoutedLead, before: str | None, at: str) -> tuple
 def _mark(item: InHand, lead_id: str, mark: str, at: str) -> OutEvent:
     wanted: SetLeadStatus = item.event
     said = MarkLead(lead_id=lead_id, mark=mark, said_at=at, reason=wanted.reason, requested_by=wanted.requested_by)
-    command_id = STAGE.event_id(item.record, MarkLead.TYPE, lead_id)
-    return STAGE.event(
-        item.record, MarkLead.TYPE, topic=CAPTURE_COMMANDS, key=lead_id, data=said.model_dump_json().encode(), time=at,
-        subject=command_id, event_id=command_id,
-    )  # fmt: skip
+    return _to_capture(item, MarkLead.TYPE, lead_id, said.model_dump_json().encode(), at)
 
 
 def _erasure(item: InHand, lead_id: str, at: str) -> OutEvent:
-    command_id = STAGE.event_id(item.record, EraseLead.TYPE, lead_id)
     data = {"lead_id": lead_id, "reason": "retention", "requested_by": PURGED_BY, "purged": JUNK}
+    return _to_capture(item, EraseLead.TYPE, lead_id, orjson.dumps(data), at)
+
+
+def _to_capture(item: InHand, command: str, lead_id: str, data: bytes, at: str) -> OutEvent:
+    command_id = STAGE.event_id(item.record, command, lead_id)
     return STAGE.event(
-        item.record, EraseLead.TYPE, topic=CAPTURE_COMMANDS, key=lead_id, data=orjson.dumps(data), time=at,
+        item.record, command, topic=CAPTURE_COMMANDS, key=lead_id, data=data, time=at,
         subject=command_id, event_id=command_id,
     )  # fmt: skip
 

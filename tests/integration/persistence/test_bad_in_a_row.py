@@ -1,7 +1,6 @@
 """Twenty bad records in a row stop a lane; one that is tried again and again is one."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,19 +11,9 @@ from shared.handling.records import Record
 from shared.messaging.settling import BAD_IN_A_ROW, EverythingBad, Settling
 from shared.messaging.subscription import Handled, Subscription
 from shared.persistence.database import Database, create_engine
-from tests.support import hop
-from tests.support.stack import Servers, create_database, drop_database
 from tests.support.timer_hop import START
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture
-def dsn(servers: Servers) -> Iterator[str]:
-    made = asyncio.run(create_database(servers.postgres))
-    asyncio.run(hop.create_schema(made))
-    yield made
-    asyncio.run(drop_database(servers.postgres, made))
 
 
 async def fail(_items: Sequence[Any], _work: Any) -> Sequence[Any]:

@@ -1,25 +1,12 @@
 """What is counted of a transaction is counted when that is committed."""
 
-import asyncio
-from collections.abc import Iterator
-
 import pytest
 
 from shared.handling.work import Work
 from shared.persistence.database import Database, create_engine
-from tests.support import hop
-from tests.support.stack import Servers, create_database, drop_database
 from tests.support.timer_hop import START
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture
-def dsn(servers: Servers) -> Iterator[str]:
-    made = asyncio.run(create_database(servers.postgres))
-    asyncio.run(hop.create_schema(made))
-    yield made
-    asyncio.run(drop_database(servers.postgres, made))
 
 
 class Undone(Exception):

@@ -1,7 +1,7 @@
 """Timers: sent once, in order, by whichever replica; moved and cancelled ones never act."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,8 +18,6 @@ from shared.messaging.settling import Settling
 from shared.persistence.database import Database
 from shared.persistence.timers import LONGEST_PAYLOAD, Timer, add_timers, cancel_timers, set_timers, timer_id
 from shared.runtime.sweeper import Sweeper
-from tests.support import hop
-from tests.support.stack import Servers, create_database, drop_database
 from tests.support.timer_hop import START, Ring, bell, database, subject, subscription
 
 pytestmark = pytest.mark.stack
@@ -77,17 +75,9 @@ class Belfry:
             return [dict(row) for row in await work.fetch("SELECT * FROM timers ORDER BY due_at, timer_id")]
 
 
-@pytest.fixture(scope="module")
-def timers_dsn(servers: Servers) -> Iterator[str]:
-    dsn = asyncio.run(create_database(servers.postgres))
-    asyncio.run(hop.create_schema(dsn))
-    yield dsn
-    asyncio.run(drop_database(servers.postgres, dsn))
-
-
 @pytest.fixture
-async def belfry(timers_dsn: str) -> AsyncIterator[Belfry]:
-    opened = database(timers_dsn)
+async def belfry(dsn: str) -> AsyncIterator[Belfry]:
+    opened = database(dsn)
     async with opened.transaction(START) as work:
         await work.execute("TRUNCATE timers, decisions, marks")
     yield Belfry(opened)
