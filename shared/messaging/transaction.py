@@ -163,7 +163,8 @@ class TransactionalPublisher:
                 for topic, partition, builder in batches
             ]
             await self._arrived(sent, consumed.group)
-            failpoint("after-produce")
+            if sent:
+                failpoint("after-produce")
             await self._producer.send_offsets_to_transaction(dict(consumed.offsets), consumed.group)
             failpoint("before-end-transaction")
         except ProducerFenced as error:

@@ -34,6 +34,7 @@ ALLOWED: Final = frozenset(
         "command_id",
         "trace_id",
         "slot",
+        "host",
         "port",
         "path",
         "status",

@@ -115,7 +115,7 @@ def serve(build_app: Callable[[], FastAPI]) -> None:
         app,
         host=service.settings.http_host,
         port=service.settings.http_port,
-        loop="uvloop",
+        loop="shared.runtime.server_names:Loop",
         http=BoundedHeads,
         log_config=None,
         access_log=False,

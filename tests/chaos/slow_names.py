@@ -1,6 +1,6 @@
 """Runs a service in which looking up a server's name takes a while, or finds nothing.
 
-Every connection that the service makes is looked up first, whatever its host is written as. The file that
+Hosts that are written as numbers are looked up too: servers are run under no other names here. The file that
 `LEADSTREAM_CHAOS_NAMES` names tells how: seconds, then `found` or `missing`; it is read anew each time.
 """
 
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+
+from shared.runtime import server_names
 
 NAMES_VARIABLE = "LEADSTREAM_CHAOS_NAMES"
 SERVICE_VARIABLE = "LEADSTREAM_CHAOS_SERVICE"
@@ -59,19 +61,19 @@ def _answer(found: bool) -> None:
 def main() -> None:
     """Put the look-ups in, then be the service."""
     names = SlowNames(Path(os.environ[NAMES_VARIABLE]))
-    connect, resolve = uvloop.Loop.create_connection, socket.getaddrinfo
+    resolve, resolve_blocking = uvloop.Loop.getaddrinfo, socket.getaddrinfo
 
-    async def create_connection(loop: Any, factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
-        if host is not None:
-            await names.look_up()
-        return await connect(loop, factory, host, port, **options)
+    async def getaddrinfo(loop: Any, *wanted: Any, **options: Any) -> Any:
+        await names.look_up()
+        return await resolve(loop, *wanted, **options)
 
-    def getaddrinfo(*wanted: Any, **options: Any) -> Any:
+    def getaddrinfo_blocking(*wanted: Any, **options: Any) -> Any:
         names.look_up_blocking()
-        return resolve(*wanted, **options)
+        return resolve_blocking(*wanted, **options)
 
-    uvloop.Loop.create_connection = create_connection  # type: ignore[assignment, method-assign]
-    socket.getaddrinfo = getaddrinfo
+    server_names.is_address = lambda host: not host
+    uvloop.Loop.getaddrinfo = getaddrinfo  # type: ignore[assignment, method-assign]
+    socket.getaddrinfo = getaddrinfo_blocking
     runpy.run_module(os.environ[SERVICE_VARIABLE], run_name="__main__", alter_sys=True)
 
 

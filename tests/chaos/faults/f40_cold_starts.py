@@ -15,8 +15,6 @@ from tests.support import http
 
 _SERVERS = ("kafka", "postgres", "valkey")
 _READY_WITHIN_S = 60.0
-# What a service connects to one after the other until it is ready, and how long that takes by itself.
-_LOOK_UPS, _CONNECTED_WITHIN_S = 30, 30.0
 
 
 class ColdStarts(Fault):
@@ -60,8 +58,8 @@ class SlowNames(Fault):
         services = len(SERVICES)
         return {
             "alive and not ready": services,
-            "log name_missing": 4 * services,
-            "log name_found": 6 * services,
+            "log name_missing": 2 * services,
+            "log name_found": 3 * services,
             "lines dropped": 6 * services,
         }
 
@@ -85,7 +83,7 @@ class SlowNames(Fault):
 
     async def _found_in(self, world: World, seconds: float) -> None:
         self._answer(world, f"{seconds} found")
-        await world.fleet.ready(_CONNECTED_WITHIN_S + _LOOK_UPS * seconds)
+        await world.fleet.ready(_READY_WITHIN_S)
 
     async def _drop_lines(self, world: World, answer: str, seconds: float) -> None:
         """Everything has to be connected to anew."""
