@@ -37,8 +37,8 @@ _WITHIN_S: Final = 30.0
 # it returns is seen by connections that are made; when it was lost says less.
 _LOST_S, _MADE_S = 60.0, 30.0
 _OFFSETS: Final = "__consumer_offsets"
-# A marker is written some milliseconds behind the answer.
-_LOOKS, _LOOK_S = 5, 0.02
+# A marker is written some milliseconds behind the answer; this long is waited before each look.
+_LOOKS_S: Final = (0.003, 0.005, 0.01, 0.02, 0.04, 0.08)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +177,10 @@ def offsets_partition(group: str, count: int) -> int:
 
 
 async def _stays_open(producer: AIOKafkaProducer, partitions: Sequence[TopicPartition]) -> bool:
-    for _ in range(_LOOKS):
+    for pause in _LOOKS_S:
+        await asyncio.sleep(pause)
         if not await _holds_open(producer, partitions):
             return False
-        await asyncio.sleep(_LOOK_S)
     return True
 
 

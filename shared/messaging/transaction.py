@@ -256,6 +256,7 @@ async def _started(
             await producer._sender.start()
         if ended is not None:
             await end_leftovers(producer, leftovers, ended)
+            await confirm(producer, leftovers, ended)
             await memory.write(None)
     except BaseException:
         await producer.stop()

@@ -1,6 +1,6 @@
 """Who takes a transactional id over learns how its last transaction ended, and ends what may be left of it in the same way."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,6 +11,7 @@ from aiokafka.producer.transaction_manager import TransactionState
 
 from shared.contracts.topics import ROUTED
 from shared.messaging.leftovers import (
+    _LOOKS_S,
     Leftovers,
     OwnMemory,
     Troubles,
@@ -107,6 +108,29 @@ async def test_a_publisher_that_takes_an_id_over_ends_what_is_left(own: Servers)
     fresh = await TransactionalPublisher.start(own.kafka, f"{own.prefix}fresh", "test", Leftovers(places, []))
     await fresh.stop()
     assert await ends(own, places) == [end + 1 for end in before]  # a new id has left nothing
+
+
+async def test_who_takes_an_id_over_looks_whether_the_ending_has_reached_every_place(
+    own: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [TopicPartition(own.names.topic(ROUTED), n) for n in range(own.spine_partitions)]
+    async with producing(own, "looking") as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(places[0].topic, b"x", partition=0)
+        await producer.commit_transaction()
+    await end_there(own, places, before := [2, *[0] * (len(places) - 1)])
+    looks = 0
+
+    async def open_at_first(producer: AIOKafkaProducer, asked_about: Sequence[TopicPartition]) -> bool:
+        """As where the partitions had no leader yet, and Kafka skipped the markers of the ending too."""
+        nonlocal looks
+        looks += 1
+        return looks <= len(_LOOKS_S) or await _holds_open(producer, asked_about)
+
+    monkeypatch.setattr("shared.messaging.leftovers._holds_open", open_at_first)
+    publisher = await TransactionalPublisher.start(own.kafka, f"{own.prefix}looking", "test", Leftovers(places, []))
+    await publisher.stop()
+    await end_there(own, places, [end + 2 for end in before])
 
 
 async def test_what_a_commit_did_not_reach_is_committed_anew(own: Servers) -> None:
