@@ -86,7 +86,7 @@ def _run(console: Console, home: Home) -> Counter[str]:
             fleet.wait_ready()
             env |= fleet.urls()
             console.print(f"five services are ready after {time.monotonic() - began:.1f} s")
-            _stream(console, env)
+            _stream(console, env, home)
             _show(console, env)
             totals = _totals(env)
         finally:
@@ -95,11 +95,13 @@ def _run(console: Console, home: Home) -> Counter[str]:
     return totals
 
 
-def _stream(console: Console, env: Mapping[str, str]) -> None:
+def _stream(console: Console, env: Mapping[str, str], home: Home) -> None:
     """Three kinds of sources: HTTP, a file, and straight to Kafka."""
     console.print("sending: web forms over HTTP, a trade-show list as CSV, a partner's feed straight to Kafka")
     _leadstream(console, env, "send", str(EXAMPLES / "web-forms.ndjson"), "--source", "website", allowed=(0, 1))
-    _leadstream(console, env, "import", str(EXAMPLES / "trade-show.csv"), "--source", "trade_show", allowed=(0, 1))
+    listed, rejected = EXAMPLES / "trade-show.csv", home.root / "trade-show.rejected.csv"
+    words = ("import", str(listed), "--source", "trade_show", "--rejected", str(rejected))
+    _leadstream(console, env, *words, allowed=(0, 1))
     sent = asyncio.run(_partner(env))
     console.print(f"partner: {sent} records written to {INBOUND}")
     _wait_until_through(console, env)

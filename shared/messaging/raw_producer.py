@@ -20,6 +20,7 @@ from shared.contracts.topics import partition_for
 from shared.messaging.connections import ended_task_of_producer, send_or_fail
 from shared.messaging.names import Names
 from shared.messaging.producer_ids import ask_for_a_new_id
+from shared.observability.futures import look_at
 
 DEADLINE_S: Final = 3.0
 _BREAK_S: Final = 1.0
@@ -77,7 +78,7 @@ class RawProducer:
         return self.usable and time.monotonic() >= self._broken_until
 
     async def send(self, topic: str, records: Sequence[RawRecord], *, deadline_s: float = DEADLINE_S) -> None:
-        """Return when every record is acknowledged. Raises IntakeUnavailable otherwise, quickly."""
+        """Return when every record is acknowledged. Raises RecordTooLarge, or IntakeUnavailable, quickly."""
         sizes = [len(record.value) for record in records]
         size = sum(sizes)
         if max(sizes, default=0) > LARGEST:
@@ -142,7 +143,7 @@ class _PartitionQueue:
         """Done when the record is acknowledged."""
         if not self._waiting or not _append(self._waiting[-1].builder, record):
             batch = _Batch(self._producer.create_batch(), asyncio.get_running_loop().create_future())
-            batch.acknowledged.add_done_callback(_look_at)
+            batch.acknowledged.add_done_callback(look_at)
             _append(batch.builder, record)
             self._waiting.append(batch)
             if self._sending is None:
@@ -174,12 +175,6 @@ class _PartitionQueue:
         for failed in (batch, *self._waiting):
             failed.acknowledged.set_exception(error)
         self._waiting.clear()
-
-
-def _look_at(acknowledged: "asyncio.Future[None]") -> None:
-    """Its senders may have given up; asyncio would complain of an error that nobody looked at."""
-    if not acknowledged.cancelled():
-        acknowledged.exception()
 
 
 def _append(builder: Any, record: RawRecord) -> bool:

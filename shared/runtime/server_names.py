@@ -16,6 +16,8 @@ from typing import Any, Final, NamedTuple
 import structlog
 import uvloop
 
+from shared.observability.futures import look_at
+
 log = structlog.get_logger(__name__)
 
 # A server that moves is found after this time at the latest, while the name server answers.
@@ -77,7 +79,7 @@ class ServerNames:
 
     def _begin(self, name: tuple[str, int]) -> "asyncio.Future[Sequence[Address]]":
         looking = self._looking[name] = asyncio.ensure_future(self._look(name))
-        looking.add_done_callback(_seen)
+        looking.add_done_callback(look_at)
         return looking
 
     async def _look(self, name: tuple[str, int]) -> Sequence[Address]:
@@ -131,9 +133,3 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _seen(looking: "asyncio.Future[Sequence[Address]]") -> None:
-    """Those who wanted it may have given up; asyncio would complain of an error that nobody looked at."""
-    if not looking.cancelled():
-        looking.exception()

@@ -106,9 +106,6 @@ def test_a_long_file_is_found() -> None:
 
 
 # Locks and settings must work wherever the checkout is taken: registries come from the client's own configuration.
-ADDRESSES = re.compile(r"--(extra-)?index-url|files\.pythonhosted|registry\.npmjs|repo1?\.maven|ghcr\.io")
-
-
 def test_no_row_is_chosen_and_locked_more_than_once() -> None:
     found = [named(path) for path in sources("services", "shared") if LOCKS_WITHIN.search(path.read_text("utf-8"))]
     assert not found, f"choose rows in a WITH or an ARRAY(...), which run once: {found}"
@@ -121,6 +118,9 @@ def test_a_lock_that_may_be_taken_more_than_once_is_found() -> None:
     assert not LOCKS_WITHIN.search("SELECT b FROM a WHERE b IN (SELECT b FROM c) FOR UPDATE")
     assert LOCKS_WITHIN.search("UPDATE a SET d = 1 FROM (SELECT b FROM a LIMIT 5 FOR UPDATE) AS c WHERE a.b = c.b")
     assert not LOCKS_WITHIN.search("DELETE FROM a WHERE b = ANY(ARRAY(SELECT b FROM a LIMIT 5 FOR UPDATE))")
+
+
+ADDRESSES = re.compile(r"--(extra-)?index-url|files\.pythonhosted|registry\.npmjs|repo1?\.maven|ghcr\.io")
 
 
 def test_no_tracked_file_names_a_registry() -> None:

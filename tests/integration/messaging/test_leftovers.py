@@ -92,13 +92,19 @@ async def test_every_place_gets_a_marker_and_the_producer_goes_on(own: Servers, 
     assert await asked(own, "sweeper") == "committed"
 
 
-async def test_a_publisher_that_takes_an_id_over_ends_what_is_left(own: Servers) -> None:
-    places = [TopicPartition(own.names.topic(ROUTED), n) for n in range(own.spine_partitions)]
-    async with producing(own, "taken") as producer:
+async def committed(own: Servers, name: str, places: list[TopicPartition]) -> list[int]:
+    """One record in the first place, committed; where the places end then."""
+    async with producing(own, name) as producer:
         await producer.begin_transaction()
         await producer.send_and_wait(places[0].topic, b"x", partition=0)
         await producer.commit_transaction()
     await end_there(own, places, before := [2, *[0] * (len(places) - 1)])
+    return before
+
+
+async def test_a_publisher_that_takes_an_id_over_ends_what_is_left(own: Servers) -> None:
+    places = [TopicPartition(own.names.topic(ROUTED), n) for n in range(own.spine_partitions)]
+    before = await committed(own, "taken", places)
     publisher = await TransactionalPublisher.start(
         own.kafka, f"{own.prefix}taken", "test", Leftovers(places, [f"{own.prefix}group"])
     )
@@ -114,11 +120,7 @@ async def test_who_takes_an_id_over_looks_whether_the_ending_has_reached_every_p
     own: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = [TopicPartition(own.names.topic(ROUTED), n) for n in range(own.spine_partitions)]
-    async with producing(own, "looking") as producer:
-        await producer.begin_transaction()
-        await producer.send_and_wait(places[0].topic, b"x", partition=0)
-        await producer.commit_transaction()
-    await end_there(own, places, before := [2, *[0] * (len(places) - 1)])
+    before = await committed(own, "looking", places)
     looks = 0
 
     async def open_at_first(producer: AIOKafkaProducer, asked_about: Sequence[TopicPartition]) -> bool:
